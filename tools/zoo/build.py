@@ -1,0 +1,65 @@
+"""Carries a recipe out: trains, exports, derives the variants, writes the files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from zoo.cnn import fold_batchnorm
+from zoo.data import TEST_SLICE, Dataset
+from zoo.errors import ZooError
+from zoo.export import exported
+from zoo.quantize import VARIANTS
+from zoo.recipes import RECIPES, Recipe
+from zoo.train import prepare_torch, trained
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where downloads and trained weights are kept, and where the finished files go."""
+
+    cache: Path
+    out: Path
+
+
+def build(only: str | None, folders: Folders) -> None:
+    """Make every file, or the network or single file named `only`."""
+    wanted = _wanted(only)
+    prepare_torch()
+    for dataset in {recipe.dataset.name: recipe.dataset for recipe, _ in wanted}.values():
+        _write_slice(dataset, folders)
+    for recipe, stems in wanted:
+        _make(recipe, stems, folders)
+
+
+def _wanted(only: str | None) -> list[tuple[Recipe, list[str]]]:
+    if only is None or only in {recipe.name for recipe in RECIPES}:
+        return [(recipe, list(recipe.files)) for recipe in RECIPES if only in (None, recipe.name)]
+    found = [(recipe, [only]) for recipe in RECIPES if only in recipe.files]
+    if not found:
+        known = sorted({name for recipe in RECIPES for name in (recipe.name, *recipe.files)})
+        raise ZooError(f"nothing is called {only!r}; known: {', '.join(known)}")
+    return found
+
+
+def _write_slice(dataset: Dataset, folders: Folders) -> None:
+    _, test = dataset.load(folders.cache)
+    part = test.first(TEST_SLICE)
+    path = folders.out / f"{dataset.name}_test{TEST_SLICE}.npz"
+    np.savez_compressed(path, image=part.image, labels=part.label)
+    print(f"[{path.name}] written", flush=True)
+
+
+def _make(recipe: Recipe, stems: list[str], folders: Folders) -> None:
+    train, _ = recipe.dataset.load(folders.cache)
+    network = trained(recipe.build, recipe.schedule, train, folders.cache / recipe.name)
+    base = exported(fold_batchnorm(network))
+    for stem in stems:
+        variant = recipe.files[stem]
+        model = base if variant == "fp32" else VARIANTS[variant](base, train.image)
+        path = folders.out / f"{stem}.onnx"
+        onnx.save_model(model, path)
+        print(f"[{path.name}] written, {path.stat().st_size:,} bytes", flush=True)

@@ -1,0 +1,131 @@
+"""Measures the finished files and writes `cards.json`: the facts that README and tests go by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+
+from zoo.data import FASHION, MNIST, TEST_SLICE
+
+CARDS = "cards.json"
+BATCH = 100
+"""Measuring batch; dynamically quantised models answer a little differently at another one."""
+
+_PARAMETER = re.compile(r"\.(weight|bias)(_quantized)?$")
+_NETWORKS = {
+    "lenet5_mnist": "LeNet-5 with ReLU and max pooling",
+    "resnet8_fashion": "ResNet-8 (three residual stages), BatchNorm folded",
+    "snn_snntorch_mnist": "convolutional spiking network, snntorch `Leaky`, soft reset, T = 8",
+    "snn_spikingjelly_mnist": (
+        "convolutional spiking network, spikingjelly `SimpleLIFNode`, hard reset, T = 8"
+    ),
+}
+_VARIANTS = {
+    "fp32": "float32",
+    "fp16": "float16 inside, float32 input and output",
+    "int8_qdq": (
+        "static 8 bit, QDQ form: weights int8 per channel, activations uint8,"
+        " 320 training images for calibration"
+    ),
+    "int8_qoperator": "the same ranges and weights in QOperator form (QLinearConv, QGemm)",
+    "int8_dynamic": (
+        "dynamic 8 bit: weights uint8 per tensor, activation ranges found at run time"
+        " (ConvInteger, MatMulInteger)"
+    ),
+}
+
+
+def write_cards(folder: Path) -> dict[str, Any]:
+    """Measure every model and data file in `folder` and write the cards beside them."""
+    cards = {
+        "samples": TEST_SLICE,
+        "batch": BATCH,
+        "onnxruntime": ort.__version__,
+        "processor": _processor(),
+        "models": {path.name: _model_card(path) for path in sorted(folder.glob("*.onnx"))},
+        "data": {path.name: _data_card(path) for path in sorted(folder.glob("*.npz"))},
+    }
+    text = json.dumps(cards, indent=2) + "\n"
+    (folder / CARDS).write_text(text, encoding="utf-8")
+    return cards
+
+
+def _model_card(path: Path) -> dict[str, Any]:
+    model = onnx.load_model(path)
+    network = next(name for name in _NETWORKS if path.stem.startswith(name))
+    variant = path.stem[len(network) + 1 :] or "fp32"
+    data = path.with_name(f"{'fashion' if 'fashion' in network else 'mnist'}_test{TEST_SLICE}.npz")
+    correct = count_correct(path, data)
+    print(f"[{path.name}] {correct} of {TEST_SLICE} right", flush=True)
+    return {
+        "network": _NETWORKS[network],
+        "variant": variant,
+        "made": _VARIANTS[variant],
+        "sha256": _digest(path),
+        "bytes": path.stat().st_size,
+        "opset": {item.domain or "ai.onnx": item.version for item in model.opset_import},
+        "ir_version": model.ir_version,
+        "parameters": _parameter_count(model),
+        "nodes": len(model.graph.node),
+        "operators": dict(sorted(Counter(node.op_type for node in model.graph.node).items())),
+        "data": data.name,
+        "correct": correct,
+        "accuracy": correct / TEST_SLICE,
+    }
+
+
+def _data_card(path: Path) -> dict[str, Any]:
+    dataset = FASHION if path.name.startswith(FASHION.name) else MNIST
+    with np.load(path) as arrays:
+        shapes = {name: [str(arrays[name].dtype), *arrays[name].shape] for name in arrays.files}
+    return {
+        "what": f"first {TEST_SLICE:,} test images of {dataset.title}",
+        "sha256": _digest(path),
+        "bytes": path.stat().st_size,
+        "arrays": shapes,
+        "source": dataset.source,
+        "licence": dataset.licence,
+    }
+
+
+def count_correct(model: Path, data: Path) -> int:
+    """How many samples of the slice the model classifies right, by onnxruntime on the CPU."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    with np.load(data) as arrays:
+        image, labels = arrays["image"], arrays["labels"]
+    hits = 0
+    for start in range(0, len(labels), BATCH):
+        rows = slice(start, start + BATCH)
+        logits = session.run(["logits"], {"image": image[rows]})[0]
+        hits += int((logits.argmax(axis=1) == labels[rows]).sum())
+    return hits
+
+
+def _processor() -> str:
+    """Architecture and the instruction sets that pick onnxruntime's kernels, no model name."""
+    info = Path("/proc/cpuinfo")
+    words = set(info.read_text(encoding="utf-8").split()) if info.exists() else set()
+    kinds = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
+    return " ".join([platform.machine(), *(kind for kind in kinds if kind in words)])
+
+
+def _parameter_count(model: onnx.ModelProto) -> int:
+    """Elements of weights and biases, in whatever type; scales and zero points don't count."""
+    tensors = (item for item in model.graph.initializer if _PARAMETER.search(item.name))
+    return sum(int(np.prod(item.dims)) for item in tensors)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
