@@ -1,0 +1,31 @@
+"""From results to rates with intervals, by domain; pure functions."""
+
+from onnxfi.analysis._betting import bounded_mean
+from onnxfi.analysis._coverage import interval_coverage
+from onnxfi.analysis._domains import DomainRow, DomainTable, domain_table
+from onnxfi.analysis._drawn import source_facets, space_facets
+from onnxfi.analysis._estimates import Accuracy, Estimates, estimate, outcome_shares
+from onnxfi.analysis._facets import Facet, absent_facets, listed_facets
+from onnxfi.analysis._interval import Interval, failure_rate
+from onnxfi.analysis._observations import Observations, observe
+
+__all__ = [
+    "Accuracy",
+    "DomainRow",
+    "DomainTable",
+    "Estimates",
+    "Facet",
+    "Interval",
+    "Observations",
+    "absent_facets",
+    "bounded_mean",
+    "domain_table",
+    "estimate",
+    "failure_rate",
+    "interval_coverage",
+    "listed_facets",
+    "observe",
+    "outcome_shares",
+    "source_facets",
+    "space_facets",
+]

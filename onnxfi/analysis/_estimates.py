@@ -1,0 +1,157 @@
+"""Everything that a campaign's results say: rates, totals, accuracy and domains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from onnxfi.analysis._betting import bounded_mean
+from onnxfi.analysis._domains import DomainTable, domain_table
+from onnxfi.analysis._facets import Facet
+from onnxfi.analysis._interval import Interval, failure_rate
+from onnxfi.analysis._observations import Observations
+from onnxfi.errors import ConfigError
+from onnxfi.outcome import OutcomeCounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accuracy:
+    """Share of labelled samples that are answered right.
+
+    Attributes:
+        golden: Without faults.
+        mean: Mean over scenarios.
+        worst: Lowest of all scenarios.
+        worst_scenario: The first scenario that has it.
+    """
+
+    golden: float
+    mean: Interval
+    worst: float
+    worst_scenario: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimates:
+    """What the finished scenarios say.
+
+    Attributes:
+        n: Finished scenarios.
+        failures: Those that failed.
+        rates: ``failure`` (share of failing scenarios), ``failed_share``, ``critical_share``,
+            ``due_share`` (mean over scenarios of such samples / samples) and, with labels,
+            ``accuracy``; empty if no scenario is finished.
+        total: Outcomes of all samples of all scenarios.
+        accuracy: With labels.
+        tables: One a facet.
+    """
+
+    n: int
+    failures: int
+    rates: Mapping[str, Interval]
+    total: OutcomeCounts
+    accuracy: Accuracy | None
+    tables: tuple[DomainTable, ...]
+
+    def rate(self, name: str) -> Interval:
+        """One rate.
+
+        Raises:
+            ConfigError: There is none of that name; the message lists those that are.
+        """
+        if name not in self.rates:
+            known = ", ".join(self.rates) or "none yet, as no scenario is finished"
+            raise ConfigError(f"no rate '{name}'; there are: {known}")
+        return self.rates[name]
+
+    def table(self, facet: str) -> DomainTable:
+        """The domains of one facet.
+
+        Raises:
+            ConfigError: There is no such facet.
+        """
+        for table in self.tables:
+            if table.facet == facet:
+                return table
+        known = ", ".join(table.facet for table in self.tables)
+        raise ConfigError(f"no table by '{facet}'; there are: {known}")
+
+
+def estimate(
+    observations: Observations,
+    *,
+    population: int | None = None,
+    facets: Sequence[Facet] = (),
+    confidence: float = 0.95,
+) -> Estimates:
+    """All estimates from finished scenarios.
+
+    Args:
+        observations: Finished scenarios: the longest finished prefix.
+        population: Scenarios in all, if these were drawn from them without replacement and equally
+            likely; else None.
+        facets: Domains of the same scenarios.
+        confidence: Level of all intervals.
+
+    Raises:
+        ConfigError: More scenarios than the population has, or a confidence out of range.
+    """
+    rates: dict[str, Interval] = {}
+    accuracy = None
+    if observations.n:
+        samples = np.maximum(observations.samples, 1)
+        rates["failure"] = failure_rate(
+            int(observations.failed.sum()),
+            observations.n,
+            population=population,
+            confidence=confidence,
+        )
+        shares = {
+            "failed_share": observations.critical + observations.due,
+            "critical_share": observations.critical,
+            "due_share": observations.due,
+        }
+        for name, counts in shares.items():
+            rates[name] = bounded_mean(
+                counts / samples, population=population, confidence=confidence
+            )
+        accuracy = _accuracy(observations, population, confidence)
+        if accuracy is not None:
+            rates["accuracy"] = accuracy.mean
+    return Estimates(
+        n=observations.n,
+        failures=int(observations.failed.sum()),
+        rates=rates,
+        total=observations.total(),
+        accuracy=accuracy,
+        tables=tuple(domain_table(observations, facet, confidence=confidence) for facet in facets),
+    )
+
+
+def outcome_shares(total: OutcomeCounts) -> dict[str, float]:
+    """Masked, tolerable, critical and due samples / samples; they sum to 1, or are 0 if none."""
+    every = max(total.samples, 1)
+    return {
+        "masked": total.masked / every,
+        "tolerable": total.tolerable / every,
+        "critical": total.critical / every,
+        "due": total.due / every,
+    }
+
+
+def _accuracy(
+    observations: Observations, population: int | None, confidence: float
+) -> Accuracy | None:
+    correct, golden = observations.correct, observations.golden_correct
+    if correct is None or golden is None:
+        return None
+    shares = correct / np.maximum(observations.samples, 1)
+    worst = int(np.argmin(shares))
+    return Accuracy(
+        golden=golden / int(observations.samples[0]),
+        mean=bounded_mean(shares, population=population, confidence=confidence),
+        worst=float(shares[worst]),
+        worst_scenario=int(observations.scenario[worst]),
+    )

@@ -1,0 +1,102 @@
+"""Intervals, and that of a failure rate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from onnxfi.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An estimate and what is known about its error.
+
+    Attributes:
+        value: The estimate, 0..1.
+        low: Lower end of the interval.
+        high: Upper end.
+        confidence: Level of the interval, 0..1.
+        n: Scenarios that it rests on.
+        method: How the ends were found, such as ``wilson``; ``census`` has no error.
+    """
+
+    value: float
+    low: float
+    high: float
+    confidence: float
+    n: int
+    method: str
+
+    @property
+    def margin(self) -> float:
+        """Half the width."""
+        return (self.high - self.low) / 2
+
+
+def check_confidence(confidence: float) -> float:
+    """The level, if it can be one.
+
+    Raises:
+        ConfigError: It is not above 0 and below 1.
+    """
+    if not 0 < confidence < 1:
+        raise ConfigError(f"confidence must be above 0 and below 1, got {confidence}")
+    return confidence
+
+
+def check_drawn(n: int, population: int | None) -> None:
+    """Refuse an estimate from nothing, or from more than there is.
+
+    Raises:
+        ConfigError: ``n`` is 0 or above ``population``.
+    """
+    if n < 1:
+        raise ConfigError("nothing to estimate from: no scenario is finished")
+    if population is not None and n > population:
+        raise ConfigError(f"{n} scenarios can't be drawn without replacement from {population}")
+
+
+def failure_rate(
+    failures: int, n: int, *, population: int | None = None, confidence: float = 0.95
+) -> Interval:
+    """Share of failing scenarios, with Wilson's score interval.
+
+    Drawn without replacement, the variance shrinks by (N - n) / (N - 1): the interval is that of
+    n (N - 1) / (N - n) independent draws, cut to what the scenarios seen leave possible, and a
+    census has none. (Wilson 1927; finite population as in Cochran, Sampling Techniques, 1977.)
+
+    Args:
+        failures: Failing scenarios among those seen.
+        n: Scenarios seen, equally likely and each once.
+        population: Scenarios in all; None for independent draws.
+        confidence: Level of the interval.
+
+    Raises:
+        ConfigError: No scenario, more than the population, or a confidence out of range.
+    """
+    check_drawn(n, population)
+    z = NormalDist().inv_cdf(0.5 + check_confidence(confidence) / 2)
+    value = failures / n
+    if population == n:
+        return Interval(
+            value=value, low=value, high=value, confidence=confidence, n=n, method="census"
+        )
+    effective = float(n)
+    possible = (0.0, 1.0)
+    if population is not None:
+        effective = n * (population - 1) / (population - n)
+        possible = (failures / population, 1 - (n - failures) / population)
+    centre = (value + z * z / (2 * effective)) / (1 + z * z / effective)
+    spread = math.sqrt(value * (1 - value) / effective + z * z / (4 * effective**2))
+    half = z * spread / (1 + z * z / effective)
+    return Interval(
+        value=value,
+        # At 0 and n failures an end is exactly 0 or 1; rounding must not move it past the value.
+        low=min(value, max(possible[0], centre - half if failures else 0.0)),
+        high=max(value, min(possible[1], centre + half if failures < n else 1.0)),
+        confidence=confidence,
+        n=n,
+        method="wilson" if population is None else "wilson, finite population",
+    )

@@ -1,0 +1,134 @@
+"""What ``Campaign.create`` takes, and how objects become settings that a file can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike, fspath
+from typing import Any
+
+from onnxfi.campaign import CampaignSettings, CustomParts, InMemory
+from onnxfi.errors import ConfigError
+from onnxfi.faults import BitFlip, FaultModel, parse_fault_model
+from onnxfi.outcome import Criterion, FunctionCriterion
+from onnxfi.sampling import Sampler, UniformSampler, from_recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignArguments:
+    """Arguments of ``Campaign.create``.
+
+    Attributes:
+        model: Path, ``bytes``, ``onnx.ModelProto`` or graphsurgeon ``Graph``; one in memory is
+            saved into the campaign folder.
+        inputs: Path of an ``.npz``, folder of ``test_data_set_N``, ``random:N:SEED``, or a mapping
+            of input names to arrays (samples along axis 0; key ``labels`` optional), which is
+            saved into the campaign folder.
+        targets: Kinds of site to fault.
+        include: Globs of site names to fault; empty for all.
+        exclude: Globs of site names to leave alone.
+        op_types: Operators whose sites are faulted; empty for all.
+        fault_model: One or several fault models; the fault space is their union.
+        sampler: Which scenarios are drawn; 1,000 uniform ones if neither it nor ``faults`` is
+            given.
+        faults: Path of a fault list, instead of a sampler.
+        criterion: Text, or a function ``f(golden, faulty, labels) -> bool (B,)``.
+        criterion_output: Output that the criterion reads.
+        drop: Relative accuracy drop (share of failed samples without labels) from which on a
+            scenario fails, above 0 and at most 1.
+        engine: ``auto``, ``bake`` or ``ports``.
+        provider: Execution provider.
+        optimization: ``all``, ``extended``, ``basic`` or ``disabled``.
+        batch_size: Samples a run; None chooses.
+        timeout_s: Seconds after which a run counts as hung.
+        block_size: Scenarios a block; None chooses.
+    """
+
+    model: Any
+    inputs: str | PathLike[str] | Mapping[str, Any]
+    targets: Sequence[str] = ("weight",)
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    op_types: Sequence[str] = ()
+    fault_model: FaultModel | Sequence[FaultModel] = BitFlip()  # noqa: RUF009  # frozen
+    sampler: Sampler | None = None
+    faults: str | PathLike[str] | None = None
+    criterion: str | Callable[..., Any] | Criterion = "auto"
+    criterion_output: str | None = None
+    drop: float = 0.05
+    engine: str = "auto"
+    provider: str = "cpu"
+    optimization: str = "all"
+    batch_size: int | None = None
+    timeout_s: float | None = None
+    block_size: int | None = None
+
+
+def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, InMemory]:
+    """Settings for the file, and apart from them what only exists in this process."""
+    models = _models(given.fault_model)
+    # What a file can't hold is passed along as it is; its spec still goes into the settings.
+    custom_models = () if all(_written(model) for model in models) else models
+    drawn = given.sampler if given.sampler or given.faults else UniformSampler(n=1_000, seed=0)
+    custom_sampler = None if drawn is None or _rebuilt(drawn) else drawn
+    text, criterion = _criterion(given.criterion)
+    settings = CampaignSettings(
+        model=_path_or_none(given.model) or InMemory.MODEL,
+        inputs=_path_or_none(given.inputs) or InMemory.INPUTS,
+        targets=tuple(given.targets),
+        include=tuple(given.include),
+        exclude=tuple(given.exclude),
+        op_types=tuple(given.op_types),
+        fault_models=tuple(model.spec() for model in models),
+        sampler={} if drawn is None else dict(drawn.recipe()),
+        faults=None if given.faults is None else fspath(given.faults),
+        criterion=text,
+        criterion_output=given.criterion_output,
+        drop=given.drop,
+        engine=given.engine,
+        provider=given.provider,
+        optimization=given.optimization,
+        batch_size=given.batch_size,
+        timeout_s=given.timeout_s,
+        block_size=given.block_size,
+    )
+    objects = InMemory(
+        model=None if _path_or_none(given.model) else given.model,
+        inputs=given.inputs if isinstance(given.inputs, Mapping) else None,
+    )
+    custom = CustomParts(
+        fault_models=custom_models, sampler=custom_sampler, criterion=criterion
+    )
+    return settings, custom, objects
+
+
+def _criterion(given: str | Callable[..., Any] | Criterion) -> tuple[str, Criterion | None]:
+    """A criterion's text, and the object where the text does not say it all."""
+    if isinstance(given, str):
+        return given, None
+    criterion = FunctionCriterion(given) if callable(given) else given
+    return criterion.spec(), criterion
+
+
+def _path_or_none(value: object) -> str | None:
+    return fspath(value) if isinstance(value, str | PathLike) else None
+
+
+def _models(given: FaultModel | Sequence[FaultModel]) -> tuple[FaultModel, ...]:
+    return tuple(given) if isinstance(given, Sequence) else (given,)
+
+
+def _written(model: FaultModel) -> bool:
+    """Whether the model's text form makes an equal model."""
+    try:
+        return parse_fault_model(model.spec()) == model
+    except ConfigError:
+        return False
+
+
+def _rebuilt(sampler: Sampler) -> bool:
+    """Whether the sampler's recipe makes an equal sampler."""
+    try:
+        return from_recipe(sampler.recipe()) == sampler
+    except ConfigError:
+        return False

@@ -1,0 +1,43 @@
+"""Writing a scenario into an ordinary faulty model."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from onnxfi.api._sites import Inputs, load_model, site_table
+from onnxfi.faults import Scenario
+from onnxfi.graph import save, serialize
+from onnxfi.inject import bake as bake_model
+
+
+def bake(
+    model: Any,
+    scenario: Scenario,
+    output: str | PathLike[str] | None = None,
+    *,
+    inputs: Inputs | None = None,
+) -> bytes:
+    """Write a scenario into a model, as an ordinary ONNX file for any runtime.
+
+    Args:
+        model: Path, ``bytes``, ``onnx.ModelProto`` or graphsurgeon ``Graph``; not changed.
+        scenario: The faults, all of them present in every sample.
+        output: File to write; None writes none.
+        inputs: Workload; needed for faults in activations and inputs, whose run-time shapes the
+            file does not tell.
+
+    Returns:
+        The faulty model, serialized.
+
+    Raises:
+        FaultError: A site, element or bit does not exist, or can't be baked.
+        ModelError: The model is unusable.
+    """
+    loaded = load_model(model)
+    sites = {site.name: site for site in site_table(loaded, inputs).sites}
+    faulty = bake_model(loaded, scenario, sites)
+    if output is not None:
+        save(faulty, Path(output))
+    return serialize(faulty).data

@@ -1,0 +1,133 @@
+"""The front of a campaign: made or opened, run, estimated, reported. No logic of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from onnxfi.analysis import Interval
+from onnxfi.api._arguments import CampaignArguments, resolve
+from onnxfi.campaign import (
+    CampaignSummary,
+    OpenCampaign,
+    Progress,
+    RunOptions,
+    RunSummary,
+    StopRequest,
+    export_rows,
+    open_campaign,
+    resume_or_create,
+    run_campaign,
+    summarize,
+)
+from onnxfi.errors import ConfigError
+from onnxfi.report import write_report
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign in a folder: what is studied, its scenarios, and the results so far.
+
+    Example:
+        >>> campaign = Campaign.create(
+        ...     "runs/r8", model="r8.onnx", inputs="test.npz", sampler=UniformSampler(n=100)
+        ... )  # doctest: +SKIP
+        >>> campaign.run(workers=2)  # doctest: +SKIP
+        >>> campaign.estimate("failure").value  # doctest: +SKIP
+    """
+
+    opened: OpenCampaign
+
+    @classmethod
+    def create(cls, folder: str | PathLike[str] | None = None, **arguments: Any) -> Campaign:
+        """Make a campaign, or open the one in the folder if it is the same experiment.
+
+        Args:
+            folder: Where it lives; None for ``runs/<model>-<id>``.
+            **arguments: See :class:`CampaignArguments`.
+
+        Raises:
+            CampaignMismatchError: The folder holds another experiment.
+            OnnxFIError: A setting, the model or the workload is unusable.
+        """
+        try:
+            given = CampaignArguments(**arguments)
+        except TypeError as error:
+            raise ConfigError(f"Campaign.create: {error}") from error
+        settings, custom, objects = resolve(given)
+        target = None if folder is None else Path(folder)
+        return cls(resume_or_create(target, settings, custom=custom, objects=objects))
+
+    @classmethod
+    def open(cls, folder: str | PathLike[str]) -> Campaign:
+        """Open an existing campaign.
+
+        Raises:
+            CampaignError: The folder holds none, or its model or workload has changed.
+        """
+        return cls(open_campaign(Path(folder)))
+
+    @property
+    def folder(self) -> Path:
+        """The campaign's folder."""
+        return self.opened.folder.path
+
+    def run(
+        self,
+        workers: int = 1,
+        *,
+        max_injections: int | None = None,
+        time_budget_s: float | None = None,
+        executor: Callable[[int], Any] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> RunSummary:
+        """Do what is pending; interrupt it and call it again, nothing is lost.
+
+        Args:
+            workers: Processes; 1 runs in this one.
+            max_injections: Stop after so many injections of this call.
+            time_budget_s: Stop after so many seconds of this call.
+            executor: Factory of any ``concurrent.futures.Executor`` for a number of workers.
+            on_progress: Called after every stored batch of results.
+        """
+        options = RunOptions(
+            workers=workers,
+            max_injections=max_injections,
+            time_budget_s=time_budget_s,
+            executor=executor,
+        )
+        return run_campaign(self.opened, options, on_progress, StopRequest())
+
+    def summary(self, confidence: float = 0.95) -> CampaignSummary:
+        """Rates with intervals and tables, over the longest run of finished blocks."""
+        return summarize(self.opened, confidence)
+
+    def estimate(self, quantity: str = "failure", confidence: float = 0.95) -> Interval:
+        """One rate with its interval.
+
+        Args:
+            quantity: ``failure``, ``failed_share``, ``critical_share``, ``due_share`` or, with
+                labels, ``accuracy``.
+            confidence: Level of the interval.
+
+        Raises:
+            ConfigError: There is no such quantity, or nothing has been run yet.
+        """
+        rates = self.summary(confidence).rates
+        if quantity not in rates:
+            known = ", ".join(rates) or "none yet: no block of scenarios is finished"
+            raise ConfigError(f"no estimate of {quantity!r}; there is: {known}")
+        return rates[quantity]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """All stored results, one dictionary a scenario, in scenario order."""
+        return export_rows(self.opened)
+
+    def report(self, output: str | PathLike[str], confidence: float = 0.95) -> Path:
+        """Write a report; the suffix says which form (``.html``, ``.md`` or ``.json``)."""
+        path = Path(output)
+        write_report([self.summary(confidence)], path)
+        return path

@@ -1,0 +1,39 @@
+"""Number formats, masks and the numpy oracle of every fault model."""
+
+from onnxfi.bits._element import ElementType
+from onnxfi.bits._encode import encode
+from onnxfi.bits._format import BitFormat, Words, format_of, has_format
+from onnxfi.bits._masks import (
+    Masks,
+    compose,
+    flip,
+    merge,
+    set_word,
+    stuck_at_one,
+    stuck_at_zero,
+)
+from onnxfi.bits._oracle import apply_masks
+from onnxfi.bits._packing import pack, packed_bytes, unpack
+from onnxfi.bits._words import from_words, to_words
+
+__all__ = [
+    "BitFormat",
+    "ElementType",
+    "Masks",
+    "Words",
+    "apply_masks",
+    "compose",
+    "encode",
+    "flip",
+    "format_of",
+    "from_words",
+    "has_format",
+    "merge",
+    "pack",
+    "packed_bytes",
+    "set_word",
+    "stuck_at_one",
+    "stuck_at_zero",
+    "to_words",
+    "unpack",
+]

@@ -1,0 +1,91 @@
+"""Packing: words to the bytes of ONNX ``raw_data`` and back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from onnxfi.bits._element import ElementType
+from onnxfi.bits._format import Words, format_of
+from onnxfi.errors import ConfigError, ModelError
+
+
+def packed_bytes(element: ElementType, count: int) -> int:
+    """Bytes that ``count`` elements take in ONNX ``raw_data``.
+
+    Raises:
+        FaultError: Elements of this type are not single words.
+    """
+    form = format_of(element)
+    share = _share(form.width)
+    return -(-count // share) if share > 1 else count * form.word.itemsize
+
+
+def pack(words: Words, element: ElementType) -> bytes:
+    """Words as ONNX stores them: little endian, 2- and 4-bit elements packed low bits first.
+
+    Args:
+        words: One unsigned word per element, in the format's word dtype.
+        element: The element type.
+
+    Returns:
+        The bytes of ``raw_data``; unused bits of the last byte are zero.
+
+    Raises:
+        ConfigError: The words have another dtype.
+        FaultError: Elements of this type are not single words.
+    """
+    form = format_of(element)
+    if words.dtype != form.word:
+        raise ConfigError(f"{element.name} words need dtype {form.word}, got {words.dtype}")
+    share = _share(form.width)
+    if share == 1:
+        stored: Words = words.reshape(-1) & form.word.type(form.mask)
+        return bytes(stored.astype(form.word.newbyteorder("<"), copy=False).tobytes())
+    padded = np.zeros(packed_bytes(element, words.size) * share, dtype=np.uint8)
+    padded[: words.size] = words.reshape(-1) & np.uint8(form.mask)
+    lanes = padded.reshape(-1, share)
+    packed = np.zeros(len(lanes), dtype=np.uint8)
+    for lane in range(share):
+        packed |= lanes[:, lane] << np.uint8(lane * form.width)
+    return packed.tobytes()
+
+
+def unpack(data: bytes, element: ElementType, count: int) -> Words:
+    """The words in ONNX ``raw_data``.
+
+    Args:
+        data: The bytes, little endian, 2- and 4-bit elements packed low bits first.
+        element: The element type.
+        count: Number of elements.
+
+    Returns:
+        A new flat array of ``count`` unsigned words. A bool byte other than 0 and 1 counts as
+        true, as numpy and onnxruntime read it.
+
+    Raises:
+        ModelError: The number of bytes does not fit the number of elements.
+        FaultError: Elements of this type are not single words.
+    """
+    form = format_of(element)
+    expected = packed_bytes(element, count)
+    if len(data) != expected:
+        raise ModelError(
+            f"tensor data has {len(data)} bytes, expected {expected} for {count} {element.name}"
+            f" elements"
+        )
+    if element is ElementType.BOOL:
+        truth: Words = (np.frombuffer(data, dtype=np.uint8) != 0).astype(np.uint8)
+        return truth
+    share = _share(form.width)
+    if share == 1:
+        words: Words = np.frombuffer(data, dtype=form.word.newbyteorder("<")).astype(form.word)
+        return words
+    packed = np.frombuffer(data, dtype=np.uint8)
+    shifts = np.arange(share, dtype=np.uint8) * np.uint8(form.width)
+    lanes: Words = (packed[:, None] >> shifts) & np.uint8(form.mask)
+    return lanes.reshape(-1)[:count].copy()
+
+
+def _share(width: int) -> int:
+    """Elements in one byte. A bool has one bit that counts, yet takes a byte of its own."""
+    return 8 // width if width in (2, 4) else 1

@@ -1,0 +1,70 @@
+"""Blocks and work units: in which portions the scenarios of a campaign are run.
+
+A block is a run of consecutive scenarios. Inside a block, scenarios are run site by site, so that
+sessions are shared; across blocks, in order. Estimates use finished blocks only: which scenarios
+of a block finish first depends on their sites, so an unfinished one would bias them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+SMALLEST_BLOCK = 50
+LARGEST_BLOCK = 1_000
+BLOCKS_A_CAMPAIGN = 20
+
+
+def default_block_size(scenarios: int) -> int:
+    """Scenarios a block: 1,000, or fewer where that would leave a short campaign few blocks."""
+    wanted = -(-scenarios // BLOCKS_A_CAMPAIGN)
+    return min(LARGEST_BLOCK, max(SMALLEST_BLOCK, wanted))
+
+
+def finished_prefix(prefix: int, block_size: int, total: int) -> int:
+    """Scenarios in the longest run of finished blocks, given the rows before the first gap."""
+    return total if prefix >= total else prefix // block_size * block_size
+
+
+def pending_in_order(
+    total: int, block_size: int, done: set[int], site_of: Callable[[int], str] | None
+) -> Iterator[int]:
+    """Pending scenarios in the order in which they should be run.
+
+    Args:
+        total: Scenarios of the campaign.
+        block_size: Scenarios a block.
+        done: Scenarios that are stored already.
+        site_of: Gives the site of a single-site scenario; None runs a block in plain order.
+    """
+    for start in range(0, total, block_size):
+        block = [k for k in range(start, min(start + block_size, total)) if k not in done]
+        if site_of is not None:
+            block.sort(key=lambda k: (site_of(k), k))
+        yield from block
+
+
+class UnitSizer:
+    """Cuts pending scenarios into units that take about as long as asked, by what was seen so far.
+
+    The size of a unit decides how much a crash can lose and how busy workers are kept, never a
+    row: scenarios do not know which unit they are in.
+    """
+
+    def __init__(self, target_s: float) -> None:
+        self._target_s = target_s
+        self._size = 1
+
+    def learn(self, scenarios: int, seconds: float) -> None:
+        """Take note of a finished unit."""
+        rate = max(seconds, 1e-6) / max(scenarios, 1)
+        # At most doubled at a time: the first scenarios also pay for sessions and golden runs.
+        self._size = int(max(1, min(self._target_s / rate, 2 * self._size, LARGEST_BLOCK)))
+
+    def take(self, pending: Iterator[int]) -> Sequence[int]:
+        """The next unit; empty when nothing is pending."""
+        unit: list[int] = []
+        for number in pending:
+            unit.append(number)
+            if len(unit) >= self._size:
+                break
+        return tuple(unit)

@@ -1,0 +1,140 @@
+"""An opened campaign: its folder, its document, and the objects made from them when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from onnxfi.campaign._blocks import finished_prefix
+from onnxfi.campaign._document import CampaignDocument, Plan, read_document
+from onnxfi.campaign._experiment import (
+    CustomParts,
+    Experiment,
+    load_subject,
+    restore_experiment,
+)
+from onnxfi.campaign._folder import CampaignFolder
+from onnxfi.campaign._identity import identity_of, surroundings
+from onnxfi.campaign._settings import CampaignSettings
+from onnxfi.campaign._store import ResultStore
+from onnxfi.errors import CampaignMismatchError
+from onnxfi.outcome import InjectionRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCampaign:
+    """A campaign in its folder; cheap to make, the model is loaded only when it is needed."""
+
+    folder: CampaignFolder
+    document: CampaignDocument
+    custom: CustomParts = field(default_factory=CustomParts)
+
+    @property
+    def settings(self) -> CampaignSettings:
+        """What the user chose."""
+        return self.document.settings
+
+    @property
+    def plan(self) -> Plan:
+        """What was fixed before the first injection."""
+        return self.document.plan
+
+    @property
+    def total(self) -> int:
+        """Scenarios of the campaign."""
+        return self.document.plan.scenarios
+
+    def open_store(self) -> ResultStore:
+        """The result store."""
+        return ResultStore(self.folder.results, self.document.identity)
+
+    def done(self) -> int:
+        """Scenarios that are stored."""
+        with self.open_store() as store:
+            return store.progress().done
+
+    def used(self) -> int:
+        """Scenarios of the longest run of finished blocks, the basis of estimates."""
+        with self.open_store() as store:
+            return finished_prefix(store.progress().prefix, self.plan.block_size, self.total)
+
+    def records(self, below: int | None = None) -> tuple[InjectionRecord, ...]:
+        """Stored records in scenario order."""
+        with self.open_store() as store:
+            return tuple(store.records(below))
+
+    def experiment(self) -> Experiment:
+        """Model, workload, sites and scenarios, as they were when the campaign was made.
+
+        Raises:
+            CampaignMismatchError: The model or the workload has changed since.
+        """
+        subject = load_subject(self.settings, self.folder.path)
+        parts = self.document.identity_parts
+        for name, path, now in (
+            ("model", self.settings.model, subject.model.sha256),
+            ("inputs", self.settings.inputs, subject.workload.sha256),
+        ):
+            if now != parts[name]:
+                raise CampaignMismatchError(
+                    f"{path} has changed since {self.folder.path} was made (sha256 "
+                    f"{parts[name][:12]} then, {now[:12]} now); restore the file, or make a new "
+                    "campaign"
+                )
+        return restore_experiment(
+            self.settings, self.custom, subject, self.plan, self.folder.faults
+        )
+
+    def check_surroundings(self) -> None:
+        """Refuse a runtime or a machine on which rows could come out differently.
+
+        Raises:
+            CampaignMismatchError: The onnxruntime version or the instruction set is another one.
+        """
+        here = surroundings()
+        for name, now in here.items():
+            then = self.document.identity_parts[name]
+            if then != now:
+                raise CampaignMismatchError(
+                    f"{self.folder.path} was made with {name} {then}, here it is {now}; rows would "
+                    "not be comparable: run it there, or make a new campaign"
+                )
+
+
+def open_campaign(path: Path, custom: CustomParts | None = None) -> OpenCampaign:
+    """Open the campaign in a folder.
+
+    Raises:
+        CampaignError: There is none, or its document can't be read.
+    """
+    folder = CampaignFolder(path)
+    document = read_document(folder)
+    if identity_of(document.identity_parts) != document.identity:
+        raise CampaignMismatchError(
+            f"{folder.document} was edited: its identity does not match its settings; restore it"
+        )
+    return OpenCampaign(folder=folder, document=document, custom=custom or CustomParts())
+
+
+def export_rows(campaign: OpenCampaign) -> Iterator[dict[str, Any]]:
+    """Stored results as flat dictionaries, in scenario order."""
+    for record in campaign.records():
+        counts = record.counts
+        yield {
+            "scenario": record.scenario,
+            "samples": counts.samples,
+            "masked": counts.masked,
+            "tolerable": counts.tolerable,
+            "critical": counts.critical,
+            "due_nonfinite": counts.due_nonfinite,
+            "due_exception": counts.due_exception,
+            "due_timeout": counts.due_timeout,
+            "due_crash": counts.due_crash,
+            "correct": counts.correct,
+            "metrics": dict(counts.metrics),
+            "run_s": record.run_s,
+            "worker": record.worker,
+            "finished_at": record.finished_at,
+        }

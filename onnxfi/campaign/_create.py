@@ -1,0 +1,171 @@
+"""Making a campaign, or finding that the folder holds the same one already."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+import numpy as np
+
+from onnxfi.campaign._campaign import OpenCampaign, open_campaign
+from onnxfi.campaign._document import FORMAT, CampaignDocument, Plan, encode_document
+from onnxfi.campaign._experiment import CustomParts, Experiment, load_subject
+from onnxfi.campaign._folder import (
+    CampaignFolder,
+    put_in_place,
+    refuse_foreign,
+    staged_folder,
+    write_atomically,
+)
+from onnxfi.campaign._identity import differences, identity_of, surroundings
+from onnxfi.campaign._listed import recipe_in
+from onnxfi.campaign._prepare import prepare
+from onnxfi.campaign._settings import CampaignSettings, absolute, check_settings
+from onnxfi.campaign._store import create_store
+from onnxfi.errors import CampaignMismatchError, ConfigError
+from onnxfi.faults import check_space, write_fault_list
+from onnxfi.graph import load, save
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InMemory:
+    """A model or a workload given as an object; it is saved into the campaign folder."""
+
+    MODEL: ClassVar[str] = "model.onnx"
+    INPUTS: ClassVar[str] = "inputs.npz"
+
+    model: Any = None
+    inputs: Mapping[str, Any] | None = None
+
+
+def resume_or_create(
+    folder: Path | None,
+    settings: CampaignSettings | None,
+    *,
+    custom: CustomParts | None = None,
+    objects: InMemory | None = None,
+) -> OpenCampaign:
+    """The campaign of these settings in this folder: opened if it is there, else made.
+
+    Args:
+        folder: Where it lives; None for ``runs/<model>-<id>``.
+        settings: What to study; None to open what the folder holds.
+        custom: The user's own objects.
+        objects: Model and workload given in memory.
+
+    Raises:
+        CampaignMismatchError: The folder holds another experiment; the message says what differs.
+        CampaignExistsError: The folder holds something else.
+        OnnxFIError: The settings, the model or the workload are unusable; nothing is written.
+    """
+    custom = custom or CustomParts()
+    if settings is None:
+        if folder is None:
+            raise ConfigError("neither a campaign folder nor a model is given; name one of them")
+        return open_campaign(folder, custom)
+    check_settings(settings)
+    if folder is not None:
+        refuse_foreign(folder)
+    parent = RUNS if folder is None else folder.absolute().parent
+    with staged_folder(parent) as staged:
+        document = _fill(staged, absolute(settings), custom, objects or InMemory())
+        name = f"{Path(document.model_name).stem}-{document.identity[:8]}"
+        target = folder or RUNS / name
+        if CampaignFolder(target).holds_campaign():
+            return _same(target, document, custom)
+        put_in_place(staged, target)
+    return open_campaign(target, custom)
+
+
+def _same(target: Path, wanted: CampaignDocument, custom: CustomParts) -> OpenCampaign:
+    found = open_campaign(target, custom)
+    if found.document.identity == wanted.identity:
+        return found
+    different = differences(found.document.identity_parts, wanted.identity_parts)
+    raise CampaignMismatchError(
+        f"{target} holds another experiment; it differs in {'; '.join(different)}; name another "
+        f"folder, or resume this one with `onnxfi run {target}`"
+    )
+
+
+def _fill(
+    staged: CampaignFolder, settings: CampaignSettings, custom: CustomParts, objects: InMemory
+) -> CampaignDocument:
+    """Write all files of a new campaign but its place; returns its document."""
+    if objects.model is not None:
+        save(load(objects.model), staged.model)
+        settings = msgspec.structs.replace(settings, model=InMemory.MODEL)
+    if objects.inputs is not None:
+        arrays = {name: np.asarray(values) for name, values in objects.inputs.items()}
+        np.savez(staged.inputs, allow_pickle=False, **arrays)
+        settings = msgspec.structs.replace(settings, inputs=InMemory.INPUTS)
+    subject = load_subject(settings, staged.path)
+    header = None
+    if settings.faults is not None:
+        header = recipe_in(Path(settings.faults), subject.model.sha256)
+    if header is not None:
+        # A recipe says how to draw, and nothing else: it takes the place of the sampler.
+        settings = msgspec.structs.replace(settings, faults=None, sampler=header.sampler or {})
+    prepared = prepare(settings, custom, subject)
+    if header is not None and prepared.experiment.space is not None:
+        check_space(header, prepared.experiment.space)
+    _write_faults(staged, prepared.experiment)
+    parts = _identity_parts(settings, prepared.experiment, prepared.plan, staged)
+    document = CampaignDocument(
+        format=FORMAT,
+        identity=identity_of(parts),
+        identity_parts=parts,
+        settings=settings,
+        plan=prepared.plan,
+        model_name=Path(settings.model).name,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        software=_software(),
+        hardware={"machine": platform.machine(), "system": platform.platform()},
+    )
+    prepared.golden.write(staged.golden)
+    create_store(staged.results, document.identity)
+    write_atomically(staged.document, encode_document(document))
+    return document
+
+
+def _write_faults(staged: CampaignFolder, experiment: Experiment) -> None:
+    scenarios: Iterable[Any] | None = None
+    if not experiment.recipe:
+        source = experiment.source
+        scenarios = (source.scenario(number) for number in range(len(source)))
+    write_fault_list(staged.faults, experiment.header, scenarios, experiment.sites)
+
+
+def _identity_parts(
+    settings: CampaignSettings, experiment: Experiment, plan: Plan, staged: CampaignFolder
+) -> dict[str, Any]:
+    decided = msgspec.to_builtins(plan)
+    # For people: neither changes a row.
+    for name in ("engine_reason", "population"):
+        decided.pop(name)
+    return {
+        "model": experiment.subject.model.sha256,
+        "inputs": experiment.subject.workload.sha256,
+        "faults": hashlib.sha256(staged.faults.read_bytes()).hexdigest(),
+        "drop": settings.drop,
+        "plan": decided,
+        **surroundings(),
+    }
+
+
+def _software() -> dict[str, str]:
+    names = ("onnxfi", "numpy", "onnx")
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in names},
+        "onnxruntime": surroundings()["onnxruntime"],
+    }

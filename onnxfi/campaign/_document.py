@@ -1,0 +1,126 @@
+"""``campaign.json``: settings, hashes, plan and surroundings of a campaign, and its reading."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from onnxfi.campaign._folder import CampaignFolder
+from onnxfi.campaign._settings import CampaignSettings
+from onnxfi.errors import CampaignError
+
+FORMAT = "onnxfi/campaign/1"
+
+
+class LayoutEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Layout of a run-time value: shape of a sample's part, and batch axis (None: per run)."""
+
+    shape: tuple[int, ...]
+    batch_axis: int | None
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was fixed before the first injection; it decides results and is part of the identity.
+
+    Attributes:
+        engine: The engine that runs the scenarios.
+        engine_reason: Why that one.
+        batch_size: Samples a run.
+        block_size: Scenarios a block.
+        scenarios: Scenarios of the campaign.
+        samples: Samples of the workload.
+        sites: Names of the sites that the campaign may fault, in fault-space order.
+        layouts: Layouts of the computed sites, from the profile.
+        outputs: Layouts of the outputs, likewise.
+        rows_independent: Whether samples of a batch were shown not to influence each other.
+        fixed_batch: The batch size that the model insists on, else None.
+        criterion: The criterion in use.
+        criterion_output: The output that it reads.
+        timeout_s: Seconds after which a run counts as hung.
+        optimization: onnxruntime's graph optimisation level.
+        provider: onnxruntime's execution provider.
+        space_size: Single-fault scenarios in the fault space; None for a hand-made fault list.
+        space_bits: Stored bits of the sites; None likewise.
+        population: Scenarios that exist, where those of the campaign are a simple random sample
+            of them without replacement; else None.
+        golden_correct: Fault-free samples with the right label; None without labels.
+    """
+
+    engine: str
+    engine_reason: str
+    batch_size: int
+    block_size: int
+    scenarios: int
+    samples: int
+    sites: tuple[str, ...]
+    layouts: dict[str, LayoutEntry]
+    outputs: dict[str, LayoutEntry]
+    rows_independent: bool
+    fixed_batch: int | None
+    criterion: str
+    criterion_output: str
+    timeout_s: float | None
+    optimization: str
+    provider: str
+    space_size: int | None
+    space_bits: int | None
+    population: int | None
+    golden_correct: int | None
+
+
+class CampaignDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything in ``campaign.json``.
+
+    Attributes:
+        format: Name and version of this file's format.
+        identity: Hash over ``identity_parts``.
+        identity_parts: What decides a result, by name.
+        settings: What the user chose, defaults written out.
+        plan: What was fixed before the first injection.
+        model_name: The model's file name, for people.
+        created_at: UTC time, ISO 8601.
+        software: Versions in use when it was made.
+        hardware: The machine it was made on, for people; only its instruction set is identity.
+    """
+
+    format: str
+    identity: str
+    identity_parts: dict[str, Any]
+    settings: CampaignSettings
+    plan: Plan
+    model_name: str
+    created_at: str
+    software: dict[str, str]
+    hardware: dict[str, Any]
+
+
+def encode_document(document: CampaignDocument) -> bytes:
+    """The document as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def read_document(folder: CampaignFolder) -> CampaignDocument:
+    """Read a campaign's document.
+
+    Raises:
+        CampaignError: The folder holds no campaign, or one of a format this version can't read.
+    """
+    if not folder.holds_campaign():
+        raise CampaignError(
+            f"{folder.path} holds no campaign (no campaign.json); make one with "
+            f"`onnxfi run {folder.path} --model MODEL --inputs INPUTS`"
+        )
+    data = folder.document.read_bytes()
+    try:
+        found = msgspec.json.decode(data, type=dict[str, Any]).get("format")
+        if found != FORMAT:
+            raise CampaignError(
+                f"{folder.document} has format {found!r}, this onnxfi reads {FORMAT!r}; "
+                "use the onnxfi that made it"
+            )
+        return msgspec.json.decode(data, type=CampaignDocument)
+    except msgspec.DecodeError as error:
+        raise CampaignError(
+            f"{folder.document} is damaged ({error}); restore it from a copy"
+        ) from error

@@ -1,0 +1,30 @@
+"""The executors that a campaign runs on by default: this process, or spawned ones."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from concurrent.futures import Executor, ProcessPoolExecutor
+
+from onnxfi.campaign._dispatch import ExecutorFactory, InlineExecutor
+
+
+def executor_factory(workers: int) -> ExecutorFactory:
+    """The factory for ``workers`` processes; 1 runs in the calling process."""
+    return _inline if workers == 1 else _spawned
+
+
+def _inline(_workers: int) -> Executor:
+    return InlineExecutor()
+
+
+def _spawned(workers: int) -> Executor:
+    # Spawned, not forked: onnxruntime keeps threads, and a fork would inherit their locks held.
+    return ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_leave_signals
+    )
+
+
+def _leave_signals() -> None:
+    """Ctrl-C reaches the whole process group; only the coordinator decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,242 @@
+"""From settings to the objects of an experiment: subject, sites, fault space, scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from onnxfi.campaign._document import LayoutEntry, Plan
+from onnxfi.campaign._listed import recipe_in, renumbered, sites_named_in
+from onnxfi.campaign._settings import CampaignSettings
+from onnxfi.engine import EngineSettings, Optimization, Profile, Scenarios, profile
+from onnxfi.errors import ConfigError
+from onnxfi.faults import (
+    FaultListHeader,
+    FaultModel,
+    FaultSite,
+    FaultSpace,
+    SampleLayout,
+    SiteFilter,
+    SiteTable,
+    check_scenario,
+    enumerate_sites,
+    parse_fault_model,
+    read_fault_list,
+)
+from onnxfi.graph import Model, load
+from onnxfi.outcome import Criterion
+from onnxfi.sampling import (
+    ListedScenarios,
+    SampledScenarios,
+    Sampler,
+    ScenarioSource,
+    from_recipe,
+)
+from onnxfi.workload import Workload, read_workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomParts:
+    """Objects of the user's own that no file can hold; given again whenever a campaign is opened.
+
+    With several workers they travel to other processes, so functions must be importable there.
+
+    Attributes:
+        fault_models: In place of the specs in the settings.
+        sampler: In place of the recipe in the settings.
+        criterion: In place of the text in the settings.
+    """
+
+    fault_models: tuple[FaultModel, ...] = ()
+    sampler: Sampler | None = None
+    criterion: Criterion | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is studied: the model, and the workload that it runs on."""
+
+    model: Model
+    workload: Workload
+
+    def site_table(self, layouts: Mapping[str, SampleLayout] | None) -> SiteTable:
+        """All sites of the model; computed ones have shapes where ``layouts`` knows them."""
+        return enumerate_sites(self.model.index, self.model.inputs, self.model.outputs, layouts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """A subject, what a run over it looks like, and the scenarios to run.
+
+    Attributes:
+        subject: Model and workload.
+        profile: Layouts, batch size.
+        sites: The sites that scenarios may touch, by name, in fault-space order.
+        space: The fault space; None for a fault list written out.
+        source: The scenarios by number.
+        header: Header of the campaign's fault list.
+        recipe: Whether the header alone says how to make the scenarios again.
+    """
+
+    subject: Subject
+    profile: Profile
+    sites: Mapping[str, FaultSite]
+    space: FaultSpace | None
+    source: ScenarioSource
+    header: FaultListHeader
+    recipe: bool
+
+
+def load_subject(settings: CampaignSettings, folder: Path | None = None) -> Subject:
+    """Read the model and the workload that the settings name.
+
+    Args:
+        settings: The settings; relative paths in them are inside ``folder``.
+        folder: The campaign folder.
+    """
+    base = Path() if folder is None else folder
+    model = load(base / settings.model)
+    plain = settings.inputs.startswith("random:")
+    inputs = settings.inputs if plain else base / settings.inputs
+    return Subject(model=model, workload=read_workload(inputs, model.inputs))
+
+
+def engine_settings(settings: CampaignSettings, plan: Plan | None = None) -> EngineSettings:
+    """What the engine needs, as wished for, or as the plan has fixed it."""
+    return EngineSettings(
+        engine=settings.engine if plan is None else plan.engine,
+        provider=settings.provider,
+        # Checked by the engine's settings, whatever the text.
+        optimization=cast(Optimization, settings.optimization),
+        batch_size=settings.batch_size if plan is None else plan.batch_size,
+        timeout_s=settings.timeout_s if plan is None else plan.timeout_s,
+    )
+
+
+def build_experiment(
+    settings: CampaignSettings,
+    custom: CustomParts,
+    subject: Subject,
+    runtime: EngineSettings,
+) -> Experiment:
+    """Profile the model and lay out sites, fault space and scenarios."""
+    chosen = _select(settings, subject.site_table(None))
+    computed = [site.name for site in chosen if not site.kind.stored]
+    found = profile(subject.model, subject.workload, runtime, computed)
+    sites = _select(settings, subject.site_table(found.layouts))
+    known = [site for site in sites if site.layout is not None]
+    if not known:
+        reason = found.left_out.get(sites[0].name, "its run-time shape is unknown")
+        raise ConfigError(
+            f"none of the {len(sites)} chosen sites can be faulted; {sites[0].name!r}: {reason}"
+        )
+    if settings.faults is None:
+        return _drawn(settings, custom, subject, found, known)
+    return _listed(Path(settings.faults), subject, found, known)
+
+
+def restore_experiment(
+    settings: CampaignSettings, custom: CustomParts, subject: Subject, plan: Plan, faults: Path
+) -> Experiment:
+    """The same experiment from its plan and its fault list, without profiling again."""
+    layouts = _layouts(plan.layouts)
+    found = Profile(
+        layouts=layouts,
+        left_out={},
+        outputs=_layouts(plan.outputs),
+        batch_size=plan.batch_size,
+        rows_independent=plan.rows_independent,
+        fixed_batch=plan.fixed_batch,
+        reason="from the plan",
+    )
+    by_name = {site.name: site for site in subject.site_table(layouts).sites}
+    sites = [by_name[name] for name in plan.sites]
+    if recipe_in(faults, subject.model.sha256) is None:
+        return _listed(faults, subject, found, sites)
+    return _drawn(settings, custom, subject, found, sites)
+
+
+def scenario_traits(source: ScenarioSource) -> Scenarios:
+    """What the choice of an engine needs to know about scenarios."""
+    if isinstance(source, ListedScenarios):
+        groups = [scenario.groups for scenario in source]
+        return Scenarios(
+            single_site=all(len(each) <= 1 for each in groups),
+            bound=any(group.sample is not None for each in groups for group in each),
+        )
+    if len(source) and source.fault_numbers(0, 1) is not None:
+        return Scenarios(single_site=True)
+    bound = any(group.sample is not None for group in source.scenario(0).groups)
+    return Scenarios(single_site=False, bound=bound)
+
+
+def _layouts(entries: Mapping[str, LayoutEntry]) -> dict[str, SampleLayout]:
+    return {
+        name: SampleLayout(shape=entry.shape, batch_axis=entry.batch_axis)
+        for name, entry in entries.items()
+    }
+
+
+def _select(settings: CampaignSettings, table: SiteTable) -> Sequence[FaultSite]:
+    if settings.faults is not None:
+        # A written list names its sites itself; whatever it names is chosen.
+        named = sites_named_in(Path(settings.faults))
+        return [site for site in table.sites if site.name in named] or table.sites
+    return SiteFilter(
+        targets=settings.targets,
+        include=settings.include,
+        exclude=settings.exclude,
+        op_types=settings.op_types,
+    ).select(table.sites)
+
+
+def _drawn(
+    settings: CampaignSettings,
+    custom: CustomParts,
+    subject: Subject,
+    found: Profile,
+    sites: Sequence[FaultSite],
+) -> Experiment:
+    models = custom.fault_models or tuple(map(parse_fault_model, settings.fault_models))
+    space = FaultSpace(sites, models)
+    sampler = custom.sampler or from_recipe(settings.sampler)
+    recipe = sampler.recipe()
+    seed = recipe.get("seed")
+    header = FaultListHeader(
+        model_sha256=subject.model.sha256,
+        space=space.describe(),
+        sampler=dict(recipe),
+        seed=seed if isinstance(seed, int) else None,
+    )
+    return Experiment(
+        subject=subject,
+        profile=found,
+        sites={site.name: site for site in sites},
+        space=space,
+        source=SampledScenarios(space, sampler),
+        header=header,
+        recipe=not custom.fault_models and custom.sampler is None,
+    )
+
+
+def _listed(path: Path, subject: Subject, found: Profile, sites: Sequence[FaultSite]) -> Experiment:
+    by_name = {site.name: site for site in sites}
+    listed = read_fault_list(path, by_name, subject.model.sha256)
+    scenarios = renumbered(listed.scenarios or ())
+    samples = subject.workload.samples
+    for scenario in scenarios:
+        check_scenario(scenario, by_name, samples)
+    touched = {name for scenario in scenarios for name in scenario.sites}
+    return Experiment(
+        subject=subject,
+        profile=found,
+        sites={site.name: site for site in sites if site.name in touched},
+        space=None,
+        source=ListedScenarios(scenarios),
+        header=msgspec.structs.replace(listed.header, model_sha256=subject.model.sha256),
+        recipe=False,
+    )

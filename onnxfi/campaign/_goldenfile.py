@@ -1,0 +1,109 @@
+"""``golden.npz``: what the fault-free run answered, by which every worker checks itself."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.campaign._folder import write_atomically
+from onnxfi.engine import Golden
+from onnxfi.errors import CampaignMismatchError, GoldenError, StoreError
+from onnxfi.outcome import BoundCriterion, OutcomeCounts
+from onnxfi.workload import Workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GoldenFile:
+    """The fault-free run of a campaign.
+
+    Attributes:
+        output: Name of the output that carries the decision.
+        values: That output over the whole workload, samples along axis 0.
+        sha256: Hash over all outputs of all runs, hex.
+        correct: Samples answered as labelled; None without labels.
+    """
+
+    output: str
+    values: NDArray[Any]
+    sha256: str
+    correct: int | None
+
+    @classmethod
+    def of(cls, golden: Golden, bound: BoundCriterion, workload: Workload) -> GoldenFile:
+        """What is kept of a golden run.
+
+        Raises:
+            GoldenError: With labels, none of the samples is answered right.
+        """
+        counts: OutcomeCounts = golden.counts(bound, workload.labels)
+        if counts.correct == 0:
+            raise GoldenError(
+                f"the fault-free model answers none of the {workload.samples} labelled samples "
+                "right, so no accuracy can drop; check labels and inputs, or leave the labels out"
+            )
+        return cls(
+            output=bound.output,
+            values=golden.samples(bound.output),
+            sha256=golden.sha256,
+            correct=counts.correct,
+        )
+
+    def write(self, path: Path) -> None:
+        """Write the file."""
+        correct = -1 if self.correct is None else self.correct
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer,
+            allow_pickle=False,
+            output=np.array(self.output),
+            values=self.values,
+            sha256=np.array(self.sha256),
+            correct=np.array(correct),
+        )
+        write_atomically(path, buffer.getvalue())
+
+    @classmethod
+    def read(cls, path: Path) -> GoldenFile:
+        """Read the file.
+
+        Raises:
+            StoreError: It is missing or damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                correct = int(data["correct"])
+                return cls(
+                    output=str(data["output"]),
+                    values=data["values"],
+                    sha256=str(data["sha256"]),
+                    correct=None if correct < 0 else correct,
+                )
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise StoreError(f"{path} is not readable ({error}); restore it from a copy") from error
+
+    def check(self, golden: Golden, bound: BoundCriterion, workload: Workload) -> None:
+        """Refuse a machine whose fault-free decisions are not those of the campaign.
+
+        Equal bits pass at once; other bits pass if no decision differs.
+
+        Raises:
+            CampaignMismatchError: A decision differs.
+        """
+        if golden.sha256 == self.sha256:
+            return
+        here = golden.samples(bound.output)
+        changed = here.shape != self.values.shape or bool(
+            bound.criterion.decide(self.values, here, workload.labels).any()
+        )
+        if changed:
+            raise CampaignMismatchError(
+                "the fault-free run on this machine decides differently from the one that the "
+                "campaign was made with; rows would not be comparable: run it on a machine like "
+                "the first"
+            )

@@ -1,0 +1,50 @@
+"""Fault lists that a campaign is given: what they name, and whether they are only a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from onnxfi.errors import FaultListError
+from onnxfi.faults import FaultListHeader, Scenario, open_fault_list
+
+
+def recipe_in(path: Path, model_sha256: str) -> FaultListHeader | None:
+    """The header, if the file is a recipe without scenario lines; else None.
+
+    Raises:
+        FaultListError: The file can't be read, or is for another model.
+    """
+    header, lines = open_fault_list(path, {}, model_sha256)
+    try:
+        empty = next(iter(lines), None) is None
+    except FaultListError:
+        # No site is known here, so the first scenario line is refused: there is one.
+        return None
+    return header if empty and header.sampler is not None else None
+
+
+def sites_named_in(path: Path) -> set[str]:
+    """Names of the sites in the scenario lines; lines that make no sense are left to the reader."""
+    names: set[str] = set()
+    decoder = msgspec.json.Decoder(_Line)
+    with path.open("rb") as file:
+        for text in file:
+            try:
+                names.update(entry["site"] for entry in decoder.decode(text).faults)
+            except (msgspec.DecodeError, KeyError, TypeError):
+                continue
+    return names
+
+
+class _Line(msgspec.Struct):
+    faults: list[dict[str, Any]] = []
+
+
+def renumbered(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
+    """Scenarios numbered by position: rows, blocks and stop rules count in the list's order."""
+    return tuple(replace(scenario, number=k) for k, scenario in enumerate(scenarios))

@@ -1,0 +1,102 @@
+"""Resolving a campaign: profile, golden run, criterion, and the plan, all before any injection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from onnxfi.campaign._blocks import default_block_size
+from onnxfi.campaign._document import LayoutEntry, Plan
+from onnxfi.campaign._experiment import (
+    CustomParts,
+    Experiment,
+    Subject,
+    build_experiment,
+    engine_settings,
+    scenario_traits,
+)
+from onnxfi.campaign._goldenfile import GoldenFile
+from onnxfi.campaign._settings import CampaignSettings
+from onnxfi.engine import choose_engine, golden_run
+from onnxfi.faults import SampleLayout
+from onnxfi.outcome import BoundCriterion, choose_criterion
+
+# Longer than any sane run of one batch: a fault that makes a loop endless must end some time.
+DEFAULT_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A campaign resolved: what will be run, how, and what fault-free looks like."""
+
+    experiment: Experiment
+    plan: Plan
+    golden: GoldenFile
+
+
+def prepare(settings: CampaignSettings, custom: CustomParts, subject: Subject) -> Prepared:
+    """Resolve settings on a subject.
+
+    Raises:
+        OnnxFIError: Anything that makes the campaign impossible.
+    """
+    runtime = engine_settings(settings)
+    experiment = build_experiment(settings, custom, subject, runtime)
+    workload, profile = subject.workload, experiment.profile
+    run = golden_run(subject.model, workload, profile, runtime)
+    bound = choose_criterion(
+        run.outputs[0],
+        profile.outputs,
+        requested=custom.criterion or settings.criterion,
+        output=settings.criterion_output,
+        labels=workload.labels,
+    )
+    golden = GoldenFile.of(run, bound, workload)
+    plan = _plan(settings, experiment, bound, golden.correct)
+    return Prepared(experiment=experiment, plan=plan, golden=golden)
+
+
+def _plan(
+    settings: CampaignSettings,
+    experiment: Experiment,
+    bound: BoundCriterion,
+    golden_correct: int | None,
+) -> Plan:
+    profile, source, space = experiment.profile, experiment.source, experiment.space
+    computed = [name for name, site in experiment.sites.items() if not site.kind.stored]
+    choice = choose_engine(
+        settings.engine,
+        experiment.subject.model,
+        experiment.subject.workload.samples,
+        tuple(experiment.sites.values()),
+        scenario_traits(experiment.source),
+    )
+    return Plan(
+        engine=choice.name,
+        engine_reason=choice.reason,
+        batch_size=profile.batch_size,
+        block_size=settings.block_size or default_block_size(len(source)),
+        scenarios=len(source),
+        samples=experiment.subject.workload.samples,
+        sites=tuple(experiment.sites),
+        layouts=_entries({name: profile.layouts[name] for name in computed}),
+        outputs=_entries(profile.outputs),
+        rows_independent=profile.rows_independent,
+        fixed_batch=profile.fixed_batch,
+        criterion=bound.criterion.spec(),
+        criterion_output=bound.output,
+        timeout_s=settings.timeout_s or DEFAULT_TIMEOUT_S,
+        optimization=settings.optimization,
+        provider=settings.provider,
+        space_size=None if space is None else space.size,
+        space_bits=None if space is None else space.bits,
+        population=source.population,
+        golden_correct=golden_correct,
+    )
+
+
+def _entries(layouts: Mapping[str, SampleLayout]) -> dict[str, LayoutEntry]:
+    return {
+        name: LayoutEntry(shape=layout.shape, batch_axis=layout.batch_axis)
+        for name, layout in layouts.items()
+    }

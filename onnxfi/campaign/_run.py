@@ -1,0 +1,234 @@
+"""Running a campaign: what is pending goes out in units, what comes back is stored at once."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from onnxfi.campaign._blocks import UnitSizer, pending_in_order
+from onnxfi.campaign._campaign import OpenCampaign
+from onnxfi.campaign._dispatch import Dispatcher, ExecutorFactory, Finished, Unit
+from onnxfi.campaign._executors import executor_factory
+from onnxfi.campaign._folder import running
+from onnxfi.campaign._signals import StopRequest
+from onnxfi.campaign._store import ResultStore
+from onnxfi.campaign._worker import BenchKey, release_bench, run_unit
+from onnxfi.errors import BackendError, ConfigError, OnnxFIError
+from onnxfi.outcome import InjectionRecord, Outcome, OutcomeCounts, scenario_failed
+
+UNIT_TARGET_S = 1.0
+RETRIES = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a campaign is carried out; none of it changes a row.
+
+    Attributes:
+        workers: Processes; 1 runs in the calling process.
+        max_injections: Stop after this many injections of this run.
+        time_budget_s: Stop submitting after this many seconds of this run.
+        executor: Factory of an executor for a number of workers, in place of the own processes.
+    """
+
+    workers: int = 1
+    max_injections: int | None = None
+    time_budget_s: float | None = None
+    executor: ExecutorFactory | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run has come: scenarios stored, in all, failed in this run, and seconds so far."""
+
+    done: int
+    done_before: int
+    total: int
+    failures: int
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """What a run did; ``stopped`` says what ended it early, None if nothing is pending."""
+
+    total: int
+    done_before: int
+    done_now: int
+    stopped: str | None
+
+
+def run_campaign(
+    campaign: OpenCampaign,
+    options: RunOptions | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    stop: StopRequest | None = None,
+) -> RunSummary:
+    """Do what is pending; calling it again after an interruption loses and repeats nothing.
+
+    Raises:
+        CampaignLockedError: Another process is running the campaign.
+        BackendError: The machinery failed on the same scenarios again and again.
+    """
+    options = options or RunOptions()
+    _check(options)
+    with running(campaign.folder), campaign.open_store() as store:
+        done = store.done()
+        run = _Run(campaign, options, store, stop or StopRequest(), len(done))
+        if len(done) < campaign.total:
+            try:
+                run.go(done, on_progress or _ignore)
+            finally:
+                release_bench()
+        return run.summary()
+
+
+def _ignore(_progress: Progress) -> None:
+    return None
+
+
+def _check(options: RunOptions) -> None:
+    if options.workers < 1:
+        raise ConfigError(f"workers is {options.workers}, expected at least 1")
+    if options.max_injections is not None and options.max_injections < 1:
+        raise ConfigError(f"max injections is {options.max_injections}, expected at least 1")
+    if options.time_budget_s is not None and options.time_budget_s <= 0:
+        raise ConfigError(f"time budget is {options.time_budget_s} s, expected more than 0")
+
+
+class _Run:
+    """One call of :func:`run_campaign`: counters, stop rules, care for finished units."""
+
+    def __init__(
+        self,
+        campaign: OpenCampaign,
+        options: RunOptions,
+        store: ResultStore,
+        stop: StopRequest,
+        done_before: int,
+    ) -> None:
+        self._campaign = campaign
+        self._options = options
+        self._store = store
+        self._stop = stop
+        self._done_before = done_before
+        self._done_now = 0
+        self._failures = 0
+        self._submitted = 0
+        self._stopped: str | None = None
+        self._started = time.monotonic()
+        self._sizer = UnitSizer(UNIT_TARGET_S)
+        self._retries: dict[Unit, int] = {}
+        self._again: list[Unit] = []
+
+    def go(self, done: set[int], on_progress: Callable[[Progress], None]) -> None:
+        plan = self._campaign.plan
+        pending = pending_in_order(
+            plan.scenarios, plan.block_size, done, _site_order(self._campaign)
+        )
+        unit_of = functools.partial(run_unit, _bench_key(self._campaign))
+        factory = self._options.executor or executor_factory(self._options.workers)
+        dispatcher = Dispatcher(unit_of, factory, self._options.workers)
+        for finished in dispatcher.run(lambda: self._next(pending)):
+            self._take(finished)
+            on_progress(self._progress())
+
+    def summary(self) -> RunSummary:
+        return RunSummary(
+            total=self._campaign.total,
+            done_before=self._done_before,
+            done_now=self._done_now,
+            stopped=self._stopped,
+        )
+
+    def _next(self, pending: Iterator[int]) -> Unit:
+        if self._stop.requested:
+            self._stopped = "signal"
+            return ()
+        if self._again:
+            return self._again.pop()
+        options = self._options
+        elapsed = time.monotonic() - self._started
+        if options.time_budget_s is not None and elapsed >= options.time_budget_s:
+            self._stopped = "time-budget"
+            return ()
+        unit = self._sizer.take(pending)
+        if options.max_injections is not None:
+            unit = unit[: options.max_injections - self._submitted]
+            if not unit and self._submitted + self._done_before < self._campaign.total:
+                self._stopped = "max-injections"
+        self._submitted += len(unit)
+        return unit
+
+    def _take(self, finished: Finished) -> None:
+        if finished.crashed:
+            self._store.add_attempt(finished.unit, f"worker died: {finished.error}")
+            self._add([_crash_record(number, self._campaign) for number in finished.unit])
+        elif finished.error is not None:
+            self._retry(finished)
+        else:
+            self._sizer.learn(len(finished.unit), sum(r.run_s for r in finished.records))
+            self._add(finished.records)
+
+    def _add(self, records: list[InjectionRecord] | tuple[InjectionRecord, ...]) -> None:
+        self._store.add(records)
+        self._done_now += len(records)
+        golden, drop = self._campaign.plan.golden_correct, self._campaign.settings.drop
+        self._failures += sum(scenario_failed(r.counts, golden, drop) for r in records)
+
+    def _retry(self, finished: Finished) -> None:
+        error = finished.error
+        if isinstance(error, OnnxFIError | KeyboardInterrupt):
+            raise error
+        self._store.add_attempt(finished.unit, f"{type(error).__name__}: {error}")
+        tries = self._retries.get(finished.unit, 0) + 1
+        self._retries[finished.unit] = tries
+        if tries > RETRIES:
+            raise BackendError(
+                f"scenarios {finished.unit[0]}..{finished.unit[-1]} failed {tries} times outside "
+                f"the network ({type(error).__name__}: {error}); what was done is stored, "
+                "run again with --debug for the traceback"
+            ) from error
+        self._again.append(finished.unit)
+
+    def _progress(self) -> Progress:
+        return Progress(
+            done=self._done_before + self._done_now,
+            done_before=self._done_before,
+            total=self._campaign.total,
+            failures=self._failures,
+            elapsed_s=time.monotonic() - self._started,
+        )
+
+
+def _crash_record(number: int, campaign: OpenCampaign) -> InjectionRecord:
+    plan = campaign.plan
+    labelled = plan.golden_correct is not None
+    return InjectionRecord(
+        scenario=number,
+        counts=OutcomeCounts.whole(Outcome.DUE_CRASH, plan.samples, labelled=labelled),
+        run_s=0.0,
+        worker="crashed",
+        finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+    )
+
+
+def _bench_key(campaign: OpenCampaign) -> BenchKey:
+    return BenchKey(
+        str(campaign.folder.path.absolute()), campaign.document.identity, campaign.custom
+    )
+
+
+def _site_order(campaign: OpenCampaign) -> Callable[[int], str] | None:
+    """Site of a single-fault scenario, to run a block site by site; None where it costs too much.
+
+    A scenario of thousands of faults touches every site, and drawing it only to sort it would
+    double the work.
+    """
+    if campaign.plan.population is None:
+        return None
+    source = campaign.experiment().source
+    return lambda number: source.scenario(number).sites[0]

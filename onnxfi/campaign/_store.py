@@ -1,0 +1,194 @@
+"""The result store: one SQLite row an injection, written by the coordinating process alone."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from onnxfi.errors import StoreError
+from onnxfi.outcome import InjectionRecord, OutcomeCounts
+
+SCHEMA_VERSION = 1
+
+_COUNTS = (
+    "samples",
+    "masked",
+    "tolerable",
+    "critical",
+    "due_nonfinite",
+    "due_exception",
+    "due_timeout",
+    "due_crash",
+    "correct",
+)
+_COLUMNS = ("scenario", *_COUNTS, "metrics", "run_s", "worker", "finished_at")
+
+_SCHEMA = f"""
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE results (
+    scenario INTEGER PRIMARY KEY,
+    {", ".join(f"{name} INTEGER NOT NULL" for name in _COUNTS[:-1])},
+    correct INTEGER,
+    metrics TEXT NOT NULL,
+    run_s REAL NOT NULL,
+    worker TEXT NOT NULL,
+    finished_at TEXT NOT NULL
+);
+CREATE TABLE attempts (
+    id INTEGER PRIMARY KEY,
+    scenario INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+);
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreProgress:
+    """How far a store has come: rows in all, and rows before the first gap."""
+
+    done: int
+    prefix: int
+
+
+def create_store(path: Path, identity: str) -> None:
+    """Make an empty store for the campaign of this identity."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.executescript(_SCHEMA)
+        connection.executemany(
+            "INSERT INTO meta VALUES (?, ?)",
+            [("schema_version", str(SCHEMA_VERSION)), ("identity", identity)],
+        )
+    connection.close()
+
+
+class ResultStore:
+    """An open result store; use it as a context manager."""
+
+    def __init__(self, path: Path, identity: str) -> None:
+        """Open the store of a campaign.
+
+        Raises:
+            StoreError: It is missing, damaged, of another version, or of another campaign.
+        """
+        if not path.is_file():
+            raise StoreError(f"{path} is missing; the campaign's results are gone, make a new one")
+        self._path = path
+        self._connection = sqlite3.connect(path, timeout=30.0)
+        try:
+            self._check_meta(identity)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _check_meta(self, identity: str) -> None:
+        try:
+            meta = dict(self._connection.execute("SELECT key, value FROM meta"))
+        except sqlite3.DatabaseError as error:
+            raise StoreError(
+                f"{self._path} is not a readable result store ({error}); restore it from a copy"
+            ) from error
+        version = meta.get("schema_version")
+        if version != str(SCHEMA_VERSION):
+            raise StoreError(
+                f"{self._path} has schema version {version}, this onnxfi reads {SCHEMA_VERSION}; "
+                "use the onnxfi that made it"
+            )
+        if meta.get("identity") != identity:
+            raise StoreError(
+                f"{self._path} belongs to campaign {meta.get('identity', '?')[:12]}, not to "
+                f"{identity[:12]}; don't mix files of campaign folders"
+            )
+
+    def __enter__(self) -> ResultStore:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+    def add(self, records: Iterable[InjectionRecord]) -> None:
+        """Store records in one transaction; a scenario that is stored already is left as it is."""
+        marks = ", ".join("?" * len(_COLUMNS))
+        with self._connection:
+            self._connection.executemany(
+                f"INSERT OR IGNORE INTO results ({', '.join(_COLUMNS)}) VALUES ({marks})",
+                [_row(record) for record in records],
+            )
+
+    def add_attempt(self, scenarios: Iterable[int], error: str) -> None:
+        """Note that the machinery failed on scenarios; they stay pending."""
+        with self._connection:
+            self._connection.executemany(
+                "INSERT INTO attempts (scenario, error) VALUES (?, ?)",
+                [(scenario, error) for scenario in scenarios],
+            )
+
+    def attempts(self) -> int:
+        """Number of machinery failures noted."""
+        return int(self._connection.execute("SELECT count(*) FROM attempts").fetchone()[0])
+
+    def done(self) -> set[int]:
+        """Numbers of the stored scenarios."""
+        return {row[0] for row in self._connection.execute("SELECT scenario FROM results")}
+
+    def progress(self) -> StoreProgress:
+        """Rows stored, and rows before the first scenario that is not stored."""
+        done, highest = self._connection.execute(
+            "SELECT count(*), coalesce(max(scenario), -1) FROM results"
+        ).fetchone()
+        if done == highest + 1:
+            return StoreProgress(done=done, prefix=done)
+        # Row i (0-based, by scenario) holds scenario i up to the first gap, never behind it.
+        gap = self._connection.execute(
+            "SELECT min(place) FROM (SELECT scenario, row_number() OVER (ORDER BY scenario) - 1 "
+            "AS place FROM results) WHERE scenario <> place"
+        ).fetchone()[0]
+        return StoreProgress(done=done, prefix=int(gap))
+
+    def records(self, below: int | None = None) -> Iterator[InjectionRecord]:
+        """Stored records in scenario order, of scenarios below ``below`` if it is given."""
+        query = f"SELECT {', '.join(_COLUMNS)} FROM results"
+        limit = () if below is None else (below,)
+        where = "" if below is None else " WHERE scenario < ?"
+        for row in self._connection.execute(f"{query}{where} ORDER BY scenario", limit):
+            yield _record(row)
+
+
+def _row(record: InjectionRecord) -> tuple[object, ...]:
+    return (
+        record.scenario,
+        *(getattr(record.counts, name) for name in _COUNTS),
+        json.dumps(dict(record.counts.metrics), sort_keys=True),
+        record.run_s,
+        record.worker,
+        record.finished_at,
+    )
+
+
+def _record(row: tuple[object, ...]) -> InjectionRecord:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    counts = OutcomeCounts(
+        **{name: values[name] for name in _COUNTS},  # type: ignore[arg-type]
+        metrics=json.loads(str(values["metrics"])),
+    )
+    return InjectionRecord(
+        scenario=values["scenario"],  # type: ignore[arg-type]
+        counts=counts,
+        run_s=values["run_s"],  # type: ignore[arg-type]
+        worker=str(values["worker"]),
+        finished_at=str(values["finished_at"]),
+    )

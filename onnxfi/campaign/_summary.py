@@ -1,0 +1,181 @@
+"""What a campaign's results say so far: one value that reports, gates and the API read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from onnxfi.analysis import (
+    Accuracy,
+    DomainTable,
+    Interval,
+    estimate,
+    observe,
+    source_facets,
+)
+from onnxfi.campaign._campaign import OpenCampaign
+from onnxfi.outcome import OutcomeCounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignSummary:
+    """Settings of a campaign in words, and the estimates from its finished blocks.
+
+    Attributes:
+        folder: Where it lives.
+        identity: Its identity, hex.
+        model: File name of the model.
+        model_sha256: Hash of the model.
+        samples: Samples of the workload.
+        total: Scenarios in all.
+        done: Scenarios stored.
+        used: Scenarios in the longest run of finished blocks: the basis of all figures here.
+        complete: Whether nothing is pending.
+        sampler: The sampler in words.
+        fault_models: Specs of the fault models.
+        targets: Kinds of site.
+        sites: Number of sites that scenarios may touch.
+        engine: The engine, and why that one.
+        engine_reason: Why that one.
+        provider: Execution provider.
+        optimization: Graph optimisation level.
+        batch_size: Samples a run.
+        criterion: The criterion, and the output it reads.
+        drop: Threshold of a failing scenario.
+        space_size: Faults in the fault space; None for a written fault list.
+        space_bits: Stored bits of the sites; None likewise.
+        golden_accuracy: Of the fault-free model; None without labels.
+        rates: ``failure``, ``failed_share``, ``critical_share``, ``due_share``, with labels
+            ``accuracy``; empty while no block is finished.
+        accuracy: Accuracy under faults; None without labels.
+        counts: Outcomes of all samples of the used scenarios.
+        tables: Rates by domain, by facet.
+        run_s: Seconds of the mean injection stored; None if there is none.
+        attempts: Machinery failures that were retried.
+        notes: What a reader must know to trust the numbers.
+    """
+
+    folder: str
+    identity: str
+    model: str
+    model_sha256: str
+    samples: int
+    total: int
+    done: int
+    used: int
+    complete: bool
+    sampler: str
+    fault_models: tuple[str, ...]
+    targets: tuple[str, ...]
+    sites: int
+    engine: str
+    engine_reason: str
+    provider: str
+    optimization: str
+    batch_size: int
+    criterion: str
+    drop: float
+    space_size: int | None
+    space_bits: int | None
+    golden_accuracy: float | None
+    rates: Mapping[str, Interval]
+    accuracy: Accuracy | None
+    counts: OutcomeCounts
+    tables: Mapping[str, DomainTable]
+    run_s: float | None
+    attempts: int
+    notes: tuple[str, ...]
+
+
+def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSummary:
+    """Estimates from the longest run of finished blocks.
+
+    Args:
+        campaign: The campaign, running or finished.
+        confidence: Level of all intervals.
+
+    Raises:
+        ConfigError: The confidence is out of range.
+        CampaignError: The campaign's files don't fit each other.
+    """
+    plan, settings, document = campaign.plan, campaign.settings, campaign.document
+    used = campaign.used()
+    records = campaign.records(used)
+    experiment = campaign.experiment()
+    estimates = estimate(
+        observe(records, golden_correct=plan.golden_correct, drop=settings.drop),
+        population=plan.population,
+        facets=source_facets(experiment.source, experiment.sites, used),
+        confidence=confidence,
+    )
+    with campaign.open_store() as store:
+        done, attempts = store.progress().done, store.attempts()
+    return CampaignSummary(
+        folder=str(campaign.folder.path),
+        identity=document.identity,
+        model=document.model_name,
+        model_sha256=document.identity_parts["model"],
+        samples=plan.samples,
+        total=plan.scenarios,
+        done=done,
+        used=used,
+        complete=done == plan.scenarios,
+        sampler=_sampler_text(campaign),
+        fault_models=settings.fault_models if settings.faults is None else (),
+        targets=tuple(sorted({site.kind.value for site in experiment.sites.values()})),
+        sites=len(plan.sites),
+        engine=plan.engine,
+        engine_reason=plan.engine_reason,
+        provider=plan.provider,
+        optimization=plan.optimization,
+        batch_size=plan.batch_size,
+        criterion=f"{plan.criterion} of {plan.criterion_output}",
+        drop=settings.drop,
+        space_size=plan.space_size,
+        space_bits=plan.space_bits,
+        golden_accuracy=_share(plan.golden_correct, plan.samples),
+        rates=estimates.rates,
+        accuracy=estimates.accuracy,
+        counts=estimates.total,
+        tables={table.facet: table for table in estimates.tables},
+        run_s=sum(r.run_s for r in records) / len(records) if records else None,
+        attempts=attempts,
+        notes=_notes(campaign, done, used, attempts),
+    )
+
+
+def _share(part: int | None, whole: int) -> float | None:
+    return None if part is None else part / whole
+
+
+def _sampler_text(campaign: OpenCampaign) -> str:
+    if campaign.settings.faults is not None:
+        return "a written fault list"
+    recipe = dict(campaign.settings.sampler)
+    kind = str(recipe.pop("kind", "?"))
+    details = ", ".join(f"{key} {value}" for key, value in recipe.items() if value is not None)
+    return f"{kind} ({details})" if details else kind
+
+
+def _notes(campaign: OpenCampaign, done: int, used: int, attempts: int) -> tuple[str, ...]:
+    plan = campaign.plan
+    notes = []
+    if used < done:
+        notes.append(
+            f"{done - used} stored injections are not used yet: their blocks of "
+            f"{plan.block_size} are unfinished, and which scenarios of a block finish first "
+            "depends on their sites"
+        )
+    if campaign.settings.faults is not None:
+        notes.append(
+            "the scenarios come from a written list: intervals hold for the process that drew "
+            "it only if it drew scenarios independently and equally likely"
+        )
+    if not plan.rows_independent:
+        notes.append("samples of one run influence each other in this model, so each runs alone")
+    if attempts:
+        notes.append(
+            f"{attempts} attempts failed outside the network and were repeated; they are not "
+            "outcomes (table attempts of the result store)"
+        )
+    return tuple(notes)

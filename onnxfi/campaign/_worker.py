@@ -1,0 +1,88 @@
+"""What a worker does: build the bench of a campaign once, then run units on it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from onnxfi.campaign._campaign import open_campaign
+from onnxfi.campaign._experiment import CustomParts, engine_settings
+from onnxfi.campaign._goldenfile import GoldenFile
+from onnxfi.engine import Engine, EngineContext, golden_run, open_engine
+from onnxfi.outcome import BoundCriterion, InjectionRecord, parse_criterion
+
+
+@dataclass(frozen=True, slots=True)
+class BenchKey:
+    """Which campaign a unit belongs to; all that travels to a worker beside scenario numbers."""
+
+    folder: str
+    identity: str
+    custom: CustomParts = field(compare=False)
+
+
+def run_unit(key: BenchKey, unit: Sequence[int]) -> list[InjectionRecord]:
+    """Run the scenarios of a unit."""
+    bench = _bench(key)
+    return [bench.run(number) for number in unit]
+
+
+def release_bench() -> None:
+    """Forget the bench of this process and the sessions that it keeps."""
+    _bench.cache_clear()
+
+
+# The one thing a worker process keeps between units: loading model and golden for each of them
+# would cost more than the unit.
+@functools.lru_cache(maxsize=1)
+def _bench(key: BenchKey) -> Bench:
+    return Bench(key)
+
+
+class Bench:
+    """A campaign's experiment with its engine open, ready to run any scenario of it."""
+
+    def __init__(self, key: BenchKey) -> None:
+        """Load the experiment and check that fault-free runs here are those of the campaign.
+
+        Raises:
+            CampaignMismatchError: Runtime, machine, model, inputs or golden decisions differ.
+        """
+        campaign = open_campaign(Path(key.folder), key.custom)
+        campaign.check_surroundings()
+        self._experiment = campaign.experiment()
+        subject, profile = self._experiment.subject, self._experiment.profile
+        settings = engine_settings(campaign.settings, campaign.plan)
+        plan = campaign.plan
+        criterion = key.custom.criterion or parse_criterion(plan.criterion)
+        bound = BoundCriterion(criterion=criterion, output=plan.criterion_output)
+        golden = golden_run(subject.model, subject.workload, profile, settings)
+        GoldenFile.read(campaign.folder.golden).check(golden, bound, subject.workload)
+        self._engine: Engine = open_engine(
+            plan.engine,
+            EngineContext(
+                model=subject.model,
+                workload=subject.workload,
+                profile=profile,
+                settings=settings,
+                sites=tuple(self._experiment.sites.values()),
+                criterion=bound,
+            ),
+        )
+        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+
+    def run(self, number: int) -> InjectionRecord:
+        """Carry out one scenario over the workload."""
+        counts, run_s = self._engine.run(self._experiment.source.scenario(number))
+        return InjectionRecord(
+            scenario=number,
+            counts=counts,
+            run_s=run_s,
+            worker=self._worker,
+            finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )

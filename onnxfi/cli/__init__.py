@@ -1,0 +1,5 @@
+"""The command line: one file a command; parse, call, print."""
+
+from onnxfi.cli._main import cli, main
+
+__all__ = ["cli", "main"]

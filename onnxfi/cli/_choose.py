@@ -1,0 +1,141 @@
+"""From the choosing options to settings: which sites, what is done to them, which scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from onnxfi.cli._subject import Subject
+    from onnxfi.faults import FaultModel, FaultSite, FaultSpace
+    from onnxfi.sampling import Sampler
+
+DEFAULT_MARGIN = 0.03
+DEFAULT_BER_SCENARIOS = 100
+COMPUTED = ("activation", "input")
+
+
+def fault_specs(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Texts of the fault models, the choice of bits folded in."""
+    return tuple(model.spec() for model in fault_models(options))
+
+
+def fault_models(options: Mapping[str, Any]) -> tuple[FaultModel, ...]:
+    """The fault models of ``--fault-model`` and ``--bits``; a bit flip if none is named."""
+    from onnxfi.faults import parse_fault_model
+
+    texts = options["fault_models"] or ("flip",)
+    return tuple(parse_fault_model(text, options["bits"]) for text in texts)
+
+
+def choose_sites(
+    subject: Subject, options: Mapping[str, Any], targets: tuple[str, ...]
+) -> tuple[FaultSite, ...]:
+    """The sites that the options choose.
+
+    Args:
+        subject: The model and its sites.
+        options: Values of the site options.
+        targets: Kinds to choose where ``--targets`` is not given.
+    """
+    from onnxfi.faults import SiteFilter
+
+    chosen = options["targets"] or targets
+    return SiteFilter(
+        targets=chosen,
+        include=options["include"],
+        exclude=options["exclude"],
+        op_types=options["op_types"],
+    ).select(subject.table.sites)
+
+
+def check_inputs_given(targets: tuple[str, ...], inputs: str | None) -> None:
+    """Refuse faults in computed tensors where nothing tells how large these are."""
+    from onnxfi.errors import ConfigError
+
+    computed = [kind for kind in targets if kind in COMPUTED]
+    if computed and inputs is None:
+        raise ConfigError(
+            f"targets {', '.join(computed)} need --inputs: the shapes of computed tensors are only "
+            "known from a run (--inputs random:4:0 is enough to see them)"
+        )
+
+
+def sampler_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe of the sampler options, as ``onnxfi.sampling.from_recipe`` takes it.
+
+    Raises:
+        UsageError: Options of different samplers are mixed.
+    """
+    kind = options["sampler"] or ("uniform" if options["ber"] is None else "ber")
+    _refuse_mixtures(kind, options)
+    recipe: dict[str, Any] = {"kind": kind, "seed": options["seed"]}
+    if kind == "uniform":
+        recipe |= _size(options)
+        recipe["faults_per_scenario"] = options["faults_per_scenario"] or 1
+    elif kind == "ber":
+        recipe |= {"n": _ber_scenarios(options), "ber": options["ber"]}
+        recipe["per_sample"] = options["ber_per_sample"]
+    return recipe
+
+
+def build_sampler(options: Mapping[str, Any], samples: int | None) -> Sampler:
+    """The sampler of the options; ``samples`` of the workload are needed for --ber-per-sample."""
+    from onnxfi.errors import ConfigError
+    from onnxfi.sampling import from_recipe
+
+    recipe = sampler_recipe(options)
+    if recipe.get("per_sample"):
+        if samples is None:
+            raise ConfigError("--ber-per-sample needs --inputs, which tells how many samples")
+        recipe["samples"] = samples
+    return from_recipe(recipe)
+
+
+def build_space(
+    subject: Subject, options: Mapping[str, Any], targets: tuple[str, ...]
+) -> FaultSpace:
+    """The fault space of the chosen sites and fault models."""
+    from onnxfi.faults import FaultSpace
+
+    return FaultSpace(choose_sites(subject, options, targets), fault_models(options))
+
+
+def _refuse_mixtures(kind: str, options: Mapping[str, Any]) -> None:
+    belongs = {
+        "n": ("uniform", "ber"),
+        "plan_margin": ("uniform", "ber"),
+        "faults_per_scenario": ("uniform",),
+        "ber": ("ber",),
+        "ber_per_sample": ("ber",),
+    }
+    for name, kinds in belongs.items():
+        if options[name] and kind not in kinds:
+            raise click.UsageError(f"{_flag(name)} does not go with --sampler {kind}")
+    if options["n"] is not None and options["plan_margin"] is not None:
+        raise click.UsageError("-n and --plan-margin both say how many scenarios; give one")
+    if kind == "ber" and options["ber"] is None:
+        raise click.UsageError("--sampler ber needs --ber, the probability of each bit")
+
+
+def _flag(name: str) -> str:
+    return "-n" if name == "n" else f"--{name.replace('_', '-')}"
+
+
+def _size(options: Mapping[str, Any]) -> dict[str, Any]:
+    if options["n"] is not None:
+        return {"n": options["n"]}
+    return {
+        "margin": options["plan_margin"] or DEFAULT_MARGIN,
+        "confidence": options["confidence"],
+    }
+
+
+def _ber_scenarios(options: Mapping[str, Any]) -> int:
+    from onnxfi.sampling import sample_size
+
+    if options["plan_margin"] is not None:
+        return sample_size(None, options["plan_margin"], options["confidence"])
+    return int(options["n"] or DEFAULT_BER_SCENARIOS)

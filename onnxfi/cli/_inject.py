@@ -1,0 +1,112 @@
+"""``onnxfi inject``: write one scenario into an ordinary faulty model file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from onnxfi.cli._options import (
+    common_options,
+    force_option,
+    inputs_option,
+    json_option,
+    model_argument,
+)
+
+if TYPE_CHECKING:
+    from onnxfi.cli._subject import Subject
+    from onnxfi.faults import FaultList, Scenario
+
+
+@click.command(name="inject", short_help="Write one scenario into an ordinary faulty model.")
+@model_argument
+@click.argument("faults", type=click.Path())
+@click.option(
+    "--scenario",
+    "number",
+    type=click.IntRange(min=0),
+    help="Number of the scenario; may be left out if the list has only one.",
+)
+@click.option("-o", "--output", type=click.Path(), required=True, help="The model to write.")
+@inputs_option
+@force_option
+@json_option
+@common_options
+def command(
+    model: str, faults: str, number: int | None, output: str, inputs: str | None, **options: bool
+) -> None:
+    """Write one scenario of the fault list FAULTS into MODEL, as a model for any runtime.
+
+    FAULTS is a fault list, written by hand, by `sample` or by a campaign (its faults.jsonl).
+    Faults in activations become nodes of the model and need --inputs.
+    """
+    from onnxfi.cli._output import check_free, print_document
+    from onnxfi.cli._subject import load_subject
+    from onnxfi.cli._talk import note
+    from onnxfi.graph import save
+    from onnxfi.inject import bake
+
+    check_free(output, options["force"])
+    subject = load_subject(model, inputs)
+    sites = {site.name: site for site in subject.table.sites}
+    scenario = _scenario(subject, faults, number)
+    save(bake(subject.model, scenario, sites), output)
+    if options["as_json"]:
+        content = {"model": model, "model_sha256": subject.model.sha256, "output": output}
+        told = {"scenario": scenario.number, "faults": scenario.size, "sites": scenario.sites}
+        print_document("inject", {**content, **told})
+    else:
+        note(
+            f"{output}: scenario {scenario.number} with {scenario.size:,} faults at "
+            f"{', '.join(scenario.sites[:3])}{', ...' if len(scenario.sites) > 3 else ''}"
+        )
+
+
+def _scenario(subject: Subject, path: str, number: int | None) -> Scenario:
+    from onnxfi.errors import FaultListError
+    from onnxfi.faults import read_fault_list
+
+    sites = {site.name: site for site in subject.table.sites}
+    faults = read_fault_list(path, sites, subject.model.sha256)
+    if faults.scenarios is None:
+        return _drawn(subject, faults, path, number)
+    by_number = {scenario.number: scenario for scenario in faults.scenarios}
+    if number is None:
+        if len(by_number) > 1:
+            raise FaultListError(
+                f"{path} has {len(by_number)} scenarios; choose one with --scenario "
+                f"({min(by_number)}..{max(by_number)})"
+            )
+        return faults.scenarios[0]
+    if number not in by_number:
+        raise FaultListError(
+            f"{path} has no scenario {number}; its {len(by_number)} scenarios have numbers "
+            f"{min(by_number)}..{max(by_number)}"
+        )
+    return by_number[number]
+
+
+def _drawn(subject: Subject, faults: FaultList, path: str, number: int | None) -> Scenario:
+    """A scenario of a list that holds only its recipe."""
+    from onnxfi.errors import FaultListError
+    from onnxfi.faults import FaultSpace, SiteFilter, check_space, parse_fault_model
+    from onnxfi.sampling import SampledScenarios, from_recipe
+
+    header = faults.header
+    targets = tuple((header.space or {}).get("targets", ()))
+    models = tuple((header.space or {}).get("fault_models", ()))
+    if not targets or not models or header.sampler is None:
+        raise FaultListError(
+            f"{path} is a recipe that does not tell its fault space; write the scenarios out with "
+            "`onnxfi sample`"
+        )
+    sites = SiteFilter(targets=targets).select(subject.table.sites)
+    space = FaultSpace(sites, [parse_fault_model(text) for text in models])
+    check_space(header, space)
+    scenarios = SampledScenarios(space, from_recipe(header.sampler))
+    if number is None:
+        raise FaultListError(
+            f"{path} is a recipe of {len(scenarios)} scenarios; choose one with --scenario"
+        )
+    return scenarios.scenario(number)

@@ -1,0 +1,231 @@
+"""``onnxfi inspect``: what a model is made of, and how much of it can be faulted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onnxfi.cli._options import common_options, inputs_option, json_option, model_argument
+
+if TYPE_CHECKING:
+    from onnxfi.cli._subject import Subject
+    from onnxfi.faults import FaultSite
+    from onnxfi.graph import TensorSpec
+    from onnxfi.report import TableView
+
+_NAMED = 3
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sites or tensors counted together; ``unknown`` of them have no known number of elements."""
+
+    tensors: int = 0
+    elements: int = 0
+    bits: int = 0
+    unknown: int = 0
+
+
+@click.command(name="inspect", short_help="Show a model's inputs, operators and fault sites.")
+@model_argument
+@inputs_option
+@json_option
+@common_options
+def command(model: str, inputs: str | None, as_json: bool) -> None:
+    """Show a model's inputs, outputs, operators and fault sites, and what is left out and why."""
+    from onnxfi.cli._output import print_document
+    from onnxfi.cli._subject import load_subject
+
+    subject = load_subject(model, inputs)
+    if as_json:
+        print_document("inspect", _document(subject))
+    else:
+        _print(subject)
+
+
+def _document(subject: Subject) -> dict[str, Any]:
+    from onnxfi.graph import operators
+
+    model = subject.model
+    covered, in_file = stored_bits(subject)
+    return {
+        "model": model.source,
+        "model_sha256": model.sha256,
+        "opset": model.opset,
+        "ir_version": model.ir_version,
+        "inputs": [_spec(spec) for spec in model.inputs],
+        "outputs": [_spec(spec) for spec in model.outputs],
+        "operators": dict(operators(model).most_common()),
+        "sites": [
+            {"kind": kind, "op_type": op_type, **_tally(tally)}
+            for (kind, op_type), tally in tally_sites(subject.table.sites).items()
+        ],
+        "stored_bits": {
+            "covered": covered,
+            "in_file": in_file,
+            "share": covered / in_file if in_file else None,
+        },
+        "left_out": [
+            {"reason": reason, **_tally(tally), "names": names}
+            for reason, (tally, names) in tally_left_out(subject).items()
+        ],
+        "profile": _profile(subject),
+    }
+
+
+def _spec(spec: TensorSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "kind": spec.kind,
+        "type": None if spec.element is None else spec.element.value,
+        "shape": spec.shape,
+    }
+
+
+def _tally(tally: Tally) -> dict[str, int | None]:
+    known = tally.unknown == 0
+    return {
+        "count": tally.tensors,
+        "elements": tally.elements if known else None,
+        "bits": tally.bits if known else None,
+    }
+
+
+def _profile(subject: Subject) -> dict[str, Any] | None:
+    profile, workload = subject.profile, subject.workload
+    if profile is None or workload is None:
+        return None
+    return {
+        "samples": workload.samples,
+        "labels": workload.labels is not None,
+        "batch_size": profile.batch_size,
+        "rows_independent": profile.rows_independent,
+        "fixed_batch": profile.fixed_batch,
+        "reason": profile.reason,
+    }
+
+
+def tally_sites(sites: tuple[FaultSite, ...]) -> dict[tuple[str, str], Tally]:
+    """Sites by kind and operator, in order of first appearance within their kind."""
+    from onnxfi.bits import format_of
+    from onnxfi.faults import SiteKind
+
+    tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
+    for site in sites:
+        tally = tallies[site.kind.value, site.op_type]
+        tally.tensors += 1
+        if site.layout is None:
+            tally.unknown += 1
+        else:
+            tally.elements += site.layout.elements
+            tally.bits += site.layout.elements * format_of(site.element).width
+    kinds = [kind.value for kind in SiteKind]
+    return dict(sorted(tallies.items(), key=lambda item: kinds.index(item[0][0])))
+
+
+def tally_left_out(subject: Subject) -> dict[str, tuple[Tally, list[str]]]:
+    """What is not a site, by reason, most frequent first, with a few names of each."""
+    grouped: dict[str, tuple[Tally, list[str]]] = {}
+    for left in subject.table.left_out:
+        tally, names = grouped.setdefault(left.reason, (Tally(), []))
+        tally.tensors += 1
+        tally.bits += left.bits
+        if left.elements is None:
+            tally.unknown += 1
+        else:
+            tally.elements += left.elements
+        if len(names) < _NAMED:
+            names.append(left.name)
+    return dict(sorted(grouped.items(), key=lambda item: -item[1][0].tensors))
+
+
+def stored_bits(subject: Subject) -> tuple[int, int]:
+    """Bits of the file's tensors that can be faulted, and bits of all of them."""
+    stored = tuple(site for site in subject.table.sites if site.kind.stored)
+    covered = sum(tally.bits for tally in tally_sites(stored).values())
+    return covered, covered + sum(left.bits for left in subject.table.left_out)
+
+
+def _print(subject: Subject) -> None:
+    from onnxfi.cli._output import print_page
+    from onnxfi.graph import operators
+    from onnxfi.report import Fact, Page, count_text, share_text
+
+    model = subject.model
+    covered, in_file = stored_bits(subject)
+    counted = operators(model).most_common()
+    facts = [
+        Fact(label="sha256", text=model.sha256),
+        Fact(label="opset", text=f"{model.opset} (IR version {model.ir_version})"),
+        Fact(label="operators", text=", ".join(f"{name} {count}" for name, count in counted)),
+        Fact(
+            label="stored bits",
+            text=f"{count_text(covered)} of {count_text(in_file)} can be faulted "
+            f"({share_text(covered, in_file)})",
+        ),
+    ]
+    facts += [Fact(label=f"input {spec.name}", text=_spec_text(spec)) for spec in model.inputs]
+    facts += [Fact(label=f"output {spec.name}", text=_spec_text(spec)) for spec in model.outputs]
+    profile = _profile(subject)
+    if profile is not None:
+        text = f"{profile['samples']} samples, batch {profile['batch_size']} ({profile['reason']})"
+        facts.append(Fact(label="inputs", text=text))
+    tables = (_sites_view(subject), _left_out_view(subject))
+    print_page(
+        Page(title=model.source, facts=tuple(facts), tables=tuple(t for t in tables if t.rows))
+    )
+
+
+def _spec_text(spec: TensorSpec) -> str:
+    element = "unknown type" if spec.element is None else spec.element.value
+    kind = "" if spec.kind == "tensor" else f"{spec.kind} of "
+    if spec.shape is None:
+        return f"{kind}{element}"
+    dims = ", ".join("?" if dim is None else str(dim) for dim in spec.shape)
+    return f"{kind}{element} [{dims}]"
+
+
+def _sites_view(subject: Subject) -> TableView:
+    from onnxfi.report import Column, Row, TableView
+
+    tallies = tally_sites(subject.table.sites)
+    unknown = any(tally.unknown for tally in tallies.values())
+    return TableView(
+        title="Fault sites by kind and operator",
+        columns=(
+            Column(title="kind", number=False),
+            Column(title="operator", number=False),
+            *(Column(title=title) for title in ("sites", "elements", "bits")),
+        ),
+        rows=tuple(
+            Row(cells=(kind, op_type or "-", *_tally_texts(tally)))
+            for (kind, op_type), tally in tallies.items()
+        ),
+        note="? is known only with --inputs" if unknown and subject.profile is None else "",
+    )
+
+
+def _left_out_view(subject: Subject) -> TableView:
+    from onnxfi.report import Column, Row, TableView
+
+    return TableView(
+        title="Left out",
+        columns=(
+            Column(title="why", number=False),
+            *(Column(title=title) for title in ("tensors", "elements", "stored bits")),
+            Column(title="such as", number=False),
+        ),
+        rows=tuple(
+            Row(cells=(reason, *_tally_texts(tally), ", ".join(names)))
+            for reason, (tally, names) in tally_left_out(subject).items()
+        ),
+    )
+
+
+def _tally_texts(tally: Tally) -> tuple[str, str, str]:
+    if tally.unknown:
+        return f"{tally.tensors:,}", "?", f"{tally.bits:,}" if tally.bits else "?"
+    return f"{tally.tensors:,}", f"{tally.elements:,}", f"{tally.bits:,}"

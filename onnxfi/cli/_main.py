@@ -1,0 +1,99 @@
+"""The ``onnxfi`` group: commands loaded on first use, errors turned into exit codes."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import io
+import signal
+import sys
+import types
+import warnings
+from typing import Any
+
+import click
+
+from onnxfi import __version__
+from onnxfi.cli._exit import Terminated, guarded
+from onnxfi.cli._options import common_options
+
+#: In the order of the help page, which is the order of a first session.
+COMMANDS = ("inspect", "sites", "sample", "inject", "run", "status", "report", "export", "doctor")
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in ``onnxfi.cli._<name>`` under the name ``command``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"onnxfi.cli._{cmd_name}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            ctx.fail(f"No such command '{name}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with guarded(ctx):
+            return super().invoke(ctx)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"auto_envvar_prefix": "ONNXFI", "help_option_names": ["-h", "--help"]},
+)
+@common_options
+@click.version_option(__version__, prog_name="onnxfi", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Fault injection for shipped ONNX models on onnxruntime.
+
+    Which bit flips change a model's answers, how often, and with what confidence. A first session:
+
+    \b
+      onnxfi inspect model.onnx
+      onnxfi run runs/first --model model.onnx --inputs samples.npz -n 1000
+      onnxfi report runs/first -o first.html
+
+    Data goes to stdout, everything else to stderr. Every option can also be set by an environment
+    variable, ONNXFI_<COMMAND>_<OPTION>.
+
+    Exit codes: 0 done, 1 error, 2 wrong usage, 3 stopped early on request, 4 --fail-if is true,
+    130/143 interrupted or terminated.
+    """  # noqa: D301  (click reads the escape)
+
+
+def _on_sigterm(_signal: int, _frame: types.FrameType | None) -> None:
+    raise Terminated
+
+
+def _format_warning(
+    message: Warning | str,
+    category: type[Warning],  # noqa: ARG001
+    filename: str,  # noqa: ARG001
+    lineno: int,  # noqa: ARG001
+    line: str | None = None,  # noqa: ARG001
+) -> str:
+    return f"warning: {message}\n"
+
+
+def main() -> None:
+    """Entry point of the ``onnxfi`` program."""
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    warnings.formatwarning = _format_warning
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A model's names may hold what the terminal's encoding lacks: show '?', don't fail.
+            stream.reconfigure(errors="replace")
+    cli(prog_name="onnxfi")

@@ -1,0 +1,235 @@
+"""Options that several commands share, as decorators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from onnxfi.cli._talk import Talk
+from onnxfi.cli._types import Duration, FaultModelText, Kinds
+
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
+
+
+def _stack(*decorators: Callable[[Any], Any]) -> Callable[[AnyFunction], AnyFunction]:
+    """Apply decorators so that the first one listed is the first one in the help."""
+
+    def apply(function: AnyFunction) -> AnyFunction:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+def _louder(ctx: click.Context, _param: click.Parameter, count: int) -> None:
+    ctx.find_root().ensure_object(Talk).level += count
+
+
+def _quieter(ctx: click.Context, _param: click.Parameter, count: int) -> None:
+    ctx.find_root().ensure_object(Talk).level -= count
+
+
+def _debugging(ctx: click.Context, _param: click.Parameter, on: bool) -> None:
+    if on:
+        ctx.find_root().ensure_object(Talk).debug = True
+
+
+#: Taken by the group and by every command, wherever on the line they stand.
+common_options = _stack(
+    click.option(
+        "-v", "--verbose", count=True, expose_value=False, callback=_louder, help="Say more."
+    ),
+    click.option(
+        "-q", "--quiet", count=True, expose_value=False, callback=_quieter, help="Say less."
+    ),
+    click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        callback=_debugging,
+        help="Show tracebacks and debug records.",
+    ),
+)
+
+model_argument = click.argument("model", type=click.Path())
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+
+force_option = click.option("--force", is_flag=True, help="Overwrite the output if it exists.")
+
+inputs_option = click.option(
+    "--inputs",
+    metavar="SOURCE",
+    help="Samples to run: an .npz whose keys are the model's input names (optional key 'labels'), "
+    "an ONNX test_data_set_N folder, or random:N:SEED[:DIM=SIZE,...]. Faults in activations and "
+    "inputs need it, since a file does not tell run-time shapes.",
+)
+
+confidence_option = click.option(
+    "--confidence",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Level of the intervals.",
+)
+
+#: Which sites; every one of them may be left out.
+site_options = _stack(
+    click.option(
+        "--targets",
+        type=Kinds(),
+        help="Kinds of site, separated by commas: weight, bias, activation, input, scale, "
+        "zero_point, ...",
+    ),
+    click.option(
+        "--include",
+        multiple=True,
+        metavar="GLOB",
+        help="Only sites whose name matches; may be repeated.",
+    ),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="GLOB",
+        help="No sites whose name matches; may be repeated.",
+    ),
+    click.option(
+        "--op-type",
+        "op_types",
+        multiple=True,
+        metavar="OP",
+        help="Only sites of this operator, such as Conv; may be repeated.",
+    ),
+)
+
+#: What is done to their bits.
+fault_options = _stack(
+    click.option(
+        "--fault-model",
+        "fault_models",
+        type=FaultModelText(),
+        multiple=True,
+        help="flip (the default), stuck0, stuck1, set:VALUE, set:random, burst:LENGTH and more; "
+        "several may be given, and each scenario draws one.",
+    ),
+    click.option(
+        "--bits",
+        metavar="BITS",
+        help="Only these bits: a number (0 is the least significant), a list 0,3, a range 0-7, or "
+        "a field: sign, exponent, mantissa, magnitude.",
+    ),
+)
+
+#: Which scenarios are drawn.
+sampler_options = _stack(
+    click.option(
+        "--sampler",
+        type=click.Choice(["uniform", "exhaustive", "ber"]),
+        help="uniform (the default; distinct scenarios, all equally likely), exhaustive (all of "
+        "them), or ber (each bit on its own with probability --ber).",
+    ),
+    click.option(
+        "-n",
+        "--scenarios",
+        "n",
+        type=click.IntRange(min=1),
+        help="How many scenarios to draw.  [default: as --plan-margin 0.03, at most 1068; 100 "
+        "with --ber]",
+    ),
+    click.option(
+        "--plan-margin",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        metavar="E",
+        help="Draw as many as it takes for an interval of half-width E, whatever the rate.",
+    ),
+    confidence_option,
+    click.option(
+        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all draws."
+    ),
+    click.option(
+        "--faults-per-scenario",
+        type=click.IntRange(min=1),
+        metavar="K",
+        help="Faults present together in one uniform scenario.  [default: 1]",
+    ),
+    click.option(
+        "--ber",
+        type=click.FloatRange(0, 1, min_open=True),
+        help="Bit-error rate; implies --sampler ber.",
+    ),
+    click.option(
+        "--ber-per-sample",
+        is_flag=True,
+        help="Redraw the bit errors of activations and inputs for every sample.",
+    ),
+)
+
+#: What counts as an answer and as a failure, and on what the model runs: all of it is identity.
+study_options = _stack(
+    click.option(
+        "--criterion",
+        metavar="C",
+        help="What a changed decision is: top1, top5, label (right to wrong) or "
+        "tolerance:ABS[,REL].  [default: by the model's outputs]",
+    ),
+    click.option(
+        "--criterion-output",
+        metavar="NAME",
+        help="The output that the criterion reads; needed where several qualify.",
+    ),
+    click.option(
+        "--drop",
+        type=click.FloatRange(0, 1, min_open=True),
+        help="A scenario fails from this drop in accuracy (without labels: share of failed "
+        "samples) on.  [default: 0.05]",
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(["auto", "bake", "ports"]),
+        help="How faults get into the model.  [default: auto]",
+    ),
+    click.option(
+        "--provider",
+        metavar="NAME",
+        help="cpu, cuda, or an onnxruntime execution provider.  [default: cpu]",
+    ),
+    click.option(
+        "--optimization",
+        type=click.Choice(["all", "extended", "basic", "disabled"]),
+        help="onnxruntime's graph optimisation level.  [default: all]",
+    ),
+    click.option(
+        "--batch-size",
+        type=click.IntRange(min=1),
+        help="Samples in one run.  [default: by the model]",
+    ),
+    click.option(
+        "--timeout",
+        type=Duration(),
+        help="After this time a run counts as hung: seconds, or 90s, 5m, 1h.  [default: 5m]",
+    ),
+)
+
+#: How the work is done; none of it changes a result.
+work_options = _stack(
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="Processes; the results are the same for any number.",
+    ),
+    click.option(
+        "--max-injections",
+        type=click.IntRange(min=1),
+        help="Stop after this many injections, with exit code 3.",
+    ),
+    click.option(
+        "--time-budget",
+        type=Duration(),
+        help="Stop after this time, with exit code 3: seconds, or 90s, 15m, 2h.",
+    ),
+)

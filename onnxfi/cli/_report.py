@@ -1,0 +1,131 @@
+"""``onnxfi report``: tables in the terminal or a file, a comparison, or a gate for CI."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onnxfi.cli._exit import ExitCode
+from onnxfi.cli._options import common_options, confidence_option, json_option
+from onnxfi.cli._types import ConditionText
+
+if TYPE_CHECKING:
+    from onnxfi.campaign import CampaignSummary
+    from onnxfi.report import Condition, Page
+
+SUFFIXES = (".html", ".htm", ".md", ".json")
+
+
+@click.command(name="report", short_help="Report on campaigns, compare them, or gate on a rate.")
+@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(),
+    help="Write the whole report to a file instead: .html, .md or .json.",
+)
+@click.option(
+    "--fail-if",
+    "conditions",
+    multiple=True,
+    type=ConditionText(),
+    help='Exit with code 4 if this holds for any campaign, such as "failure.high > 0.01"; '
+    "without a suffix the upper bound is meant. May be repeated.",
+)
+@confidence_option
+@json_option
+@common_options
+def command(
+    folders: Sequence[str],
+    output: str | None,
+    conditions: Sequence[Condition],
+    confidence: float,
+    as_json: bool,
+) -> None:
+    """Report on the campaign in FOLDER: rates with intervals, by layer, bit and more.
+
+    Several folders are compared, one line each. Rates are in 0..1: failure (scenarios that fail),
+    failed_share, critical_share and due_share (samples), and with labels accuracy.
+    """
+    from onnxfi.campaign import open_campaign, summarize
+
+    if output is not None and Path(output).suffix.lower() not in SUFFIXES:
+        raise click.BadParameter(
+            f"'{output}' must end in {', '.join(SUFFIXES)}", param_hint="'--output'"
+        )
+    summaries = [summarize(open_campaign(Path(folder)), confidence) for folder in folders]
+    held = [
+        (summary, condition)
+        for summary in summaries
+        for condition in conditions
+        if condition.holds(summary.rates)
+    ]
+    document = _document(summaries, held)
+    if output is not None:
+        _write(output, summaries, document)
+    _print(summaries, document, as_json, quiet=output is not None)
+    for summary, condition in held:
+        click.echo(
+            f"--fail-if is true for {summary.folder}: {_explain(summary, condition)}", err=True
+        )
+    if held:
+        click.get_current_context().exit(ExitCode.GATE)
+
+
+def _document(
+    summaries: Sequence[CampaignSummary], held: Sequence[tuple[CampaignSummary, Condition]]
+) -> dict[str, Any]:
+    from onnxfi.report import summary_document
+
+    return {
+        "campaigns": [summary_document(summary) for summary in summaries],
+        "failed_if": [
+            {"folder": summary.folder, "condition": condition.text} for summary, condition in held
+        ],
+    }
+
+
+def _page(summaries: Sequence[CampaignSummary], *, whole: bool) -> Page:
+    from onnxfi.report import comparison_page, full_page, short_page
+
+    if len(summaries) > 1:
+        return comparison_page(summaries)
+    return full_page(summaries[0]) if whole else short_page(summaries[0])
+
+
+def _write(output: str, summaries: Sequence[CampaignSummary], document: dict[str, Any]) -> None:
+    from onnxfi.cli._output import check_free, document_text
+    from onnxfi.cli._talk import note
+    from onnxfi.report import atomic_text, render_html, render_markdown
+
+    check_free(output, force=True)
+    suffix = Path(output).suffix.lower()
+    if suffix == ".json":
+        text = document_text("report", document)
+    elif suffix == ".md":
+        text = render_markdown(_page(summaries, whole=True))
+    else:
+        text = render_html(_page(summaries, whole=True))
+    with atomic_text(output) as file:
+        file.write(text)
+    note(f"report written to {output}")
+
+
+def _print(
+    summaries: Sequence[CampaignSummary], document: dict[str, Any], as_json: bool, *, quiet: bool
+) -> None:
+    from onnxfi.cli._output import print_document, print_page
+
+    if as_json:
+        print_document("report", document)
+    elif not quiet:
+        print_page(_page(summaries, whole=False))
+
+
+def _explain(summary: CampaignSummary, condition: Condition) -> str:
+    from onnxfi.report import interval_text
+
+    return f"{condition.text} ({condition.rate} is {interval_text(summary.rates[condition.rate])})"

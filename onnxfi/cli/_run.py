@@ -1,0 +1,171 @@
+"""``onnxfi run``: make the campaign if the folder is new, then do what is pending."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onnxfi.cli._config import config_option
+from onnxfi.cli._exit import ExitCode
+from onnxfi.cli._options import (
+    common_options,
+    fault_options,
+    inputs_option,
+    json_option,
+    sampler_options,
+    site_options,
+    study_options,
+    work_options,
+)
+from onnxfi.cli._settings import (
+    SETTING_OPTIONS,
+    changed_settings,
+    describe_changes,
+    new_settings,
+)
+
+if TYPE_CHECKING:
+    from onnxfi.campaign import OpenCampaign, Progress, RunSummary, StopRequest
+    from onnxfi.cli._progress import OnProgress
+
+_LIMITS = {"max-injections": "--max-injections", "time-budget": "--time-budget"}
+
+
+@click.command(name="run", short_help="Make a campaign, or resume it, and run what is pending.")
+@click.argument("folder", required=False, type=click.Path())
+@click.option("--model", type=click.Path(), help="The model to study, an .onnx file.")
+@inputs_option
+@click.option(
+    "--faults", type=click.Path(), help="Run the scenarios of this fault list; no sampler then."
+)
+@site_options
+@fault_options
+@sampler_options
+@study_options
+@work_options
+@config_option
+@json_option
+@common_options
+def command(folder: str | None, **options: Any) -> None:
+    """Make the campaign if FOLDER is new, then run what is pending and report.
+
+    Running the same line again resumes; with a folder that holds a campaign, its options may be
+    left out. Without FOLDER, the campaign lives in runs/<model>-<id>. Ctrl-C stops in order and
+    nothing is lost; a second Ctrl-C stops at once. Weights are faulted unless --targets says
+    otherwise.
+    """
+    ctx = click.get_current_context()
+    given = [name for name in SETTING_OPTIONS if _is_given(ctx, name)]
+    campaign = _open(folder, options, given)
+    resume = f"onnxfi run {shlex.quote(str(campaign.folder.path))}"
+    summary, signal = _carry_out(campaign, options, resume)
+    if signal is not None:
+        click.echo(f"stopped; what was done is stored, `{resume}` goes on", err=True)
+        ctx.exit(128 + signal)
+    _report(campaign, summary, options)
+    if summary.stopped is not None:
+        limit = _LIMITS.get(summary.stopped, summary.stopped)
+        click.echo(f"stopped by {limit}; `{resume}` goes on", err=True)
+        ctx.exit(ExitCode.STOPPED)
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    from click.core import ParameterSource
+
+    return ctx.get_parameter_source(name) not in (None, ParameterSource.DEFAULT)
+
+
+def _open(folder: str | None, options: Mapping[str, Any], given: Collection[str]) -> OpenCampaign:
+    """The campaign in the folder, or a new one."""
+    from onnxfi.campaign import open_campaign, resume_or_create
+    from onnxfi.cli._talk import note
+    from onnxfi.errors import CampaignMismatchError
+
+    path = None if folder is None else Path(folder)
+    if path is None or not (path / "campaign.json").is_file():
+        if path is not None and not given:
+            return open_campaign(path)
+        settings = new_settings(options, given)
+        note(f"preparing {'a campaign' if path is None else path}: profile, fault-free run, plan")
+        return resume_or_create(path, settings)
+    found = open_campaign(path)
+    wanted = changed_settings(found.settings, options, given)
+    if wanted == found.settings:
+        return found
+    try:
+        return resume_or_create(path, wanted)
+    except CampaignMismatchError as error:
+        changes = describe_changes(found.settings, wanted)
+        raise CampaignMismatchError(
+            f"{path} holds another experiment ({changes}); name another folder, or resume this one "
+            f"with `onnxfi run {shlex.quote(str(path))}`"
+        ) from error
+
+
+def _carry_out(
+    campaign: OpenCampaign, options: Mapping[str, Any], resume: str
+) -> tuple[RunSummary, int | None]:
+    """Run what is pending; also the number of the signal that ended it."""
+    from onnxfi.campaign import RunOptions, StopRequest, run_campaign, stop_on_signals
+    from onnxfi.cli._progress import showing_progress
+    from onnxfi.cli._talk import note
+
+    done, plan = campaign.done(), campaign.plan
+    if done < campaign.total:
+        note(
+            f"{campaign.folder.path}: {done:,} of {campaign.total:,} injections stored; engine "
+            f"{plan.engine} ({plan.engine_reason})"
+        )
+    stop = StopRequest()
+    how = RunOptions(
+        workers=options["workers"],
+        max_injections=options["max_injections"],
+        time_budget_s=options["time_budget"],
+    )
+    try:
+        with stop_on_signals(stop), showing_progress(campaign.total, done) as show:
+            summary = run_campaign(campaign, how, _telling_of_stop(show, stop), stop)
+    except KeyboardInterrupt:
+        click.echo(f"stopped at once; what was stored before stays, `{resume}` goes on", err=True)
+        click.get_current_context().exit(128 + (stop.signal or 2))
+    return summary, stop.signal if summary.stopped == "signal" else None
+
+
+def _telling_of_stop(show: OnProgress, stop: StopRequest) -> OnProgress:
+    """Progress as before; says once that a request to stop was heard."""
+    told = False
+
+    def update(progress: Progress) -> None:
+        nonlocal told
+        if stop.requested and not told:
+            told = True
+            click.echo("stopping when running injections are done; again: at once", err=True)
+        show(progress)
+
+    return update
+
+
+def _report(campaign: OpenCampaign, summary: RunSummary, options: Mapping[str, Any]) -> None:
+    from onnxfi.campaign import summarize
+    from onnxfi.cli._output import print_document, print_page
+    from onnxfi.cli._talk import note
+    from onnxfi.report import short_page, summary_document
+
+    if summary.done_now == 0 and summary.stopped is None:
+        note(f"nothing to do: {summary.total:,} of {summary.total:,} injections are stored")
+    results = summarize(campaign, options["confidence"])
+    if options["as_json"]:
+        content = {
+            "folder": str(campaign.folder.path),
+            "total": summary.total,
+            "done_before": summary.done_before,
+            "done_now": summary.done_now,
+            "stopped": summary.stopped,
+        }
+        print_document("run", {**content, "report": summary_document(results)})
+    else:
+        print_page(short_page(results))

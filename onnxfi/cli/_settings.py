@@ -1,0 +1,172 @@
+"""From the options of ``run`` to campaign settings: all, or those given over stored ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onnxfi.cli._choose import check_inputs_given, fault_specs, sampler_recipe
+
+if TYPE_CHECKING:
+    from onnxfi.campaign import CampaignSettings
+
+#: Options that go into a setting of the same meaning as they are: option, setting.
+_PLAIN = {
+    "model": "model",
+    "inputs": "inputs",
+    "targets": "targets",
+    "include": "include",
+    "exclude": "exclude",
+    "op_types": "op_types",
+    "criterion": "criterion",
+    "criterion_output": "criterion_output",
+    "drop": "drop",
+    "engine": "engine",
+    "provider": "provider",
+    "optimization": "optimization",
+    "batch_size": "batch_size",
+    "timeout": "timeout_s",
+}
+_FAULT = ("fault_models", "bits")
+_SAMPLER = (
+    "sampler",
+    "n",
+    "plan_margin",
+    "confidence",
+    "seed",
+    "ber",
+    "ber_per_sample",
+    "faults_per_scenario",
+)
+SETTING_OPTIONS = (*_PLAIN, *_FAULT, *_SAMPLER, "faults")
+
+
+def new_settings(options: Mapping[str, Any], given: Collection[str]) -> CampaignSettings:
+    """The settings of a new campaign.
+
+    Args:
+        options: Values of all options, by name.
+        given: Names of those that the user gave.
+
+    Raises:
+        UsageError: Model or inputs are missing, or options contradict each other.
+    """
+    from onnxfi.campaign import CampaignSettings
+
+    if options["model"] is None:
+        raise click.UsageError("a new campaign needs --model (and one that exists, its folder)")
+    targets = options["targets"] or ("weight",)
+    if options["faults"] is None:
+        check_inputs_given(targets, options["inputs"])
+    if options["inputs"] is None:
+        raise click.UsageError(
+            "a new campaign needs --inputs, the samples to run (random:64:0 for a first try)"
+        )
+    values = {
+        setting: options[option]
+        for option, setting in _PLAIN.items()
+        if options[option] is not None
+    }
+    values["targets"] = targets
+    if options["faults"] is not None:
+        _refuse_with_faults(given)
+        values["faults"] = options["faults"]
+    else:
+        values["sampler"] = _recipe(options, options["model"], options["inputs"])
+    return CampaignSettings(**values, fault_models=fault_specs(options))
+
+
+def changed_settings(
+    stored: CampaignSettings, options: Mapping[str, Any], given: Collection[str]
+) -> CampaignSettings:
+    """Stored settings with the options that were given again; equal if these ask for the same."""
+    import msgspec
+
+    changes = {setting: options[name] for name, setting in _PLAIN.items() if name in given}
+    for name in ("model", "inputs"):
+        if name in changes:
+            changes[name] = _absolute(changes[name])
+    if any(name in given for name in _FAULT):
+        changes["fault_models"] = fault_specs(options)
+    if "faults" in given:
+        _refuse_with_faults(given)
+        changes |= {"faults": _absolute(options["faults"]), "sampler": {}}
+    elif any(name in given for name in _SAMPLER):
+        model = changes.get("model", stored.model)
+        inputs = changes.get("inputs", stored.inputs)
+        asked = _over_recipe(stored.sampler, options, given)
+        recipe = _recipe(asked, str(model), str(inputs))
+        # --confidence alone may only be meant for the intervals of the report.
+        if not (set(given) & set(_SAMPLER) == {"confidence"} and "n" in stored.sampler):
+            changes |= {"sampler": recipe, "faults": None}
+    return msgspec.structs.replace(stored, **changes)
+
+
+def describe_changes(stored: CampaignSettings, wanted: CampaignSettings) -> str:
+    """What two settings differ in, for a message: ``seed: 7 -> 8``."""
+    parts = []
+    for name in stored.__struct_fields__:
+        before, after = getattr(stored, name), getattr(wanted, name)
+        if before == after:
+            continue
+        if name == "sampler" and before and after:
+            for key in dict.fromkeys([*before, *after]):
+                if before.get(key) != after.get(key):
+                    parts.append(f"{key}: {before.get(key)} -> {after.get(key)}")
+        else:
+            parts.append(f"{name}: {_text(before)} -> {_text(after)}")
+    return "; ".join(parts)
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _absolute(path: str) -> str:
+    return path if path.startswith("random:") else str(Path(path).absolute())
+
+
+def _refuse_with_faults(given: Collection[str]) -> None:
+    for name in _SAMPLER:
+        if name in given and name != "confidence":
+            flag = "-n" if name == "n" else f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{flag} does not go with --faults, which lists the scenarios")
+
+
+def _over_recipe(
+    recipe: Mapping[str, Any], options: Mapping[str, Any], given: Collection[str]
+) -> dict[str, Any]:
+    """Sampler options as the stored recipe has them, but for those that are given."""
+    kind = options["sampler"] if "sampler" in given else recipe.get("kind")
+    if "ber" in given and "sampler" not in given:
+        kind = "ber"
+    asked: dict[str, Any] = dict.fromkeys(_SAMPLER) | {"ber_per_sample": False, "seed": 0}
+    asked["confidence"] = options["confidence"]
+    if kind == recipe.get("kind"):
+        for name, key in (("plan_margin", "margin"), ("ber_per_sample", "per_sample")):
+            asked[name] = recipe.get(key) or asked[name]
+        for name in ("n", "ber", "faults_per_scenario", "confidence"):
+            asked[name] = recipe.get(name, asked[name])
+        asked["seed"] = recipe.get("seed", 0)
+    asked["sampler"] = kind
+    if "n" in given:
+        asked["plan_margin"] = None
+    if "plan_margin" in given:
+        asked["n"] = None
+    for name in _SAMPLER:
+        if name in given and name != "sampler":
+            asked[name] = options[name]
+    return asked
+
+
+def _recipe(options: Mapping[str, Any], model: str, inputs: str) -> dict[str, Any]:
+    recipe = sampler_recipe(options)
+    if recipe.get("per_sample"):
+        from onnxfi.graph import load
+        from onnxfi.workload import read_workload
+
+        recipe["samples"] = read_workload(inputs, load(model).inputs).samples
+    return recipe

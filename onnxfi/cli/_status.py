@@ -1,0 +1,62 @@
+"""``onnxfi status``: how far a campaign is, its rates so far, and the time left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onnxfi.cli._options import common_options, confidence_option, json_option
+
+if TYPE_CHECKING:
+    from onnxfi.campaign import CampaignSummary
+
+
+@click.command(name="status", short_help="Show how far a campaign is, and its rates so far.")
+@click.argument("folder", type=click.Path())
+@confidence_option
+@json_option
+@common_options
+def command(folder: str, confidence: float, as_json: bool) -> None:
+    """Show how far the campaign in FOLDER is, its rates so far, and the time left."""
+    from onnxfi.campaign import open_campaign, summarize
+    from onnxfi.cli._output import print_document, print_page
+
+    summary = summarize(open_campaign(Path(folder)), confidence)
+    if as_json:
+        print_document("status", _document(summary))
+    else:
+        print_page(_page(summary))
+
+
+def _time_left_s(summary: CampaignSummary) -> float | None:
+    """Seconds of running that are left, for one worker; None before anything is known."""
+    if summary.complete:
+        return 0.0
+    return None if summary.run_s is None else summary.run_s * (summary.total - summary.done)
+
+
+def _document(summary: CampaignSummary) -> dict[str, Any]:
+    from onnxfi.report import summary_document
+
+    whole = summary_document(summary)
+    kept = ("folder", "identity", "model", "samples", "scenarios", "rates", "run_s", "attempts")
+    content = {key: whole[key] for key in kept}
+    content["pending"] = summary.total - summary.done
+    content["time_left_s"] = _time_left_s(summary)
+    return content
+
+
+def _page(summary: CampaignSummary) -> Any:
+    from onnxfi.report import Fact, Page, count_text, duration_text, progress_text, rates_view
+
+    left = _time_left_s(summary)
+    facts = [Fact(label="done", text=progress_text(summary))]
+    if not summary.complete:
+        pending = count_text(summary.total - summary.done)
+        time = "" if left is None else f", about {duration_text(left)} with one worker"
+        facts.append(Fact(label="pending", text=f"{pending}{time}"))
+        facts.append(Fact(label="resume", text=f"onnxfi run {summary.folder}"))
+    tables = (rates_view(summary),) if summary.rates else ()
+    return Page(title=summary.folder, facts=tuple(facts), tables=tables, notes=summary.notes)

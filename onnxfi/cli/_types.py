@@ -1,0 +1,103 @@
+"""Parameter types: what an option's text may be, checked before a command starts.
+
+Rooms that need numpy are imported only when a value is converted, never for ``--help``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from onnxfi.report import Condition
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>[a-z]*)", re.ASCII)
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, or a number with a unit: ``90``, ``90s``, ``15m``, ``2h``, ``1d``."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return seconds."""
+        found = _DURATION.fullmatch(str(value).strip().lower())
+        if found is None or found["unit"] not in _UNITS:
+            self.fail(f"'{value}' is not a duration; use seconds, or 90s, 15m, 2h, 1d", param, ctx)
+        seconds = float(found["number"]) * _UNITS[found["unit"]]
+        if seconds <= 0:
+            self.fail("a duration must be above 0", param, ctx)
+        return seconds
+
+
+class Kinds(click.ParamType[tuple[str, ...]]):
+    """Site kinds, separated by commas."""
+
+    name = "kinds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the kinds in the order given, each once."""
+        from onnxfi.faults import SiteKind
+
+        known = [kind.value for kind in SiteKind]
+        asked = split_commas(value)
+        for kind in asked:
+            if kind not in known:
+                near = difflib.get_close_matches(kind, known, n=1)
+                hint = f"; did you mean '{near[0]}'?" if near else f"; kinds: {', '.join(known)}"
+                self.fail(f"'{kind}' is not a kind of site{hint}", param, ctx)
+        if not asked:
+            self.fail(f"no kind given; kinds: {', '.join(known)}", param, ctx)
+        return tuple(dict.fromkeys(asked))
+
+
+class FaultModelText(click.ParamType[str]):
+    """The text of a fault model, as ``onnxfi.faults.parse_fault_model`` takes it."""
+
+    name = "model"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text unchanged if it names a fault model."""
+        from onnxfi.errors import OnnxFIError
+        from onnxfi.faults import parse_fault_model
+
+        try:
+            parse_fault_model(str(value))
+        except OnnxFIError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
+class ConditionText(click.ParamType["Condition"]):
+    """A condition of ``--fail-if``."""
+
+    name = "condition"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Condition:
+        """Return the parsed condition."""
+        from onnxfi.errors import OnnxFIError
+        from onnxfi.report import Condition, parse_condition
+
+        if isinstance(value, Condition):
+            return value
+        try:
+            return parse_condition(str(value))
+        except OnnxFIError as error:
+            self.fail(str(error), param, ctx)
+
+
+def split_commas(value: str | Sequence[str]) -> tuple[str, ...]:
+    """Split ``"a, b"`` at its commas; a list (from a configuration file) is taken as it is."""
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(text for part in parts if (text := str(part).strip()))

@@ -1,0 +1,39 @@
+"""Engines: sessions, providers, the profile, golden runs, and carrying out scenarios."""
+
+from onnxfi.engine._choose import EngineChoice, Scenarios, choose_engine
+from onnxfi.engine._context import BatchResult, Engine, EngineContext, Injection
+from onnxfi.engine._golden import Golden, golden_run
+from onnxfi.engine._open import ENGINES, EngineKind, open_engine
+from onnxfi.engine._profile import Profile, profile
+from onnxfi.engine._providers import available_providers
+from onnxfi.engine._session import RunFailedError, RunTimedOutError, Session
+from onnxfi.engine._settings import EngineSettings, Optimization
+from onnxfi.engine._version import runtime_version
+from onnxfi.engine._watchdog import Watchdog
+from onnxfi.engine._windows import windows
+
+__all__ = [
+    "ENGINES",
+    "BatchResult",
+    "Engine",
+    "EngineChoice",
+    "EngineContext",
+    "EngineKind",
+    "EngineSettings",
+    "Golden",
+    "Injection",
+    "Optimization",
+    "Profile",
+    "RunFailedError",
+    "RunTimedOutError",
+    "Scenarios",
+    "Session",
+    "Watchdog",
+    "available_providers",
+    "choose_engine",
+    "golden_run",
+    "open_engine",
+    "profile",
+    "runtime_version",
+    "windows",
+]

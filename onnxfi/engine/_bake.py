@@ -1,0 +1,103 @@
+"""The bake engine: each scenario is written into a model of its own. The reference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import cached_property
+
+from onnxfi.engine._cache import Cache
+from onnxfi.engine._context import BatchResult, EngineContext, Injection
+from onnxfi.engine._execute import results, scenario_windows, timed
+from onnxfi.engine._golden import golden_run
+from onnxfi.engine._reference import Reference
+from onnxfi.engine._session import RunFailedError, Session
+from onnxfi.engine._watchdog import Watchdog
+from onnxfi.errors import BackendError, ConfigError
+from onnxfi.faults import Scenario
+from onnxfi.inject import BatchWindow, bake, without_effect
+from onnxfi.outcome import OutcomeCounts, RunOutputs
+from onnxfi.workload import Workload
+
+
+class BakeEngine:
+    """Bakes a scenario, starts a session, runs it over the workload, and drops the session.
+
+    Golden outputs come from a model baked with the same nodes but without effect, so that the
+    runtime picks the same kernels; with faults in stored tensors only, that is the model itself.
+
+    Args:
+        context: Model, workload and sites.
+    """
+
+    name = "bake"
+
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
+        self._sites = {site.name: site for site in context.sites}
+        self._watchdog = Watchdog()
+        self._references: Cache[Reference] = Cache(context.settings.memory_limit_bytes)
+
+    @cached_property
+    def golden_counts(self) -> OutcomeCounts:
+        """Counts of the fault-free run of the untouched model."""
+        context = self._context
+        golden = golden_run(context.model, context.workload, context.profile, context.settings)
+        return golden.counts(context.criterion, context.workload.labels)
+
+    def run(self, scenario: Scenario) -> Injection:
+        """Carry out a scenario over the workload."""
+        start = time.perf_counter()
+        return timed(self._context, self.results(scenario), start)
+
+    def results(self, scenario: Scenario) -> Iterator[BatchResult]:
+        """Carry out a scenario run by run."""
+        context = self._context
+        for name in scenario.sites:
+            if name not in self._sites:
+                raise ConfigError(f"site {name!r} is not a site of this campaign")
+        computed = tuple(name for name in scenario.sites if not self._sites[name].kind.stored)
+        reference = self._references.get(computed, lambda: self._reference(scenario))
+        cut = scenario_windows(context, scenario)
+        # The reference must stand before a refusal of the faulty model can be blamed on the fault.
+        reference.golden(cut[0])
+        armed = _BakedModel(self._faulty(scenario), reference, context.workload)
+        return results(armed, cut, context.profile.fixed_batch)
+
+    def close(self) -> None:
+        """Let go of sessions and threads."""
+        self._references.clear()
+        self._watchdog.close()
+
+    def _reference(self, scenario: Scenario) -> Reference:
+        context = self._context
+        quiet = without_effect(scenario, self._sites)
+        model = bake(context.model, quiet, self._sites) if quiet.groups else context.model
+        session = Session(model, context.settings, self._watchdog)
+        return Reference(session, context.workload, {})
+
+    def _faulty(self, scenario: Scenario) -> Session | None:
+        context = self._context
+        model = bake(context.model, scenario, self._sites)
+        try:
+            return Session(model, context.settings, self._watchdog)
+        except BackendError:
+            # The same model without the fault did load: the fault is why this one does not.
+            return None
+
+
+class _BakedModel:
+    """A baked scenario; without a session every run of it raises."""
+
+    def __init__(self, session: Session | None, reference: Reference, workload: Workload) -> None:
+        self._session = session
+        self._reference = reference
+        self._workload = workload
+
+    def golden(self, window: BatchWindow) -> RunOutputs:
+        return self._reference.golden(window)
+
+    def faulty(self, window: BatchWindow) -> RunOutputs:
+        if self._session is None:
+            raise RunFailedError("onnxruntime refuses the faulty model")
+        return self._session.run(self._workload.batch(window.start, window.stop, window.size))

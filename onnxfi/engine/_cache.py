@@ -1,0 +1,53 @@
+"""A cache of sessions that drops the least recently used ones when memory runs short."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, Protocol, TypeVar
+
+
+class Sized(Protocol):
+    """Something that knows how much memory it holds."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        ...
+
+
+_Item = TypeVar("_Item", bound=Sized)
+
+
+class Cache(Generic[_Item]):
+    """Items by key, made on demand, up to a limit in bytes.
+
+    The item asked for last stays, however large it is.
+
+    Args:
+        limit_bytes: Size up to which items are kept.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._items: OrderedDict[Hashable, _Item] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], _Item]) -> _Item:
+        """The item of a key, made if it is not there."""
+        if key not in self._items:
+            # Room is made first: two large sessions at once may not fit.
+            self._shrink(keep=0)
+            self._items[key] = make()
+        self._items.move_to_end(key)
+        self._shrink(keep=1)
+        return self._items[key]
+
+    def clear(self) -> None:
+        """Drop all items."""
+        self._items.clear()
+
+    def _shrink(self, keep: int) -> None:
+        held = sum(item.nbytes for item in self._items.values())
+        while len(self._items) > keep and held > self._limit:
+            _, dropped = self._items.popitem(last=False)
+            held -= dropped.nbytes

@@ -1,0 +1,113 @@
+"""Choosing an engine from static costs, before anything has run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from onnxfi.engine._cost import run_seconds, session_seconds
+from onnxfi.engine._open import ENGINES, EngineKind
+from onnxfi.errors import ConfigError
+from onnxfi.faults import FaultSite
+from onnxfi.graph import Model
+
+# What lifting stored tensors to inputs adds to a run, as a share of it; they lose weight packing
+# and the blocked layout. 1,000 images in batches of 64, one thread: one tensor lifted 1.00 to 1.22
+# (ResNet-8 fp32) and 1.01 to 1.14 (int8 QDQ); all ten 2.0 and 1.6.
+_ONE_LIFTED = 0.1
+_ALL_LIFTED = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenarios:
+    """What is known about a campaign's scenarios before they are drawn.
+
+    Attributes:
+        single_site: Each touches one site.
+        bound: Some faults are bound to one sample.
+    """
+
+    single_site: bool
+    bound: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineChoice:
+    """An engine and why it was chosen.
+
+    Attributes:
+        name: The engine.
+        reason: In words, for plans and reports.
+    """
+
+    name: str
+    reason: str
+
+
+def choose_engine(
+    requested: str,
+    model: Model,
+    samples: int,
+    sites: Sequence[FaultSite],
+    scenarios: Scenarios,
+) -> EngineChoice:
+    """The engine that carries out a campaign.
+
+    Args:
+        requested: ``auto`` or the name of an engine.
+        model: The model.
+        samples: Samples in the workload.
+        sites: Sites of the campaign.
+        scenarios: What is known about its scenarios.
+
+    Raises:
+        ConfigError: The engine asked for does not exist or can't fault some site; or none can.
+    """
+    against = {name: _against(kind, sites, scenarios) for name, kind in ENGINES.items()}
+    if requested != "auto":
+        if requested not in ENGINES:
+            known = ", ".join(("auto", *ENGINES))
+            raise ConfigError(f"engine {requested!r} is unknown; choose from {known}")
+        refusal = against[requested]
+        if refusal is not None:
+            raise ConfigError(f"engine {requested} can't run this campaign: {refusal}")
+        return EngineChoice(name=requested, reason="as asked for")
+    able = [name for name, refusal in against.items() if refusal is None]
+    if not able:
+        reasons = "; ".join(f"{name}: {refusal}" for name, refusal in against.items())
+        raise ConfigError(f"no engine can run this campaign ({reasons})")
+    if len(able) == 1:
+        other = next(refusal for refusal in against.values() if refusal is not None)
+        return EngineChoice(name=able[0], reason=f"the only one that can ({other})")
+    return _by_cost(model, samples, sites, scenarios)
+
+
+def _against(kind: EngineKind, sites: Sequence[FaultSite], scenarios: Scenarios) -> str | None:
+    """Why an engine can't run a campaign, None if it can."""
+    if scenarios.bound and not kind.one_sample:
+        return "some faults are bound to one sample"
+    for site in sites:
+        reason = kind.refuses(site)
+        if reason is not None:
+            return f"site {site.name!r}: {reason}"
+    return None
+
+
+def _by_cost(
+    model: Model, samples: int, sites: Sequence[FaultSite], scenarios: Scenarios
+) -> EngineChoice:
+    if any(not site.kind.stored for site in sites):
+        return EngineChoice(
+            name="ports", reason="faults in computed tensors enter one session through inputs"
+        )
+    session = session_seconds(model)
+    slower = run_seconds(model, samples) * (_ONE_LIFTED if scenarios.single_site else _ALL_LIFTED)
+    estimates = (
+        f"estimated {_milli(session)} a scenario for a new session, {_milli(slower)} for slower"
+        f" kernels of lifted tensors"
+    )
+    return EngineChoice(name="bake" if session < slower else "ports", reason=estimates)
+
+
+def _milli(seconds: float) -> str:
+    return f"{1000 * seconds:.2g} ms"

@@ -1,0 +1,97 @@
+"""What an engine is, what it is given, and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from onnxfi.engine._profile import Profile
+from onnxfi.engine._settings import EngineSettings
+from onnxfi.faults import FaultSite, Scenario
+from onnxfi.graph import Model
+from onnxfi.inject import BatchWindow
+from onnxfi.outcome import BoundCriterion, Outcome, OutcomeCounts, RunOutputs
+from onnxfi.workload import Workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EngineContext:
+    """All that engines need to carry out scenarios.
+
+    Attributes:
+        model: The model, untouched.
+        workload: The samples.
+        profile: Batch size and layouts.
+        settings: How models are run.
+        sites: Sites of the campaign, all that scenarios may touch.
+        criterion: What a changed decision is.
+    """
+
+    model: Model
+    workload: Workload
+    profile: Profile
+    settings: EngineSettings
+    sites: tuple[FaultSite, ...]
+    criterion: BoundCriterion
+
+
+class Injection(NamedTuple):
+    """One scenario carried out over the workload.
+
+    Attributes:
+        counts: Outcomes of all samples.
+        run_s: Wall time in seconds.
+    """
+
+    counts: OutcomeCounts
+    run_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BatchResult:
+    """One run of a scenario.
+
+    Attributes:
+        window: Its samples.
+        golden: Fault-free outputs of the same sub-model, padding included.
+        faulty: Faulty outputs; None if the run gave none.
+        failure: Why there are none: an exception or a timeout.
+    """
+
+    window: BatchWindow
+    golden: RunOutputs
+    faulty: RunOutputs | None
+    failure: Outcome | None
+
+
+class Engine(Protocol):
+    """A way to carry out scenarios. What a scenario gives never depends on the ones before it."""
+
+    @property
+    def name(self) -> str:
+        """Its name in settings and plans."""
+        ...
+
+    @property
+    def golden_counts(self) -> OutcomeCounts:
+        """Counts of the fault-free run of the untouched model."""
+        ...
+
+    def run(self, scenario: Scenario) -> Injection:
+        """Carry out a scenario over the workload.
+
+        Raises:
+            FaultError: The scenario can't be carried out by this engine.
+            BackendError: onnxruntime refuses the fault-free model of the scenario.
+            GoldenError: The fault-free run of that model is unusable.
+        """
+        ...
+
+    def results(self, scenario: Scenario) -> Iterator[BatchResult]:
+        """The same run by run, with all outputs; errors as :meth:`run`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of sessions and threads."""
+        ...

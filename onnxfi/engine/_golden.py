@@ -1,0 +1,171 @@
+"""Golden runs: fault-free outputs, proven to be reproducible."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.engine._bits import same
+from onnxfi.engine._profile import Profile
+from onnxfi.engine._session import RunFailedError, Session
+from onnxfi.engine._settings import EngineSettings
+from onnxfi.engine._watchdog import Watchdog
+from onnxfi.engine._windows import windows
+from onnxfi.errors import GoldenError
+from onnxfi.faults import SampleLayout
+from onnxfi.graph import Model
+from onnxfi.inject import BatchWindow
+from onnxfi.outcome import BoundCriterion, OutcomeCounts, RunOutputs, classify
+from onnxfi.workload import Workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Golden:
+    """Fault-free outputs of the untouched model over the workload.
+
+    Attributes:
+        windows: The runs.
+        outputs: Outputs of each run, padding included.
+        layouts: Where samples lie in each output.
+        sha256: Hash over all outputs, hex.
+    """
+
+    windows: tuple[BatchWindow, ...]
+    outputs: tuple[RunOutputs, ...]
+    layouts: Mapping[str, SampleLayout]
+    sha256: str
+
+    def counts(
+        self, criterion: BoundCriterion, labels: NDArray[np.int64] | None = None
+    ) -> OutcomeCounts:
+        """The golden run classified against itself: all masked, and how many answers are right."""
+        total = OutcomeCounts(samples=0)
+        for window, outputs in zip(self.windows, self.outputs, strict=True):
+            part = None if labels is None else labels[window.start : window.stop]
+            total += classify(
+                outputs, outputs, self.layouts, criterion, part, samples=window.samples
+            )
+        return total
+
+    def samples(self, output: str) -> NDArray[Any]:
+        """One output over the whole workload.
+
+        Returns:
+            Samples along axis 0: (samples * rows, ...). An output that exists once per run gives
+            one entry a run.
+
+        Raises:
+            GoldenError: Its shape differs between runs.
+        """
+        layout = self.layouts[output]
+        parts = []
+        for window, outputs in zip(self.windows, self.outputs, strict=True):
+            value = outputs[output]
+            if layout.batch_axis is None:
+                parts.append(value[np.newaxis])
+                continue
+            moved = np.moveaxis(value, layout.batch_axis, 0)
+            parts.append(moved[: window.samples * layout.rows])
+        if len({part.shape[1:] for part in parts}) > 1:
+            raise GoldenError(f"output {output!r} has another shape in some runs than in others")
+        return np.concatenate(parts)
+
+
+def golden_run(
+    model: Model, workload: Workload, profile: Profile, settings: EngineSettings
+) -> Golden:
+    """Run the untouched model over the workload, twice.
+
+    Args:
+        model: The model.
+        workload: Its samples.
+        profile: Batch size and layouts.
+        settings: How it is run.
+
+    Raises:
+        GoldenError: A run raised or took too long, the runs differ in some bit, or running
+            changed the inputs.
+        BackendError: onnxruntime refuses the model.
+    """
+    watchdog = Watchdog()
+    try:
+        session = Session(model, settings, watchdog)
+        cut = windows(workload.samples, profile.batch_size, profile.fixed_batch)
+        outputs = tuple(twice(session, workload, window, {}) for window in cut)
+    finally:
+        watchdog.close()
+    return Golden(windows=cut, outputs=outputs, layouts=profile.outputs, sha256=_hash(outputs))
+
+
+def once(
+    session: Session,
+    workload: Workload,
+    window: BatchWindow,
+    extra: Mapping[str, NDArray[Any]],
+) -> RunOutputs:
+    """One fault-free run.
+
+    Args:
+        session: The session, of the model or of an instrumented one.
+        workload: The samples.
+        window: Which of them, and how many rows.
+        extra: Inputs beside the workload's, disarmed.
+
+    Raises:
+        GoldenError: The run raised or took too long.
+    """
+    feeds = workload.batch(window.start, window.stop, window.size)
+    try:
+        return session.run({**feeds, **extra})
+    except RunFailedError as error:
+        raise GoldenError(
+            f"the fault-free run fails on samples {window.start}..{window.stop - 1} of"
+            f" {workload.source}: {error}"
+        ) from error
+
+
+def twice(
+    session: Session,
+    workload: Workload,
+    window: BatchWindow,
+    extra: Mapping[str, NDArray[Any]],
+) -> RunOutputs:
+    """Two fault-free runs that must give the same bits and leave the inputs alone.
+
+    onnxruntime writes into the caller's arrays for some graphs, and models with random operators
+    differ from run to run; neither can be compared with anything. Arguments as :func:`once`.
+
+    Raises:
+        GoldenError: They differ, or a run fails.
+    """
+    feeds = {**workload.batch(window.start, window.stop, window.size), **extra}
+    before = _hash((feeds,))
+    first = once(session, workload, window, extra)
+    second = once(session, workload, window, extra)
+    if _hash((feeds,)) != before:
+        raise GoldenError("onnxruntime changed the inputs while running; runs can't be compared")
+    for name, value in first.items():
+        if not same(value, second[name]):
+            raise GoldenError(
+                f"output {name!r} differs between two fault-free runs on the same samples"
+                f" ({window.start}..{window.stop - 1}); the model is not reproducible, so no"
+                f" fault's effect can be told (random operators?)"
+            )
+    return first
+
+
+def _hash(groups: tuple[Mapping[str, NDArray[Any]], ...]) -> str:
+    sha = hashlib.sha256()
+    for arrays in groups:
+        for name, values in sorted(arrays.items()):
+            sha.update(f"{name}\0{values.dtype}\0{values.shape}\0".encode())
+            if values.dtype.hasobject or values.dtype.kind == "U":
+                sha.update("\0".join(map(str, values.ravel().tolist())).encode())
+            elif values.size:
+                sha.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
+    return sha.hexdigest()

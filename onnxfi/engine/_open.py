@@ -1,0 +1,57 @@
+"""The registry of engines. A new engine is one file, one class and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from onnxfi.engine._bake import BakeEngine
+from onnxfi.engine._context import Engine, EngineContext
+from onnxfi.engine._ports import PortsEngine
+from onnxfi.errors import ConfigError
+from onnxfi.faults import FaultSite
+from onnxfi.inject import can_bake, can_open
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineKind:
+    """An engine before it is started.
+
+    Attributes:
+        start: Makes the engine.
+        refuses: Why it can't fault a site, None if it can.
+        one_sample: Whether it can carry out faults that are bound to one sample.
+    """
+
+    start: Callable[[EngineContext], Engine]
+    refuses: Callable[[FaultSite], str | None]
+    one_sample: bool
+
+
+ENGINES: Mapping[str, EngineKind] = MappingProxyType(
+    {
+        "bake": EngineKind(start=BakeEngine, refuses=can_bake, one_sample=False),
+        "ports": EngineKind(start=PortsEngine, refuses=can_open, one_sample=True),
+    }
+)
+
+
+def open_engine(name: str, context: EngineContext) -> Engine:
+    """Start an engine.
+
+    Args:
+        name: ``bake`` or ``ports`` (``auto`` is resolved by :func:`choose_engine` beforehand).
+        context: Model, workload, profile, settings, sites, criterion.
+
+    Raises:
+        ConfigError: There is no such engine, or it can't fault one of the sites.
+    """
+    if name not in ENGINES:
+        raise ConfigError(f"engine {name!r} is unknown; choose from {', '.join(ENGINES)}")
+    kind = ENGINES[name]
+    for site in context.sites:
+        reason = kind.refuses(site)
+        if reason is not None:
+            raise ConfigError(f"engine {name} can't fault site {site.name!r}: {reason}")
+    return kind.start(context)

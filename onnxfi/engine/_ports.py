@@ -1,0 +1,144 @@
+"""The ports engine: faults enter instrumented sessions through inputs; no rebuild per scenario."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from numpy.typing import NDArray
+
+from onnxfi.engine._cache import Cache
+from onnxfi.engine._context import BatchResult, EngineContext, Injection
+from onnxfi.engine._execute import results, scenario_windows, timed
+from onnxfi.engine._golden import golden_run
+from onnxfi.engine._providers import find_provider
+from onnxfi.engine._reference import Reference
+from onnxfi.engine._session import Session
+from onnxfi.engine._watchdog import Watchdog
+from onnxfi.errors import ConfigError
+from onnxfi.faults import FaultSite, Scenario
+from onnxfi.graph import initializer_words
+from onnxfi.inject import (
+    BatchWindow,
+    Instrumented,
+    armed_feeds,
+    disarmed_feeds,
+    instrument,
+)
+from onnxfi.outcome import OutcomeCounts, RunOutputs
+
+
+class PortsEngine:
+    """Keeps a session for each set of open sites.
+
+    A scenario that touches one site runs in a session where only that site is open, since open
+    sites cost time and move kernels; any other scenario runs in a session with all sites of the
+    campaign open. So the session, and with it the result, depends on the scenario alone.
+
+    Args:
+        context: Model, workload and sites.
+    """
+
+    name = "ports"
+
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
+        self._sites = {site.name: site for site in context.sites}
+        self._watchdog = Watchdog()
+        self._open: Cache[OpenModel] = Cache(context.settings.memory_limit_bytes)
+
+    @cached_property
+    def golden_counts(self) -> OutcomeCounts:
+        """Counts of the fault-free run of the untouched model."""
+        context = self._context
+        golden = golden_run(context.model, context.workload, context.profile, context.settings)
+        return golden.counts(context.criterion, context.workload.labels)
+
+    def run(self, scenario: Scenario) -> Injection:
+        """Carry out a scenario over the workload."""
+        start = time.perf_counter()
+        return timed(self._context, self.results(scenario), start)
+
+    def results(self, scenario: Scenario) -> Iterator[BatchResult]:
+        """Carry out a scenario run by run."""
+        touched = scenario.sites
+        only = touched[0] if len(touched) == 1 else None
+        opened = self._open.get(only, lambda: self._opened(only))
+        armed = _ArmedModel(opened, scenario)
+        cut = scenario_windows(self._context, scenario)
+        return results(armed, cut, self._context.profile.fixed_batch)
+
+    def close(self) -> None:
+        """Let go of sessions and threads."""
+        self._open.clear()
+        self._watchdog.close()
+
+    def _opened(self, only: str | None) -> OpenModel:
+        sites = self._context.sites
+        if only is not None:
+            if only not in self._sites:
+                raise ConfigError(f"site {only!r} is not a site of this campaign")
+            sites = (self._sites[only],)
+        return OpenModel(self._context, sites, self._watchdog)
+
+
+class OpenModel:
+    """An instrumented model in a session, with its golden outputs.
+
+    Args:
+        context: Model and workload.
+        sites: Sites to open.
+        watchdog: Ends runs that take too long.
+    """
+
+    def __init__(
+        self, context: EngineContext, sites: tuple[FaultSite, ...], watchdog: Watchdog
+    ) -> None:
+        settings = context.settings
+        on_cpu = find_provider(settings).on_cpu
+        self.instrumented: Instrumented = instrument(
+            context.model, sites, scatter="elements" if on_cpu else "nd"
+        )
+        self.session = Session(self.instrumented.model, settings, watchdog)
+        self.workload = context.workload
+        self.words = {
+            lift.site.name: initializer_words(context.model, lift.site.name)
+            for lift in self.instrumented.lifts
+        }
+        self.disarmed = disarmed_feeds(self.instrumented, self.words)
+        self.reference = Reference(self.session, context.workload, self.disarmed)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, roughly."""
+        return self.reference.nbytes
+
+
+class _ArmedModel:
+    """A scenario in an open model."""
+
+    def __init__(self, opened: OpenModel, scenario: Scenario) -> None:
+        self._opened = opened
+        self._scenario = scenario
+        self._bound = any(group.sample is not None for group in scenario.groups)
+        self._feeds: dict[tuple[int, int], Mapping[str, NDArray[Any]]] = {}
+
+    def golden(self, window: BatchWindow) -> RunOutputs:
+        return self._opened.reference.golden(window)
+
+    def faulty(self, window: BatchWindow) -> RunOutputs:
+        opened = self._opened
+        feeds = opened.workload.batch(window.start, window.stop, window.size)
+        return opened.session.run({**feeds, **opened.disarmed, **self._armed(window)})
+
+    def _armed(self, window: BatchWindow) -> Mapping[str, NDArray[Any]]:
+        # Faults that are there for every sample give the same feeds for windows of one size.
+        key = (window.start if self._bound else window.samples, window.size)
+        if key not in self._feeds:
+            opened = self._opened
+            self._feeds[key] = armed_feeds(
+                opened.instrumented, self._scenario, window=window, stored_words=opened.words
+            )
+        return self._feeds[key]

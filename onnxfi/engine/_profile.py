@@ -1,0 +1,159 @@
+"""The profile: run-time shapes, batch axes, and whether samples may share a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from onnxfi.engine._batch import default_batch_size
+from onnxfi.engine._independence import (
+    Mode,
+    Verdict,
+    check_alone,
+    check_fixed,
+    check_grown,
+    gives_the_same_alone,
+)
+from onnxfi.engine._probe import Prober
+from onnxfi.engine._session import Session
+from onnxfi.engine._settings import EngineSettings
+from onnxfi.engine._values import ValueLayouts, value_layouts
+from onnxfi.errors import BackendError
+from onnxfi.faults import SampleLayout
+from onnxfi.graph import Model, expose
+from onnxfi.workload import Workload, fixed_batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What the file does not say about a model under a workload.
+
+    Attributes:
+        layouts: Where samples lie in each candidate value and each input.
+        left_out: Candidate values without a layout, and why.
+        outputs: Where samples lie in each output.
+        batch_size: Samples in one run.
+        rows_independent: Whether samples of one run can't influence each other.
+        fixed_batch: Rows that the model insists on, None for any number.
+        reason: Why the batch size is what it is, in words.
+    """
+
+    layouts: Mapping[str, SampleLayout]
+    left_out: Mapping[str, str]
+    outputs: Mapping[str, SampleLayout]
+    batch_size: int
+    rows_independent: bool
+    fixed_batch: int | None
+    reason: str
+
+
+def profile(
+    model: Model,
+    workload: Workload,
+    settings: EngineSettings,
+    candidates: Sequence[str] | None = None,
+) -> Profile:
+    """Run the model on a few samples to learn where samples lie and whether they may share runs.
+
+    The model runs on 2 and on 3 samples: an axis that goes from 2m to 3m is the batch axis. (A
+    model with a fixed batch B runs on B, and the axis is found by replacing a sample.) Samples may
+    share a run if each gives, bit for bit, what it gives alone, and if no other sample changes
+    when one is replaced by other values, huge numbers or NaN.
+
+    Args:
+        model: The model.
+        workload: Its samples.
+        settings: How it will be run.
+        candidates: Values whose layout is wanted; None for all that nodes at the top level
+            compute. Inputs and outputs are always included.
+
+    Raises:
+        GoldenError: The fault-free model fails on the samples.
+        BackendError: onnxruntime refuses the model.
+    """
+    rows = None if workload.stacked or not workload.axes else fixed_batch(model.inputs)
+    prober = Prober(Session(model, settings), workload, rows)
+    verdict = _verdict(model, prober, workload, rows)
+    size, reason = 1, verdict.reason
+    if verdict.independent:
+        size, reason = _batch_size(model, workload, settings, rows)
+    if size > 1 and verdict.mode is Mode.GROWN:
+        ends = (0, size - 1)
+        differs = gives_the_same_alone(prober, verdict.outputs, ends, size)
+        size, reason = (1, differs) if differs else (size, reason)
+    found = ValueLayouts()
+    wanted = _wanted(model, workload, candidates)
+    typed = [name for name in wanted if model.index.element_of(name) is not None]
+    if typed:
+        inside = Prober(_exposed(model, typed, settings), workload, rows)
+        found = value_layouts(inside, typed, verdict, rows or 1, workload.samples - 1)
+    for name in set(wanted).difference(typed):
+        found.add(name, "its element type is not known")
+    return Profile(
+        layouts=MappingProxyType(found.layouts | _inputs(workload)),
+        left_out=MappingProxyType(found.left_out),
+        outputs=MappingProxyType(dict(verdict.outputs)),
+        batch_size=size,
+        rows_independent=verdict.independent,
+        fixed_batch=rows,
+        reason=reason,
+    )
+
+
+def _verdict(model: Model, prober: Prober, workload: Workload, rows: int | None) -> Verdict:
+    last = workload.samples - 1
+    if workload.stacked or not workload.axes:
+        return check_alone(prober, model.outputs, last, "each sample is a whole set of inputs")
+    if rows == 1:
+        return check_alone(prober, model.outputs, last, "the model takes one sample a run")
+    prober.solo(0)  # a model that fails on any number of samples is told from one that needs one
+    if rows is not None:
+        return check_fixed(prober, rows)
+    verdict = check_grown(prober)
+    if isinstance(verdict, str):
+        return check_alone(prober, model.outputs, last, verdict)
+    return verdict
+
+
+def _batch_size(
+    model: Model, workload: Workload, settings: EngineSettings, rows: int | None
+) -> tuple[int, str]:
+    if rows is not None:
+        size = min(rows, settings.batch_size or rows)
+        return size, f"the model takes batches of {rows}"
+    if settings.batch_size is not None:
+        return min(settings.batch_size, workload.samples), "as asked for"
+    return default_batch_size(model, workload), "by the size of the model's tensors"
+
+
+def _wanted(model: Model, workload: Workload, candidates: Sequence[str] | None) -> list[str]:
+    if candidates is not None:
+        fed = workload.inputs.keys() | workload.constants.keys()
+        return [name for name in dict.fromkeys(candidates) if name not in fed]
+    nodes = (node for node in model.index.nodes if not node.scope)
+    return [value for node in nodes for value in node.outputs if value]
+
+
+def _exposed(model: Model, names: Sequence[str], settings: EngineSettings) -> Session:
+    exposed = expose(model, names)
+    # Outputs keep optimisation from doing much, and sessions start faster without it; yet some
+    # models only load with it, since it removes operators that have no kernel.
+    try:
+        return Session(exposed, replace(settings, optimization="disabled"))
+    except BackendError:
+        return Session(exposed, settings)
+
+
+def _inputs(workload: Workload) -> dict[str, SampleLayout]:
+    layouts = {
+        name: SampleLayout(shape=values.shape, batch_axis=None)
+        for name, values in workload.constants.items()
+    }
+    for name, values in workload.inputs.items():
+        axis = workload.axes[name]
+        shape = values.shape[1:]
+        if axis is not None:
+            shape = (*shape[:axis], 1, *shape[axis:])
+        layouts[name] = SampleLayout(shape=shape, batch_axis=axis)
+    return layouts

@@ -1,0 +1,207 @@
+"""Sessions: one model on one provider, fed and read as numpy arrays of every element type."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.bits import ElementType, format_of
+from onnxfi.engine._providers import Provider, check_providers, find_provider
+from onnxfi.engine._runtime import InferenceSession, OrtValue, RunOptions, SessionOptions, ort
+from onnxfi.engine._settings import EngineSettings
+from onnxfi.engine._watchdog import Watchdog
+from onnxfi.errors import BackendError
+from onnxfi.graph import Model, serialize
+from onnxfi.outcome import RunOutputs, flatten_outputs
+
+_LEVELS = MappingProxyType(
+    {
+        "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+        "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+        "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+        "disabled": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    }
+)
+
+# Types that numpy has no dtype for: ONNX's numbers, by which onnxruntime takes their bits.
+_EXOTIC: Mapping[ElementType, int] = MappingProxyType(
+    {
+        ElementType.BFLOAT16: 16,
+        ElementType.FLOAT8E4M3FN: 17,
+        ElementType.FLOAT8E4M3FNUZ: 18,
+        ElementType.FLOAT8E5M2: 19,
+        ElementType.FLOAT8E5M2FNUZ: 20,
+        ElementType.FLOAT8E8M0: 24,
+    }
+)
+_FATAL = 4
+
+
+class RunFailedError(Exception):
+    """A run gave no outputs. Internal: engines turn it into an outcome or a GoldenError."""
+
+
+class RunTimedOutError(RunFailedError):
+    """A run was ended because it took too long."""
+
+
+class Session:
+    """A model ready to run, with one thread, on exactly the provider asked for.
+
+    Args:
+        model: The model.
+        settings: Provider, optimisation level, timeout.
+        watchdog: Ends runs that exceed ``settings.timeout_s``; None for no limit.
+
+    Raises:
+        BackendError: onnxruntime refuses the model, or the provider can't start.
+    """
+
+    def __init__(
+        self, model: Model, settings: EngineSettings, watchdog: Watchdog | None = None
+    ) -> None:
+        provider = find_provider(settings)
+        written = serialize(model)
+        options = _options(settings, None if written.folder is None else str(written.folder))
+        self.nbytes = len(written.data)
+        self._session = _start(model, written.data, options, provider)
+        self._timeout_s = settings.timeout_s
+        self._watchdog = watchdog
+        described = self._session.get_outputs()
+        self.outputs: tuple[str, ...] = tuple(output.name for output in described)
+        self._exotic = {output.name for output in described if _exotic_type(output.type)}
+
+    def run(self, feeds: Mapping[str, NDArray[Any]], names: Sequence[str] = ()) -> RunOutputs:
+        """Run once.
+
+        Args:
+            feeds: All inputs by name.
+            names: Outputs wanted; none for all.
+
+        Returns:
+            Outputs by name; bfloat16 and float8 in their ml_dtypes dtype.
+
+        Raises:
+            RunFailedError: onnxruntime raised, or (RunTimedOutError) the run took too long.
+            UnsupportedModelError: An output has no array form.
+        """
+        wanted = list(names or self.outputs)
+        given = {name: _feed(values) for name, values in feeds.items()}
+        options = ort.RunOptions()
+        options.log_severity_level = _FATAL
+        if self._watchdog is None or self._timeout_s is None:
+            return flatten_outputs(wanted, self._raw(wanted, given, options))
+        with self._watchdog.guard(options, self._timeout_s) as guard:
+            try:
+                raw = self._raw(wanted, given, options)
+            except RunFailedError as error:
+                if guard.fired:
+                    raise RunTimedOutError(f"no result after {self._timeout_s:g} s") from error
+                raise
+        return flatten_outputs(wanted, raw)
+
+    def _raw(
+        self, names: list[str], feeds: dict[str, Any], options: RunOptions
+    ) -> Sequence[object]:
+        try:
+            if self._exotic.isdisjoint(names):
+                return list(self._session.run(names, feeds, options))
+            values = {name: _ort_value(value) for name, value in feeds.items()}
+            found = self._session.run_with_ort_values(names, values, options)
+        except Exception as error:
+            if _from_onnxruntime(error):
+                raise RunFailedError(_one_line(error)) from error
+            raise
+        return [_array(value) for value in found]
+
+
+def _options(settings: EngineSettings, folder: str | None) -> SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = _LEVELS[settings.optimization]
+    options.log_severity_level = _FATAL
+    options.use_deterministic_compute = True
+    if folder is not None:
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", folder
+        )
+    return options
+
+
+def _start(
+    model: Model, data: bytes, options: SessionOptions, provider: Provider
+) -> InferenceSession:
+    if not provider.on_cpu:
+        # A provider that can't load reports that on the process-wide logger; we say it ourselves.
+        ort.set_default_logger_severity(_FATAL)
+    try:
+        session = ort.InferenceSession(
+            data, options, providers=provider.requested(), enable_fallback=0
+        )
+    except Exception as error:
+        if _from_onnxruntime(error):
+            raise BackendError(
+                f"onnxruntime {ort.__version__} can't load {model.source}: {_one_line(error)}"
+            ) from error
+        raise
+    check_providers(session, provider)
+    # The Python wrapper keeps the file's bytes for a fallback that is switched off.
+    session._model_bytes = None
+    return session
+
+
+def _from_onnxruntime(error: Exception) -> bool:
+    """Whether an exception is the runtime's, and not a mistake in how it was called."""
+    module = type(error).__module__
+    return module.startswith("onnxruntime") or type(error) in (RuntimeError, MemoryError)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 400 else f"{text[:397]}..."
+
+
+def _exotic_type(name: str) -> bool:
+    """Whether an output of this type (``tensor(bfloat16)``) has no numpy dtype."""
+    return name.removeprefix("tensor(").removesuffix(")") in {kind.value for kind in _EXOTIC}
+
+
+def _feed(values: NDArray[Any]) -> Any:
+    """What onnxruntime takes for an array: the array, or its bits under ONNX's type number."""
+    if values.dtype.isbuiltin == 1 or values.dtype.kind in "OU":
+        return values
+    for element, number in _EXOTIC.items():
+        form = format_of(element)
+        if form.value == values.dtype:
+            bits = np.ascontiguousarray(values).view(form.word)
+            return ort.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, number)
+    raise BackendError(f"onnxruntime takes no input of dtype {values.dtype}")
+
+
+def _ort_value(value: Any) -> OrtValue:
+    if isinstance(value, ort.OrtValue):
+        return value
+    return ort.OrtValue.ortvalue_from_numpy(value)
+
+
+def _array(value: OrtValue) -> object:
+    """An output as an array; types without a numpy dtype are read from memory."""
+    if not value.is_tensor():
+        return value.numpy()
+    numbers = {number: element for element, number in _EXOTIC.items()}
+    element = numbers.get(value.element_type())
+    if element is None:
+        return value.numpy()
+    if value.device_name() != "cpu":
+        raise BackendError(f"an output of type {element.name} stays on {value.device_name()}")
+    form = format_of(element)
+    size = value.tensor_size_in_bytes()
+    data = ctypes.string_at(value.data_ptr(), size) if size else b""
+    return np.frombuffer(data, form.word).view(form.value).reshape(value.shape()).copy()

@@ -1,0 +1,53 @@
+"""How models are run: provider, optimisation level, batch size, timeout, engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from onnxfi.errors import ConfigError
+
+Optimization = Literal["all", "extended", "basic", "disabled"]
+
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Settings of sessions and engines.
+
+    Attributes:
+        provider: ``cpu``, ``cuda``, or the name of an onnxruntime execution provider, with or
+            without its suffix ``ExecutionProvider``.
+        provider_options: Options of the provider; they override the defaults made for
+            reproducible results.
+        optimization: onnxruntime's graph optimisation level.
+        batch_size: Samples in one run; None picks it from the model's size.
+        timeout_s: Seconds one run may take; a run that takes longer is ended, and its samples run
+            singly with the same limit. None for no limit.
+        engine: ``auto``, or the name of an engine.
+        memory_limit_bytes: Size up to which open sessions and their golden outputs are kept.
+    """
+
+    provider: str = "cpu"
+    provider_options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    optimization: Optimization = "all"
+    batch_size: int | None = None
+    timeout_s: float | None = None
+    engine: str = "auto"
+    memory_limit_bytes: int = 2 * _GIB
+
+    def __post_init__(self) -> None:
+        levels = get_args(Optimization)
+        if self.optimization not in levels:
+            raise ConfigError(
+                f"optimization {self.optimization!r} is unknown; choose from {', '.join(levels)}"
+            )
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ConfigError(f"batch size must be at least 1, got {self.batch_size}")
+        if self.timeout_s is not None and not self.timeout_s > 0:
+            raise ConfigError(f"timeout must be above 0 seconds, got {self.timeout_s}")
+        if self.memory_limit_bytes < 0:
+            raise ConfigError(f"memory limit must not be negative, got {self.memory_limit_bytes}")

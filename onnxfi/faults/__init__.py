@@ -1,0 +1,71 @@
+"""Sites, fault models, faults, scenarios, the fault space and fault list files."""
+
+from onnxfi.faults._burst import Burst
+from onnxfi.faults._check import check_scenario, site_named
+from onnxfi.faults._compose import merge_groups, scenario_of
+from onnxfi.faults._computed import PORT_TYPES
+from onnxfi.faults._custom import CustomFault
+from onnxfi.faults._enumerate import SiteTable, enumerate_sites
+from onnxfi.faults._facets import Facets, scenario_facets
+from onnxfi.faults._filter import SiteFilter
+from onnxfi.faults._flip import BitFlip, StuckAt
+from onnxfi.faults._layout import SampleLayout
+from onnxfi.faults._left_out import LeftOut
+from onnxfi.faults._listfile import (
+    FaultList,
+    check_space,
+    open_fault_list,
+    read_fault_list,
+    write_fault_list,
+)
+from onnxfi.faults._model import Columns, FaultModel
+from onnxfi.faults._parse import parse_fault_model
+from onnxfi.faults._records import FaultListHeader
+from onnxfi.faults._scenario import Fault, FaultGroup, Scenario
+from onnxfi.faults._selection import BitSelection, select_bits
+from onnxfi.faults._setvalue import SetValue
+from onnxfi.faults._site import FaultSite, SiteKind
+from onnxfi.faults._space import FaultSpace, Located, Segment, site_bits
+from onnxfi.faults._touch import single_bit, single_field
+
+__all__ = [
+    "PORT_TYPES",
+    "BitFlip",
+    "BitSelection",
+    "Burst",
+    "Columns",
+    "CustomFault",
+    "Facets",
+    "Fault",
+    "FaultGroup",
+    "FaultList",
+    "FaultListHeader",
+    "FaultModel",
+    "FaultSite",
+    "FaultSpace",
+    "LeftOut",
+    "Located",
+    "SampleLayout",
+    "Scenario",
+    "Segment",
+    "SetValue",
+    "SiteFilter",
+    "SiteKind",
+    "SiteTable",
+    "StuckAt",
+    "check_scenario",
+    "check_space",
+    "enumerate_sites",
+    "merge_groups",
+    "open_fault_list",
+    "parse_fault_model",
+    "read_fault_list",
+    "scenario_facets",
+    "scenario_of",
+    "select_bits",
+    "single_bit",
+    "single_field",
+    "site_bits",
+    "site_named",
+    "write_fault_list",
+]

@@ -1,0 +1,165 @@
+"""Computed sites: graph inputs and node outputs, or why they are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+
+from onnxfi.bits import ElementType
+from onnxfi.faults._layout import SampleLayout
+from onnxfi.faults._left_out import LeftOut, Reason, no_port, not_a_tensor
+from onnxfi.faults._roles import transparent
+from onnxfi.faults._site import FaultSite, SiteKind
+from onnxfi.graph import GraphIndex, Node, TensorSpec
+
+PORT_TYPES = frozenset(
+    {
+        ElementType.FLOAT,
+        ElementType.DOUBLE,
+        ElementType.FLOAT16,
+        ElementType.BFLOAT16,
+        ElementType.INT8,
+        ElementType.INT16,
+        ElementType.INT32,
+        ElementType.INT64,
+        ElementType.UINT8,
+        ElementType.UINT16,
+        ElementType.UINT32,
+        ElementType.UINT64,
+        ElementType.BOOL,
+    }
+)
+"""Element types of computed tensors whose bits ONNX operators can change."""
+
+_READS_SHAPE = ("Shape", "Size")
+_NEVER_STATIC = frozenset(
+    {
+        "Bernoulli",
+        "If",
+        "Loop",
+        "Multinomial",
+        "RandomNormal",
+        "RandomNormalLike",
+        "RandomUniform",
+        "RandomUniformLike",
+        "Scan",
+        "SequenceMap",
+    }
+)
+_ATTRIBUTE_WEIGHTS = frozenset(
+    {
+        "LinearClassifier",
+        "LinearRegressor",
+        "SVMClassifier",
+        "SVMRegressor",
+        "Scaler",
+        "TreeEnsemble",
+        "TreeEnsembleClassifier",
+        "TreeEnsembleRegressor",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """What is needed to judge computed values.
+
+    Attributes:
+        index: The graph.
+        outputs: Names of the graph outputs.
+        static: Values that no sample has a part in.
+        layouts: Run-time layouts, None before a profile.
+        unseen: Why a profile found no layout, by value.
+    """
+
+    index: GraphIndex
+    outputs: Set[str]
+    static: Set[str]
+    layouts: Mapping[str, SampleLayout] | None
+    unseen: Mapping[str, str]
+
+    def input_site(self, spec: TensorSpec) -> FaultSite | LeftOut:
+        """The site of a graph input, or why it is none."""
+        element = spec.element if spec.kind == "tensor" else None
+        reason = self._obstacle(spec.name, spec.kind, element)
+        if reason is not None or element is None:
+            return LeftOut(name=spec.name, reason=str(reason), elements=None, bits=0)
+        return FaultSite(
+            name=spec.name,
+            kind=SiteKind.INPUT,
+            element=element,
+            node="",
+            op_type="",
+            layer=spec.name,
+            layout=self._layout(spec.name),
+        )
+
+    def output_sites(self, node: Node) -> Iterator[FaultSite | LeftOut]:
+        """The sites of a node's outputs, or why they are none."""
+        for value in filter(None, node.outputs):
+            element = self.index.element_of(value)
+            reason = Reason.BODY if node.scope else None
+            if reason is None and value in self.static:
+                reason = Reason.STATIC
+            found = reason or self._obstacle(value, self.index.kind_of(value), element)
+            if found is not None or element is None:
+                yield LeftOut(name=value, reason=str(found), elements=None, bits=0)
+                continue
+            yield FaultSite(
+                name=value,
+                kind=SiteKind.ACTIVATION,
+                element=element,
+                node=node.name,
+                op_type=node.op_type,
+                layer=self._layer(node),
+                layout=self._layout(value),
+            )
+
+    def _layer(self, node: Node) -> str:
+        """Name of the layer: the node, or what a transparent node's first input comes from."""
+        while transparent(node):
+            before = self.index.producer(node.inputs[0])
+            if before is None:
+                return node.inputs[0]
+            node = before
+        return node.name
+
+    def _layout(self, value: str) -> SampleLayout | None:
+        return None if self.layouts is None else self.layouts.get(value)
+
+    def _obstacle(self, value: str, kind: str, element: ElementType | None) -> str | None:
+        """Why a computed value can't be a site, if it can't."""
+        if kind != "tensor":
+            return not_a_tensor(kind)
+        if not self.index.consumers(value) and value not in self.outputs:
+            return Reason.UNREAD
+        if element is None:
+            return Reason.UNKNOWN_TYPE
+        if element not in PORT_TYPES:
+            return no_port(element)
+        if self.layouts is None:
+            return None
+        layout = self.layouts.get(value)
+        if layout is None:
+            return self.unseen.get(value, Reason.UNSEEN)
+        return Reason.EMPTY if layout.elements == 0 else None
+
+
+def static_values(index: GraphIndex) -> frozenset[str]:
+    """Values made from stored tensors and shapes alone, in nested graphs too."""
+    static = set(index.initializers)
+    for node in index.nodes:
+        if node.op_type in _NEVER_STATIC:
+            continue
+        read = [value for value in node.inputs if value]
+        fixed = bool(read) or node.op_type == "Constant"
+        if node.op_type in _READS_SHAPE or (fixed and static.issuperset(read)):
+            static.update(filter(None, node.outputs))
+    return frozenset(static)
+
+
+def attribute_weights(index: GraphIndex) -> Iterator[LeftOut]:
+    """Nodes whose trained numbers are attributes, where no fault can reach them."""
+    for node in index.nodes:
+        if node.domain == "ai.onnx.ml" and node.op_type in _ATTRIBUTE_WEIGHTS:
+            yield LeftOut(name=node.name, reason=Reason.ATTRIBUTES.value, elements=None, bits=0)

@@ -1,0 +1,84 @@
+"""Enumeration: every tensor of a model becomes a site, or is left out with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from onnxfi.faults._computed import Computed, attribute_weights, static_values
+from onnxfi.faults._layout import SampleLayout
+from onnxfi.faults._left_out import LeftOut
+from onnxfi.faults._site import FaultSite
+from onnxfi.faults._stored import Stored, structural_nodes
+from onnxfi.graph import GraphIndex, TensorSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteTable:
+    """All tensors of a model.
+
+    Attributes:
+        sites: Those that can be faulted: stored tensors in file order, then graph inputs, then
+            node outputs in topological order. Fault numbers depend on this order.
+        left_out: The others, each with its reason.
+    """
+
+    sites: tuple[FaultSite, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def by_name(self) -> dict[str, FaultSite]:
+        """The sites by name."""
+        return {site.name: site for site in self.sites}
+
+
+def enumerate_sites(
+    index: GraphIndex,
+    inputs: tuple[TensorSpec, ...],
+    outputs: tuple[TensorSpec, ...],
+    layouts: Mapping[str, SampleLayout] | None = None,
+    unseen: Mapping[str, str] | None = None,
+) -> SiteTable:
+    """List a model's fault sites.
+
+    Stored tensors whose numbers enter the computation are sites of kind weight, bias, scale or
+    zero point; graph inputs and computed values of the main graph are sites of kind input and
+    activation. Nothing is dropped in silence: what is no site is left out with a reason.
+
+    Args:
+        index: Facts about the graph.
+        inputs: Graph inputs that are fed.
+        outputs: Graph outputs.
+        layouts: Run-time layouts of computed values, by name, from a profile. Without them,
+            inputs and activations have no layout and can't be part of a fault space; with them,
+            computed values that have none are left out.
+        unseen: Why the profile found no layout, by name; shown as the reason.
+
+    Returns:
+        Sites and left-out tensors; together all initializers, inputs and node outputs.
+    """
+    static = static_values(index)
+    stored = Stored(index=index, structure=structural_nodes(index), static=static)
+    computed = Computed(
+        index=index,
+        outputs=frozenset(spec.name for spec in outputs),
+        static=static,
+        layouts=layouts,
+        unseen=unseen or {},
+    )
+    found = list(_all(index, inputs, stored, computed))
+    return SiteTable(
+        sites=tuple(item for item in found if isinstance(item, FaultSite)),
+        left_out=tuple(item for item in found if isinstance(item, LeftOut)),
+    )
+
+
+def _all(
+    index: GraphIndex, inputs: tuple[TensorSpec, ...], stored: Stored, computed: Computed
+) -> Iterator[FaultSite | LeftOut]:
+    for tensor in index.initializers.values():
+        yield stored.site(tensor)
+    yield from attribute_weights(index)
+    for spec in inputs:
+        yield computed.input_site(spec)
+    for node in index.nodes:
+        yield from computed.output_sites(node)

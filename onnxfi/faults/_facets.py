@@ -1,0 +1,65 @@
+"""Facets: what all faults of a scenario have in common, by which rates are broken down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from onnxfi.faults._check import site_named
+from onnxfi.faults._scenario import Scenario
+from onnxfi.faults._site import FaultSite, SiteKind
+from onnxfi.faults._touch import single_bit, single_field
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facets:
+    """What all faults of one scenario share; None where they differ or there are none.
+
+    Attributes:
+        site: Name of the site.
+        layer: Layer of the sites.
+        op_type: Operator of the sites.
+        kind: Kind of the sites.
+        bit: The affected bit, if exactly one bit of one element is affected.
+        field: The bit field (sign, exponent, mantissa, magnitude) that holds all affected bits.
+    """
+
+    site: str | None = None
+    layer: str | None = None
+    op_type: str | None = None
+    kind: SiteKind | None = None
+    bit: int | None = None
+    field: str | None = None
+
+
+def scenario_facets(scenario: Scenario, sites: Mapping[str, FaultSite]) -> Facets:
+    """What all faults of a scenario share.
+
+    Args:
+        scenario: Any scenario.
+        sites: Its sites by name.
+
+    Raises:
+        FaultError: A site is not among ``sites``.
+    """
+    groups = [group for group in scenario.groups if len(group)]
+    found = [site_named(group.site, sites) for group in groups]
+    bit = single_bit(groups[0], found[0].element) if len(groups) == 1 else None
+    return Facets(
+        site=_common(site.name for site in found),
+        layer=_common(site.layer for site in found),
+        op_type=_common(site.op_type for site in found),
+        kind=_common(site.kind for site in found),
+        bit=bit,
+        field=_common(
+            single_field(group, site.element) for group, site in zip(groups, found, strict=True)
+        ),
+    )
+
+
+def _common(values: Iterable[_T]) -> _T | None:
+    different = set(values)
+    return different.pop() if len(different) == 1 else None

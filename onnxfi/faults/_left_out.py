@@ -1,0 +1,55 @@
+"""Left-out tensors: what is in a model but is no fault site, and why."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from onnxfi.bits import ElementType
+
+
+class Reason(enum.StrEnum):
+    """Why a tensor is no site; shown as it is."""
+
+    UNREAD = "not read by any operator"
+    RETURNED = "handed out as it is, read by no operator"
+    STRUCTURE = "structural: a shape, axis, index, size or condition"
+    SPARSE = "sparse tensor, not supported"
+    EMPTY = "empty tensor"
+    UNKNOWN_TYPE = "element type not known"
+    BODY = "computed inside a control-flow body"
+    STATIC = "computed from stored tensors and shapes only, never from a sample"
+    UNSEEN = "shape at run time not seen by the profile"
+    ATTRIBUTES = "held in node attributes, not in a tensor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A tensor of the model that is no site.
+
+    Attributes:
+        name: Its name; the node's for weights that are held in attributes.
+        reason: Why it is left out.
+        elements: Number of elements, None if not known.
+        bits: Stored bits; 0 for computed tensors and where they can't be told.
+    """
+
+    name: str
+    reason: str
+    elements: int | None
+    bits: int
+
+
+def no_format(element: ElementType) -> str:
+    """The reason for types whose elements are not words of bits."""
+    return f"{element.name} elements are not single words of bits"
+
+
+def no_port(element: ElementType) -> str:
+    """The reason for types that no operator can change bits of at run time."""
+    return f"no operator can change bits of computed {element.name} tensors"
+
+
+def not_a_tensor(kind: str) -> str:
+    """The reason for sequences, maps and optional values."""
+    return f"{'an' if kind == 'optional' else 'a'} {kind}, not a tensor"

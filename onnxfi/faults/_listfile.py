@@ -1,0 +1,237 @@
+"""Fault list files: JSON Lines, the header first, then one scenario a line, faults in columns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from onnxfi.bits import format_of
+from onnxfi.errors import FaultError, FaultListError
+from onnxfi.faults._atomic import atomic_file
+from onnxfi.faults._check import check_group, site_named
+from onnxfi.faults._entries import read_entry, write_entry
+from onnxfi.faults._records import SCHEMA, FaultListHeader, ScenarioLine
+from onnxfi.faults._scenario import FaultGroup, Scenario
+from onnxfi.faults._site import FaultSite
+from onnxfi.faults._space import FaultSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultList:
+    """The ordered scenarios of a campaign.
+
+    Attributes:
+        header: Where they come from.
+        scenarios: The scenarios in file order; None for a recipe, from which a sampler makes them.
+    """
+
+    header: FaultListHeader
+    scenarios: tuple[Scenario, ...] | None
+
+    def __len__(self) -> int:
+        return 0 if self.scenarios is None else len(self.scenarios)
+
+    def scenario(self, position: int) -> Scenario:
+        """The scenario at a position.
+
+        Raises:
+            FaultListError: There is none, or the list is a recipe.
+        """
+        if self.scenarios is None:
+            raise FaultListError("the fault list is a recipe: its scenarios come from a sampler")
+        if not 0 <= position < len(self.scenarios):
+            raise FaultListError(
+                f"scenario {position} is out of range, the fault list has {len(self)}"
+            )
+        return self.scenarios[position]
+
+
+def read_fault_list(
+    path: str | os.PathLike[str],
+    sites: Mapping[str, FaultSite],
+    model_sha256: str | None = None,
+) -> FaultList:
+    """Read and check a fault list file.
+
+    Args:
+        path: The file.
+        sites: The model's sites by name.
+        model_sha256: Hash of the model; None to take a list for any model.
+
+    Raises:
+        FaultListError: The file can't be read, was made for another model, or a line is wrong;
+            the message starts with file and line.
+    """
+    header, lines = open_fault_list(path, sites, model_sha256)
+    scenarios = tuple(lines)
+    if not scenarios and header.sampler is None:
+        raise FaultListError(f"{path}:1: the fault list has no scenarios, and no sampler recipe")
+    recipe = header.sampler is not None and not scenarios
+    return FaultList(header=header, scenarios=None if recipe else scenarios)
+
+
+def open_fault_list(
+    path: str | os.PathLike[str],
+    sites: Mapping[str, FaultSite],
+    model_sha256: str | None = None,
+) -> tuple[FaultListHeader, Iterator[Scenario]]:
+    """Read a fault list file one scenario at a time, in O(1) memory but for the numbers seen.
+
+    Args:
+        path: The file.
+        sites: The model's sites by name.
+        model_sha256: Hash of the model; None to take a list for any model.
+
+    Returns:
+        The header, read at once, and an iterator that reads and checks as it goes.
+
+    Raises:
+        FaultListError: As for :func:`read_fault_list`.
+    """
+    lines = _lines(Path(path))
+    first = next(lines, None)
+    if first is None:
+        raise FaultListError(f"{path}: the fault list is empty; its first line is the header")
+    place, text = first
+    header = _header(place, text)
+    if model_sha256 is not None and header.model_sha256 not in (None, model_sha256):
+        raise FaultListError(
+            f"{place}: the fault list was made for another model (sha256 {header.model_sha256},"
+            f" this one has {model_sha256})"
+        )
+    return header, _scenarios(lines, sites)
+
+
+def write_fault_list(
+    path: str | os.PathLike[str],
+    header: FaultListHeader,
+    scenarios: Iterable[Scenario] | None = None,
+    sites: Mapping[str, FaultSite] | None = None,
+) -> None:
+    """Write a fault list file, all or nothing.
+
+    Args:
+        path: The file to make or to replace.
+        header: Its first line.
+        scenarios: The scenarios in order, consumed one at a time; None to write the recipe only.
+        sites: Their sites by name; with them, masks have the element's number of digits and
+            ``and`` is left out where all bits are kept.
+
+    Raises:
+        FaultListError: The file can't be written.
+    """
+    encoder = msgspec.json.Encoder()
+    known = {} if sites is None else sites
+    try:
+        with atomic_file(Path(path)) as file:
+            file.write(encoder.encode(_without_none(header)) + b"\n")
+            for scenario in scenarios or ():
+                file.write(encoder.encode(_line(scenario, known)) + b"\n")
+    except OSError as error:
+        raise FaultListError(f"{path}: can't write the fault list: {error.strerror}") from None
+
+
+def check_space(header: FaultListHeader, space: FaultSpace) -> None:
+    """Refuse a recipe that was made for another fault space.
+
+    Raises:
+        FaultListError: Size, fault models or sites differ from those in the header.
+    """
+    if header.space is None:
+        return
+    here = space.describe()
+    for key, there in header.space.items():
+        if key in here and here[key] != there:
+            raise FaultListError(
+                f"the fault list was made for another fault space: {key} is {there} there and"
+                f" {here[key]} here; use the same --targets, filters, fault models and bits"
+            )
+
+
+def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Lines that are not blank, each with its ``file:line``."""
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield f"{path}:{number}", line
+    except OSError as error:
+        raise FaultListError(f"{path}: can't read the fault list: {error.strerror}") from None
+
+
+def _header(place: str, text: bytes) -> FaultListHeader:
+    try:
+        header = msgspec.json.decode(text, type=FaultListHeader)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise FaultListError(f"{place}: not the header of a fault list: {error}") from None
+    if header.schema != SCHEMA:
+        raise FaultListError(f"{place}: schema is {header.schema!r}, expected {SCHEMA!r}")
+    return header
+
+
+def _scenarios(
+    lines: Iterator[tuple[str, bytes]], sites: Mapping[str, FaultSite]
+) -> Iterator[Scenario]:
+    decoder = msgspec.json.Decoder(ScenarioLine)
+    seen: set[int] = set()
+    for place, text in lines:
+        try:
+            line = decoder.decode(text)
+            if line.scenario < 0 or line.scenario in seen:
+                raise FaultError(f"scenario {line.scenario} is negative or occurs twice")
+            seen.add(line.scenario)
+            yield _scenario(line, sites)
+        except (msgspec.MsgspecError, UnicodeDecodeError, FaultError) as error:
+            raise FaultListError(f"{place}: {error}") from None
+
+
+def _scenario(line: ScenarioLine, sites: Mapping[str, FaultSite]) -> Scenario:
+    by_site: dict[str, list[FaultGroup]] = {}
+    for entry in line.faults:
+        site = site_named(entry.site, sites)
+        group = read_entry(entry, site)
+        check_group(group, site)
+        by_site.setdefault(site.name, []).append(group)
+    groups = tuple(_joined(groups) for groups in by_site.values())
+    return Scenario(number=line.scenario, groups=groups, weight=line.weight, key=line.key)
+
+
+def _joined(groups: list[FaultGroup]) -> FaultGroup:
+    if len(groups) == 1:
+        return groups[0]
+    sample = None
+    if any(group.sample is not None for group in groups):
+        every = [np.full(len(group), -1, np.int64) for group in groups]
+        sample = np.concatenate(
+            [
+                none if group.sample is None else group.sample
+                for group, none in zip(groups, every, strict=True)
+            ]
+        )
+    return FaultGroup(
+        site=groups[0].site,
+        index=np.concatenate([group.index for group in groups]),
+        and_mask=np.concatenate([group.and_mask for group in groups]),
+        xor_mask=np.concatenate([group.xor_mask for group in groups]),
+        sample=sample,
+    )
+
+
+def _line(scenario: Scenario, sites: Mapping[str, FaultSite]) -> ScenarioLine:
+    entries = []
+    for group in scenario.groups:
+        site = sites.get(group.site)
+        entries.append(write_entry(group, None if site is None else format_of(site.element)))
+    return ScenarioLine(
+        scenario=scenario.number, weight=scenario.weight, key=scenario.key, faults=entries
+    )
+
+
+def _without_none(header: FaultListHeader) -> dict[str, object]:
+    fields = msgspec.structs.asdict(header)
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,68 @@
+"""Records of a fault list file: the JSON of its header and of one scenario a line."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+SCHEMA = "onnxfi/faults/1"
+
+HexColumn: TypeAlias = str | list[str]
+IntColumn: TypeAlias = int | list[int]
+ValueColumn: TypeAlias = int | float | str | list[int | float | str]
+
+
+class FaultListHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """First line of a fault list file.
+
+    Attributes:
+        schema: ``"onnxfi/faults/1"``.
+        model_sha256: Hash of the model that the list is for; None in a list written by hand, which
+            is then taken for any model it fits.
+        space: What :meth:`FaultSpace.describe` says; None if the list was not sampled.
+        sampler: Recipe of the sampler; with it the scenario lines may be left out.
+        seed: Seed of the sampler.
+        design: Sampling design, such as ``"priority"``.
+        next_key: Priority of the first scenario that is not in the list.
+    """
+
+    schema: str = SCHEMA
+    model_sha256: str | None = None
+    space: dict[str, Any] | None = None
+    sampler: dict[str, Any] | None = None
+    seed: int | None = None
+    design: str | None = None
+    next_key: float | None = None
+
+
+class FaultEntry(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Faults at one site, in columns; a scalar holds for all rows.
+
+    What happens is told by masks (hexadecimal ``xor``, ``and``) or by one of the forms for
+    writing by hand: ``flip``, ``stuck0``, ``stuck1`` (bit numbers), ``set`` (numbers, or the texts
+    ``"nan"``, ``"inf"``, ``"-inf"``).
+    """
+
+    site: str
+    index: IntColumn
+    and_: HexColumn | None = msgspec.field(default=None, name="and")
+    xor: HexColumn | None = None
+    flip: IntColumn | None = None
+    stuck0: IntColumn | None = None
+    stuck1: IntColumn | None = None
+    set_: ValueColumn | None = msgspec.field(default=None, name="set")
+    sample: IntColumn | None = None
+
+
+class ScenarioLine(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """One scenario."""
+
+    scenario: int
+    weight: float | None = None
+    key: float | None = None
+    faults: list[FaultEntry]

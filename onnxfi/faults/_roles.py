@@ -1,0 +1,115 @@
+"""Roles: what the input slots of operators are for, by operator."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from onnxfi.graph import Node
+
+_TRANSPARENT = frozenset(
+    {
+        "Cast",
+        "CastLike",
+        "DequantizeLinear",
+        "Flatten",
+        "Identity",
+        "QuantizeLinear",
+        "Reshape",
+        "Squeeze",
+        "Transpose",
+        "Unsqueeze",
+    }
+)
+
+
+class Role(enum.Enum):
+    """What an operator takes a value for."""
+
+    DATA = "."
+    BIAS = "b"
+    SCALE = "s"
+    ZERO_POINT = "z"
+    STRUCTURE = "i"
+    """Shape, axis, index, size or condition: it decides where numbers go, and is none itself."""
+
+
+def transparent(node: Node) -> bool:
+    """Whether a node's output is its first input in other clothes; layers are seen through it."""
+    return node.op_type in _TRANSPARENT and node.domain in _DOMAINS
+
+
+def role_of(node: Node, slot: int) -> Role:
+    """What a node takes its input ``slot`` (0-based) for."""
+    if node.domain not in _DOMAINS:
+        return Role.DATA
+    if node.op_type == "QLinearConcat":
+        return (Role.DATA, Role.SCALE, Role.ZERO_POINT)[(slot + 1) % 3]
+    if node.op_type.startswith("Reduce"):
+        return Role.STRUCTURE if slot == 1 else Role.DATA
+    slots = _SLOTS.get(f"{node.domain}:{node.op_type}", _SLOTS.get(node.op_type, ""))
+    return Role(slots[slot]) if slot < len(slots) else Role.DATA
+
+
+_DOMAINS = ("", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc")
+
+_GROUPS: Mapping[str, str] = {
+    # One letter an input slot, as in Role; slots beyond the end are data.
+    "..b": "Conv ConvTranspose Gemm LayerNormalization InstanceNormalization BatchNormalization"
+    " GroupNormalization FusedConv FusedGemm NhwcConv NhwcFusedConv GroupNorm"
+    " PackedAttention DecoderMaskedSelfAttention com.microsoft:Attention GemmFastGelu"
+    " CausalConvWithState WordConvEmbedding",
+    "...b": "DeformConv MultiHeadAttention PackedMultiHeadAttention"
+    " SkipSimplifiedLayerNormalization",
+    "...bi": "LSTM GRU RNN",
+    "...bb": "SkipLayerNormalization",
+    "...b.b.b": "MoE",
+    "..b.b": "SkipGroupNorm",
+    "..b..b": "LongformerAttention",
+    "..........b": "DecoderMaskedMultiHeadAttention",
+    "..ib": "ConvTransposeWithDynamicPads",
+    ".b": "BiasAdd BiasGelu FastGelu BiasSplitGelu BiasDropout BitmaskBiasDropout",
+    "ii....b.i": "EmbedLayerNormalization",
+    "ii....b.ssssszzzzz": "QEmbedLayerNormalization",
+    ".sz": "QuantizeLinear DequantizeLinear",
+    ".szsz": "QLinearAveragePool QLinearGlobalAveragePool QLinearLeakyRelu QLinearReduceMean"
+    " QLinearSigmoid QLinearSoftmax",
+    ".sz.szsz": "QLinearMatMul QLinearAdd QLinearMul",
+    ".sz.szszb": "QLinearConv QLinearConvTranspose",
+    ".sz.szbsz": "QGemm",
+    "..sz.szsz": "QLinearWhere",
+    "..zz": "ConvInteger MatMulInteger",
+    ".z.z": "MulInteger",
+    "..szb": "DynamicQuantizeMatMul",
+    "..sszzb": "MatMulIntegerToFloat",
+    "..szib": "MatMulNBits",
+    "..s": "MatMulBnb4",
+    "..ssb": "MatMulBlockQuantizedFp8Weight",
+    "..sssb": "MatMulBlockQuantizedFp4Weight",
+    "..bsss": "GemmFloat8",
+    "..bss.zz": "QAttention",
+    "...bi...szsz": "DynamicQuantizeLSTM",
+    "...sb.sb.sbzzz": "QMoE",
+    ".isz": "GatherBlockQuantized",
+    ".....ii..i..ss": "GroupQueryAttention",
+    "......i": "Attention",
+    "i": "ConstantOfShape If Shape Size HannWindow HammingWindow BlackmanWindow",
+    "ii": "Loop",
+    "iii": "Range",
+    "iiiii": "MelWeightMatrix",
+    ".i": "Reshape Expand Gather GatherElements GatherND Scatter ScatterElements ScatterND Squeeze"
+    " Unsqueeze Upsample Split SplitToSequence TopK OneHot CumSum CumProd Trilu CenterCropPad"
+    " AffineGrid Compress SequenceAt SequenceErase ReverseSequence ArrayFeatureExtractor"
+    " ExpandDims TorchEmbedding",
+    ".ii": "Tile DFT Col2Im MaxUnpool Dropout",
+    ".iii": "Resize",
+    ".iiii": "Slice",
+    ".i.i": "Pad STFT",
+    "..i": "RoiAlign NonMaxSuppression SequenceInsert TensorScatter MatMulFpQ4",
+    "...i": "RotaryEmbedding CropAndResize",
+}
+
+_SLOTS: Mapping[str, str] = MappingProxyType(
+    {name: slots for slots, names in _GROUPS.items() for name in names.split()}
+)

@@ -1,0 +1,93 @@
+"""Faults and scenarios: what is corrupted, held in columns so that 100,000 faults stay cheap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One corrupted element: the stored word x becomes ``(x & and_mask) ^ xor_mask``.
+
+    Attributes:
+        site: Name of the fault site.
+        index: Flat (C order) element index, within one sample for a computed tensor.
+        and_mask: Bits that are kept, as an unsigned integer of the element's width.
+        xor_mask: Bits that are flipped afterwards, likewise.
+        sample: Sample of the workload that sees the fault; None for every sample.
+    """
+
+    site: str
+    index: int
+    and_mask: int
+    xor_mask: int
+    sample: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FaultGroup:
+    """All faults of one scenario on one site, in columns of length k and in list order.
+
+    Attributes:
+        site: Name of the fault site.
+        index: int64 (k,), flat element indices within one sample.
+        and_mask: uint64 (k,), only the low bits of the element's width are used.
+        xor_mask: uint64 (k,), likewise.
+        sample: int64 (k,), sample of the workload each fault is in, -1 for every sample; None when
+            all are -1.
+    """
+
+    site: str
+    index: NDArray[np.int64]
+    and_mask: NDArray[np.uint64]
+    xor_mask: NDArray[np.uint64]
+    sample: NDArray[np.int64] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FaultGroup):
+            return NotImplemented
+        if (self.sample is None) != (other.sample is None) or self.site != other.site:
+            return False
+        pairs = [
+            (self.index, other.index),
+            (self.and_mask, other.and_mask),
+            (self.xor_mask, other.xor_mask),
+        ]
+        if self.sample is not None and other.sample is not None:
+            pairs.append((self.sample, other.sample))
+        return all(np.array_equal(mine, theirs) for mine, theirs in pairs)
+
+    __hash__ = None  # type: ignore[assignment]  # arrays inside: equal by content, not hashable
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """The set of faults present together in one run: the unit of sampling, running, recording.
+
+    Attributes:
+        number: Its key in the fault list, 0-based.
+        groups: Its faults by site, at most one group a site.
+        weight: Design weight w of the sampler, None for equal weights.
+        key: Priority of the sampler, None where the design has none.
+    """
+
+    number: int
+    groups: tuple[FaultGroup, ...]
+    weight: float | None = None
+    key: float | None = None
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Names of the sites it touches, in the order of its groups."""
+        return tuple(group.site for group in self.groups)
+
+    @property
+    def size(self) -> int:
+        """Number of faults (list entries, before several on one element are composed)."""
+        return sum(len(group) for group in self.groups)

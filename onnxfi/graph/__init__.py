@@ -1,0 +1,43 @@
+"""ONNX graphs: load, normalise, index, edit, verify and write models."""
+
+from onnxfi.graph._edits import Endpoints
+from onnxfi.graph._expose import expose
+from onnxfi.graph._facts import operators, read_tensor
+from onnxfi.graph._index import GraphIndex, Initializer, Node, Use
+from onnxfi.graph._insert import NodeGroup, NodeSpec, endpoints, insert, unique_prefix
+from onnxfi.graph._limits import Limits
+from onnxfi.graph._load import load
+from onnxfi.graph._model import Model
+from onnxfi.graph._opset import raise_opset
+from onnxfi.graph._spec import TensorSpec
+from onnxfi.graph._stored import initializer_words, lift_initializers, replace_initializers
+from onnxfi.graph._verify import verify_untouched
+from onnxfi.graph._write import Serialized, save, serialize
+
+__all__ = [
+    "Endpoints",
+    "GraphIndex",
+    "Initializer",
+    "Limits",
+    "Model",
+    "Node",
+    "NodeGroup",
+    "NodeSpec",
+    "Serialized",
+    "TensorSpec",
+    "Use",
+    "endpoints",
+    "expose",
+    "initializer_words",
+    "insert",
+    "lift_initializers",
+    "load",
+    "operators",
+    "raise_opset",
+    "read_tensor",
+    "replace_initializers",
+    "save",
+    "serialize",
+    "unique_prefix",
+    "verify_untouched",
+]

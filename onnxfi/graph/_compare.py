@@ -1,0 +1,199 @@
+"""Comparing two graphs, node by node and tensor by tensor, modulo declared renamings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from onnx import GraphProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto
+
+from onnxfi.errors import RewriteError
+from onnxfi.graph._edits import Edits
+from onnxfi.graph._walk import bodies, join, own_names, shown, unused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A graph before and after the edits.
+
+    Attributes:
+        path: Its scope.
+        before: The original.
+        after: The edited one.
+        reads: What nodes read now, by what they read before, where that differs.
+        writes: What nodes write now, likewise.
+    """
+
+    path: str
+    before: GraphProto
+    after: GraphProto
+    reads: Mapping[str, str]
+    writes: Mapping[str, str]
+
+    @property
+    def where(self) -> str:
+        """For messages."""
+        return f"control-flow body {self.path!r}" if self.path else "the graph"
+
+
+class Comparison:
+    """Compares a graph and all nested ones; raises RewriteError at the first difference.
+
+    Args:
+        edits: The declared edits.
+        qualified: Names of initializers in the index, by scope and name there.
+    """
+
+    def __init__(self, edits: Edits, qualified: Mapping[tuple[str, str], str]) -> None:
+        self._edits = edits
+        self._qualified = qualified
+        self._paths = {""}
+
+    def run(self, pair: Pair) -> None:
+        """Compare two graphs."""
+        _compare_interface(pair, self._lifted(pair), self._edits)
+        self._tensors(pair)
+        after = {node.name: node for node in pair.after.node}
+        if len(after) < len(pair.after.node):
+            raise RewriteError(f"a node name in {pair.where} is not unique any more")
+        for node in pair.before.node:
+            found = after.pop(node.name, None)
+            if found is None:
+                raise RewriteError(f"node {node.name!r} is missing in {pair.where}")
+            _compare_node(pair, node, found)
+            self._bodies(pair, node, found)
+        for name, node in after.items():
+            if join(pair.path, name) not in self._edits.nodes:
+                raise RewriteError(f"undeclared node {shown(node)} was added to {pair.where}")
+
+    def _bodies(self, pair: Pair, before: NodeProto, after: NodeProto) -> None:
+        ours, theirs = list(bodies(before)), list(bodies(after))
+        if [branch for branch, _ in ours] != [branch for branch, _ in theirs]:
+            raise RewriteError(f"bodies of node {before.name!r} changed in {pair.where}")
+        for (branch, old), (_, new) in zip(ours, theirs, strict=True):
+            path = unused(join(join(pair.path, before.name), branch), self._paths)
+            own = set(own_names(old))
+            reads = {name: now for name, now in pair.reads.items() if name not in own}
+            local = Pair(path=path, before=old, after=new, reads=reads, writes={})
+            reads.update(self._lifted(local))
+            self.run(local)
+
+    def _lifted(self, pair: Pair) -> dict[str, str]:
+        """Initializers of this graph that became inputs: their names here and as inputs."""
+        names = {}
+        for tensor in pair.before.initializer:
+            name = self._qualified.get((pair.path, tensor.name), tensor.name)
+            if name in self._edits.lifted:
+                names[tensor.name] = name
+        return names
+
+    def _tensors(self, pair: Pair) -> None:
+        lifted = self._lifted(pair)
+        before = {t.name: t for t in pair.before.initializer if t.name not in lifted}
+        after = {tensor.name: tensor for tensor in pair.after.initializer}
+        sparse = {s.values.name: s for s in pair.before.sparse_initializer}
+        sparse_after = {s.values.name: s for s in pair.after.sparse_initializer}
+        declared = () if pair.path else self._edits.constants
+        _same_names(before.keys() | sparse, after.keys() | sparse_after, declared, pair)
+        for name, tensor in before.items():
+            replaced = self._replaced(pair, name)
+            _compare_tensor(tensor, after.get(name), replaced, pair)
+        for name, old in sparse.items():
+            replaced = self._replaced(pair, name)
+            _compare_sparse(old, sparse_after.get(name), replaced, pair)
+
+    def _replaced(self, pair: Pair, name: str) -> bool:
+        return self._qualified.get((pair.path, name), name) in self._edits.replaced
+
+
+def _same_names(
+    before: set[str], after: set[str], declared: frozenset[str] | tuple[str, ...], pair: Pair
+) -> None:
+    if before - after:
+        raise RewriteError(f"initializer {min(before - after)!r} is missing in {pair.where}")
+    added = after - before - set(declared)
+    if added:
+        raise RewriteError(f"undeclared initializer {min(added)!r} was added to {pair.where}")
+
+
+def _compare_node(pair: Pair, before: NodeProto, after: NodeProto) -> None:
+    facts = [
+        ("operator", before.op_type, after.op_type),
+        ("domain", before.domain, after.domain),
+        ("overload", before.overload, after.overload),
+        ("inputs", [pair.reads.get(name, name) for name in before.input], list(after.input)),
+        ("outputs", [pair.writes.get(name, name) for name in before.output], list(after.output)),
+        ("attributes", _attributes(before), _attributes(after)),
+    ]
+    for what, ours, theirs in facts:
+        if ours != theirs:
+            shown = "" if what == "attributes" else f": expected {ours}, got {theirs}"
+            raise RewriteError(f"{what} of node {before.name!r} in {pair.where} changed{shown}")
+
+
+def _attributes(node: NodeProto) -> list[bytes]:
+    """Attributes in comparable form; nested graphs are compared on their own."""
+    plain = []
+    for attribute in node.attribute:
+        if attribute.HasField("g") or attribute.graphs:
+            plain.append(f"{attribute.name}:{attribute.type}".encode())
+        else:
+            plain.append(attribute.SerializeToString(deterministic=True))
+    return plain
+
+
+def _compare_tensor(
+    before: TensorProto, after: TensorProto | None, replaced: bool, pair: Pair
+) -> None:
+    if after is None:
+        raise RewriteError(f"initializer {before.name!r} in {pair.where} became sparse")
+    if replaced:
+        same = before.data_type == after.data_type and before.dims == after.dims
+        what = "type or shape"
+    else:
+        same = _wire(before) == _wire(after)
+        what = "data"
+    if not same:
+        raise RewriteError(f"{what} of initializer {before.name!r} in {pair.where} changed")
+
+
+def _compare_sparse(
+    before: SparseTensorProto, after: SparseTensorProto | None, replaced: bool, pair: Pair
+) -> None:
+    name = before.values.name
+    if after is None:
+        raise RewriteError(f"initializer {name!r} in {pair.where} is not sparse any more")
+    if before.dims != after.dims or _wire(before.indices) != _wire(after.indices):
+        raise RewriteError(f"indices of sparse initializer {name!r} in {pair.where} changed")
+    _compare_tensor(before.values, after.values, replaced, pair)
+
+
+def _compare_interface(pair: Pair, lifted: Mapping[str, str], edits: Edits) -> None:
+    """Inputs and outputs: the old ones in their order, then those that were declared."""
+    top = not pair.path
+    kept = [value for value in pair.before.input if top or value.name not in lifted]
+    old = {value.name for value in pair.before.input}
+    new = [*edits.lifted, *edits.inputs] if top else []
+    _compare_values(kept, pair.after.input, {name for name in new if name not in old}, pair)
+    exposed = set(edits.exposed) if top else set()
+    _compare_values(list(pair.before.output), pair.after.output, exposed, pair)
+
+
+def _compare_values(
+    before: list[ValueInfoProto], after: object, declared: set[str], pair: Pair
+) -> None:
+    values = list(after)  # type: ignore[call-overload]
+    for position, value in enumerate(before):
+        if position >= len(values) or _wire(values[position]) != _wire(value):
+            raise RewriteError(f"input or output {value.name!r} of {pair.where} changed")
+    added = [value.name for value in values[len(before) :]]
+    if len(added) != len(declared) or set(added) != declared:
+        raise RewriteError(
+            f"inputs or outputs added to {pair.where} are {sorted(added)}, declared were"
+            f" {sorted(declared)}"
+        )
+
+
+def _wire(message: TensorProto | ValueInfoProto) -> bytes:
+    wire: bytes = message.SerializeToString(deterministic=True)
+    return wire

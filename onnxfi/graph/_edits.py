@@ -1,0 +1,43 @@
+"""The record of edits: what was done on purpose, against which the verifier compares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """The two names of a value between which a node group goes.
+
+    Attributes:
+        clean: The value before the group.
+        faulty: The value after it, which all consumers read.
+    """
+
+    clean: str
+    faulty: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edits:
+    """All edits since the model was loaded.
+
+    Attributes:
+        replaced: Initializers with new data.
+        lifted: Initializers that became graph inputs of the same (qualified) name.
+        exposed: Values that became graph outputs, in order.
+        endpoints: Where node groups were put.
+        nodes: Names of nodes that groups added.
+        constants: Names of initializers that groups added.
+        inputs: Names of graph inputs that groups added, in order.
+        domains: Operator domains that groups added.
+    """
+
+    replaced: frozenset[str] = frozenset()
+    lifted: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    endpoints: tuple[Endpoints, ...] = ()
+    nodes: frozenset[str] = frozenset()
+    constants: frozenset[str] = frozenset()
+    inputs: tuple[str, ...] = ()
+    domains: frozenset[str] = frozenset()

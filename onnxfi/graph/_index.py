@@ -1,0 +1,116 @@
+"""The graph index: plain facts about nodes, values and initializers, nested graphs included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from onnxfi.bits import ElementType
+from onnxfi.graph._spec import Shape, TensorSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One operator call.
+
+    Attributes:
+        name: Unique in the model: the file's name, ``Conv#3`` if unnamed (third Conv of its graph
+            in file order), ``name#2`` if repeated; in a nested graph ``scope/name``.
+        op_type: Operator.
+        domain: Operator domain, ``""`` for ai.onnx.
+        inputs: Value names as the index calls them (qualified in nested graphs); ``""`` for an
+            omitted input.
+        outputs: Likewise.
+        scope: ``""`` at the top level, else ``node/branch``.
+    """
+
+    name: str
+    op_type: str
+    domain: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """A value is read: by which node, as which input (0-based)."""
+
+    node: Node
+    slot: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Initializer:
+    """A stored tensor.
+
+    Attributes:
+        name: The file's name; ``node/branch/name`` in a nested graph.
+        element: Element type, None if onnxfi doesn't know it.
+        shape: Dimensions. Of a sparse tensor: of the dense tensor it stands for.
+        nbytes: Bytes of its data, packed; of a sparse tensor: of its non-zero values.
+        scope: ``""`` at the top level, else ``node/branch``.
+        sparse: Stored in sparse form; its words are those of the non-zero values.
+    """
+
+    name: str
+    element: ElementType | None
+    shape: tuple[int, ...]
+    nbytes: int
+    scope: str = ""
+    sparse: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an initializer lies: scope, position in that graph's list, and its name there."""
+
+    scope: str
+    position: int
+    local: str
+    sparse: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GraphIndex:
+    """Facts about a model's graph; values are named as in the file, qualified in nested graphs.
+
+    Attributes:
+        nodes: All nodes in topological order; the nodes of nested graphs follow their owner.
+        initializers: Stored tensors by name, in file order, outer graphs first.
+    """
+
+    nodes: tuple[Node, ...]
+    initializers: Mapping[str, Initializer]
+    _producers: Mapping[str, Node] = field(repr=False)
+    _uses: Mapping[str, tuple[Use, ...]] = field(repr=False)
+    _types: Mapping[str, TensorSpec] = field(repr=False)
+    _returned: frozenset[str] = field(repr=False)
+    _places: Mapping[str, Place] = field(repr=False)
+
+    def producer(self, value: str) -> Node | None:
+        """The node that computes a value; None for graph inputs, initializers, unknown names."""
+        return self._producers.get(value)
+
+    def consumers(self, value: str) -> tuple[Use, ...]:
+        """All reads of a value, those in nested graphs included; graph outputs are no reads."""
+        return self._uses.get(value, ())
+
+    def returned(self, value: str) -> bool:
+        """Whether a value is an output of the model, or of the nested graph that holds it."""
+        return value in self._returned
+
+    def element_of(self, value: str) -> ElementType | None:
+        """Element type of a tensor value; None if unknown or not a tensor."""
+        spec = self._types.get(value)
+        return spec.element if spec is not None and spec.kind == "tensor" else None
+
+    def shape_of(self, value: str) -> Shape | None:
+        """Declared or inferred shape; None if unknown. Declared shapes may be wrong."""
+        spec = self._types.get(value)
+        return spec.shape if spec is not None and spec.kind == "tensor" else None
+
+    def kind_of(self, value: str) -> str:
+        """``tensor``, ``sequence``, ``map``, ``optional``, ``sparse``; ``tensor`` if unknown."""
+        spec = self._types.get(value)
+        return spec.kind if spec is not None else "tensor"

@@ -1,0 +1,68 @@
+"""Loading: from any source to a checked, normalised :class:`Model`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onnx import ModelProto
+
+from onnxfi.graph._external import check_length, external_tensors, open_inside, reference_of
+from onnxfi.graph._infer import infer_types
+from onnxfi.graph._limits import Limits, check_limits
+from onnxfi.graph._model import Model, opset_of
+from onnxfi.graph._normalize import normalize
+from onnxfi.graph._source import read_source
+
+if TYPE_CHECKING:
+    from onnx_graphsurgeon.ir.graph import Graph
+
+
+def load(
+    source: str | os.PathLike[str] | bytes | ModelProto | Graph,
+    *,
+    limits: Limits | None = None,
+) -> Model:
+    """Load a model and bring it into normal form.
+
+    Model-local functions are inlined, Constants become initializers, nodes are named and sorted,
+    in nested graphs too; the opset stays. What was given is never changed.
+
+    Args:
+        source: Path of an ``.onnx`` file, its bytes, a message, or a graphsurgeon ``Graph``.
+            External data is read only with a path, and only from the model's folder.
+        limits: Caps for untrusted models; None for the defaults.
+
+    Raises:
+        ModelError: The model can't be read, is not valid, or exceeds a cap.
+        UnsupportedModelError: It is valid, but can't be handled.
+    """
+    limits = limits or Limits()
+    raw = read_source(source, limits)
+    check_limits(raw.proto, limits)
+    opset_of(raw.proto)
+    proto = normalize(raw.proto)
+    return Model(
+        source=raw.source,
+        sha256=_digest(proto, raw.sha256, raw.folder),
+        _proto=proto,
+        _folder=raw.folder,
+        _types=infer_types(proto),
+    )
+
+
+def _digest(proto: ModelProto, of_file: str, folder: Path | None) -> str:
+    """Checksum of the model file; with external data, of all its checksums together."""
+    files: dict[str, str] = {}
+    for tensor in external_tensors(proto):
+        where = reference_of(tensor)
+        with open_inside(where.location, folder, tensor.name) as stream:
+            check_length(stream, where, tensor.name)
+            if where.location not in files:
+                files[where.location] = hashlib.file_digest(stream, "sha256").hexdigest()
+    if not files:
+        return of_file
+    lines = [of_file, *(f"{location}\0{files[location]}" for location in sorted(files))]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,144 @@
+"""Normal form: functions inlined, nodes named, Constants stored as initializers, nodes sorted."""
+
+from __future__ import annotations
+
+import onnx.inliner
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
+
+from onnxfi.errors import ModelError, UnsupportedModelError
+from onnxfi.graph._calls import call_key, function_key
+from onnxfi.graph._naming import name_nodes
+from onnxfi.graph._skeleton import attach, detach
+from onnxfi.graph._sort import sort_graph
+from onnxfi.graph._walk import bodies, scopes
+
+
+def normalize(proto: ModelProto) -> ModelProto:
+    """Bring a checked model into normal form; may change and return the message it was given.
+
+    Raises:
+        ModelError: The graph is not valid: a value is missing, defined twice, or depends on itself.
+        UnsupportedModelError: A function can't be inlined.
+    """
+    if proto.functions:
+        proto = _inline(proto)
+    name_nodes(proto.graph)
+    # Inner graphs first: giving a graph new nodes copies them, bodies included.
+    for scope in reversed(list(scopes(proto.graph))):
+        _constants_to_initializers(scope.graph)
+        _drop_repeated_initializers(scope.graph)
+    sort_graph(proto.graph)
+    return proto
+
+
+def _inline(proto: ModelProto) -> ModelProto:
+    """Expand all calls of model-local functions, as onnxruntime does.
+
+    onnxruntime resolves the body of a function against the opset imports of the model, whatever
+    the function itself declares; onnx's inliner would leave such a function alone.
+    """
+    versions = {entry.domain: entry.version for entry in proto.opset_import}
+    for function in proto.functions:
+        for entry in function.opset_import:
+            if entry.domain not in versions:
+                versions[entry.domain] = entry.version
+                proto.opset_import.add(domain=entry.domain, version=entry.version)
+            entry.version = versions[entry.domain]
+    wanted = {function_key(function) for function in proto.functions}
+    data = detach(proto)
+    try:
+        flat = onnx.inliner.inline_local_functions(proto)
+    except Exception as error:  # the C++ inliner raises whatever it meets
+        raise UnsupportedModelError(f"can't inline the model's functions: {_line(error)}") from None
+    attach(flat, data)
+    flat.ClearField("functions")
+    for scope in _all_graphs(flat.graph):
+        for node in scope.node:
+            if call_key(node) in wanted:
+                raise UnsupportedModelError(
+                    f"can't inline model-local function {node.op_type!r} (domain {node.domain!r})"
+                )
+    return flat
+
+
+def _all_graphs(graph: GraphProto) -> list[GraphProto]:
+    found = [graph]
+    for node in graph.node:
+        for _, body in bodies(node):
+            found += _all_graphs(body)
+    return found
+
+
+def _constants_to_initializers(graph: GraphProto) -> None:
+    """Store Constants as initializers, as onnxruntime does at load.
+
+    A sparse Constant stays a node.
+    """
+    kept: list[NodeProto] = []
+    for node in graph.node:
+        tensor = _constant(node)
+        if tensor is None:
+            kept.append(node)
+        else:
+            tensor.name = node.output[0]
+            graph.initializer.append(tensor)
+    if len(kept) < len(graph.node):
+        replace_nodes(graph, kept)
+
+
+def replace_nodes(graph: GraphProto, nodes: list[NodeProto]) -> None:
+    """Make these the nodes of a graph; they may be its own."""
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _constant(node: NodeProto) -> TensorProto | None:
+    """The tensor that a Constant node stands for, a copy; None for any other node."""
+    if node.op_type != "Constant" or node.domain not in ("", "ai.onnx"):
+        return None
+    if len(node.output) != 1 or not node.output[0] or len(node.attribute) != 1:
+        return None
+    attribute = node.attribute[0]
+    if attribute.ref_attr_name:
+        return None
+    tensor = TensorProto()
+    if attribute.name == "value":
+        tensor.CopyFrom(attribute.t)
+        return tensor
+    return _from_literal(attribute, tensor)
+
+
+def _from_literal(attribute: AttributeProto, tensor: TensorProto) -> TensorProto | None:
+    """Fill a tensor from ``value_float``, ``value_ints`` and the like."""
+    if attribute.name in ("value_float", "value_floats"):
+        many = attribute.name.endswith("s")
+        tensor.data_type = TensorProto.FLOAT
+        tensor.float_data.extend(attribute.floats if many else [attribute.f])
+    elif attribute.name in ("value_int", "value_ints"):
+        many = attribute.name.endswith("s")
+        tensor.data_type = TensorProto.INT64
+        tensor.int64_data.extend(attribute.ints if many else [attribute.i])
+    elif attribute.name in ("value_string", "value_strings"):
+        many = attribute.name.endswith("s")
+        tensor.data_type = TensorProto.STRING
+        tensor.string_data.extend(attribute.strings if many else [attribute.s])
+    else:
+        return None
+    if many:
+        tensor.dims.append(max(len(attribute.floats), len(attribute.ints), len(attribute.strings)))
+    return tensor
+
+
+def _drop_repeated_initializers(graph: GraphProto) -> None:
+    """Of initializers with one name keep the last, as onnxruntime does (with a warning)."""
+    last = {tensor.name: position for position, tensor in enumerate(graph.initializer)}
+    if "" in last:
+        raise ModelError("the model has an initializer without a name")
+    if len(last) < len(graph.initializer):
+        for position in reversed(range(len(graph.initializer))):
+            if last[graph.initializer[position].name] != position:
+                del graph.initializer[position]
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,145 @@
+"""Raising the opset: onnx's version converter, held to keeping every name and all stored data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import onnx.defs
+import onnx.version_converter
+from onnx import GraphProto, ModelProto, NodeProto
+
+from onnxfi.errors import ModelError, RewriteError, UnsupportedModelError
+from onnxfi.graph._infer import infer_types
+from onnxfi.graph._model import Model, opset_of
+from onnxfi.graph._normalize import normalize
+from onnxfi.graph._skeleton import skeleton
+from onnxfi.graph._walk import bodies, own_names, scopes, shown
+
+
+def raise_opset(model: Model, at_least: int) -> Model:
+    """The model in ai.onnx ``at_least``; the model itself if its opset is high enough.
+
+    Names of nodes and values stay; the converter may add helper nodes. It works on a skeleton
+    without weights, and drops metadata, sparse tensors and declared types, so only its nodes and
+    the small tensors it adds are taken over.
+
+    Raises:
+        UnsupportedModelError: An operator has no form in that opset, or a name got lost.
+        RewriteError: Nodes have been inserted or initializers lifted; that comes after.
+    """
+    if model.opset >= at_least:
+        return model
+    if model._edits.nodes or model._edits.lifted:
+        # The converter numbers its helpers by what it meets, and a verifier must get the same.
+        raise RewriteError("raise the opset before nodes are inserted or initializers lifted")
+    try:
+        proto = _converted(model._proto, at_least)
+    except ModelError as error:
+        raise UnsupportedModelError(
+            f"can't raise the model from opset {model.opset} to {at_least}: {error}"
+        ) from None
+    types = {**infer_types(proto), **model._types}
+    return model._edited(proto, model._edits, types)
+
+
+def _converted(original: ModelProto, version: int) -> ModelProto:
+    proto = ModelProto()
+    proto.CopyFrom(original)
+    if any(entry.domain in ("", "ai.onnx") for entry in original.opset_import):
+        try:
+            bare = skeleton(original)
+            # Below 4 the converter wants every initializer among the inputs; no runtime does.
+            bare.ir_version = max(bare.ir_version, 4)
+            graph = onnx.version_converter.convert_version(bare, version).graph
+        except Exception as error:  # the C++ converter raises whatever it meets
+            raise ModelError(" ".join(str(error).split())[:300]) from None
+        _take_over(proto.graph, graph)
+        _set_version(proto, version)
+        proto = normalize(proto)
+    else:
+        # Without an import of ai.onnx there are no operators of it to convert.
+        proto.opset_import.add(domain="", version=version)
+    _check_names(original, proto)
+    _check_schemas(original, proto, version)
+    return proto
+
+
+def _take_over(graph: GraphProto, converted: GraphProto) -> None:
+    """Give a graph the converted nodes and added tensors; the rest stays as it was."""
+    before = {node.name: node for node in graph.node if node.name}
+    nodes = [_restored(node, before.get(node.name)) for node in converted.node]
+    known = {tensor.name for tensor in graph.initializer}
+    graph.initializer.extend(t for t in converted.initializer if t.name not in known)
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _restored(node: NodeProto, before: NodeProto | None) -> NodeProto:
+    """A converted node with what the converter drops, taken from the node it was made from."""
+    if before is None:
+        return node
+    dropped = NodeProto()
+    dropped.CopyFrom(before)
+    for field in ("input", "output", "name", "op_type", "domain", "attribute"):
+        dropped.ClearField(field)
+    for field in ("overload", "doc_string", "metadata_props"):
+        node.ClearField(field)
+    node.MergeFrom(dropped)
+    bodies_before = dict(bodies(before))
+    for branch, body in bodies(node):
+        if branch in bodies_before:
+            whole = GraphProto()
+            whole.CopyFrom(bodies_before[branch])
+            _take_over(whole, body)
+            body.CopyFrom(whole)
+    return node
+
+
+def _set_version(proto: ModelProto, version: int) -> None:
+    for entry in proto.opset_import:
+        if entry.domain in ("", "ai.onnx"):
+            entry.version = version
+
+
+def _check_names(original: ModelProto, proto: ModelProto) -> None:
+    after = {scope.path: set(own_names(scope.graph)) for scope in scopes(proto.graph)}
+    for scope in scopes(original.graph):
+        lost = set(own_names(scope.graph)) - after.get(scope.path, set())
+        if lost:
+            raise ModelError(f"the converter lost the value {min(lost)!r}")
+
+
+def _check_schemas(original: ModelProto, proto: ModelProto, version: int) -> None:
+    """Refuse what the converter has let through; onnxruntime's own message would be obscure.
+
+    A node that was odd before (an operator of onnxruntime in ai.onnx's domain) is left alone.
+    """
+    old = opset_of(original)
+    odd = {node.name for node in _nodes(original) if _misfit(node, old)}
+    for node in _nodes(proto):
+        problem = _misfit(node, version)
+        if problem and node.name not in odd:
+            raise ModelError(f"node {shown(node)} {problem}")
+
+
+def _nodes(proto: ModelProto) -> Iterator[NodeProto]:
+    for scope in scopes(proto.graph):
+        yield from scope.graph.node
+
+
+def _misfit(node: NodeProto, version: int) -> str | None:
+    """Why a node does not fit the operator's schema of this version; None if it does."""
+    if node.domain not in ("", "ai.onnx"):
+        return None
+    try:
+        schema = onnx.defs.get_schema(node.op_type, version, "")
+    except onnx.defs.SchemaError:
+        return f"is no operator of opset {version}"
+    if schema.deprecated:
+        return f"is deprecated in opset {version}"
+    for attribute in node.attribute:
+        if attribute.name not in schema.attributes:
+            return f"has no attribute {attribute.name!r} in opset {version}"
+    if not schema.min_input <= len(node.input) <= schema.max_input:
+        return f"can't have {len(node.input)} inputs in opset {version}"
+    return None

@@ -1,0 +1,142 @@
+"""Stored tensors of a model: reading their words, replacing them, turning them into inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from onnx import GraphProto, ModelProto, TensorProto
+
+from onnxfi.bits import Words
+from onnxfi.errors import ModelError, RewriteError
+from onnxfi.graph._external import read_external
+from onnxfi.graph._index import Place
+from onnxfi.graph._model import Model, graph_of
+from onnxfi.graph._rename import rename_reads
+from onnxfi.graph._spec import TensorSpec, value_info
+from onnxfi.graph._tensors import known_element, set_words, tensor_words
+from onnxfi.graph._walk import join, unused
+
+
+def initializer_words(model: Model, name: str) -> Words:
+    """The stored words of an initializer.
+
+    Args:
+        model: The model.
+        name: As in the index; ``node/branch/name`` in a nested graph.
+
+    Returns:
+        A new flat array, one unsigned word per element (2- and 4-bit elements unpacked); of a
+        sparse initializer, its non-zero values.
+
+    Raises:
+        ModelError: There is no such initializer, or its data can't be read.
+        FaultError: Complex elements are not single words.
+    """
+    tensor = _find(model._proto, _place(model, name))
+    return tensor_words(tensor, lambda external: read_external(external, model._folder))
+
+
+def replace_initializers(model: Model, words: Mapping[str, Words]) -> Model:
+    """The model with other data in some initializers.
+
+    Args:
+        model: The model.
+        words: New words by initializer name, in the layout of :func:`initializer_words`. External
+            data is replaced by data in the model itself; its file is left alone.
+
+    Raises:
+        ModelError: There is no such initializer, or the number or dtype of words does not fit.
+        FaultError: Complex elements and strings are not single words.
+    """
+    places = {name: _place(model, name) for name in words}
+    proto = model._copy()
+    for name, place in places.items():
+        set_words(_find(proto, place), words[name])
+    edits = replace(model._edits, replaced=model._edits.replaced | words.keys())
+    return model._edited(proto, edits)
+
+
+def lift_initializers(model: Model, names: Iterable[str]) -> Model:
+    """The model with some initializers turned into graph inputs of the same name and type.
+
+    An initializer of a nested graph becomes an input of the whole model under its qualified name.
+    One that was repeated as an input keeps its place among the inputs; others are added behind.
+
+    Raises:
+        ModelError: There is no such initializer.
+        RewriteError: It is sparse, or of a type that can't be an input.
+    """
+    wanted = tuple(dict.fromkeys(names))
+    index = model.index
+    places = {name: _place(model, name) for name in wanted}
+    proto = model._copy()
+    added: set[str] = set()
+    for name, place in places.items():
+        if place.sparse:
+            raise RewriteError(f"initializer {name!r} is sparse and can't become a graph input")
+        graph = graph_of(proto, place.scope)
+        if place.scope:
+            node = _hoist(graph, place.local, name)
+            added.update(join(place.scope, n) for n in node)
+        if name not in {value.name for value in proto.graph.input}:
+            entry = index.initializers[name]
+            spec = TensorSpec(
+                name=name, element=known_element(_find(proto, place)), shape=entry.shape
+            )
+            proto.graph.input.append(value_info(spec))
+    _delete(proto, places.values())
+    edits = replace(
+        model._edits,
+        lifted=(*model._edits.lifted, *wanted),
+        nodes=model._edits.nodes | added,
+    )
+    types = {**model._types}
+    for name in wanted:
+        entry = index.initializers[name]
+        types["", name] = TensorSpec(name=name, element=entry.element, shape=entry.shape)
+    return model._edited(proto, edits, types)
+
+
+def _place(model: Model, name: str) -> Place:
+    place = model.index._places.get(name)
+    if place is None:
+        raise ModelError(f"the model has no initializer {name!r}")
+    return place
+
+
+def _find(proto: ModelProto, place: Place) -> TensorProto:
+    graph = graph_of(proto, place.scope)
+    if place.sparse:
+        sparse: TensorProto = graph.sparse_initializer[place.position].values
+        return sparse
+    tensor: TensorProto = graph.initializer[place.position]
+    return tensor
+
+
+def _delete(proto: ModelProto, places: Iterable[Place]) -> None:
+    by_scope: dict[str, list[int]] = {}
+    for place in places:
+        by_scope.setdefault(place.scope, []).append(place.position)
+    for scope, positions in by_scope.items():
+        graph = graph_of(proto, scope)
+        for position in sorted(positions, reverse=True):
+            del graph.initializer[position]
+
+
+def _hoist(graph: GraphProto, local: str, name: str) -> list[str]:
+    """Make a nested graph read ``name`` from outside instead of its own ``local``.
+
+    Returns:
+        Names of nodes that had to be added.
+    """
+    rename_reads(graph, {local: name})
+    for position in reversed(range(len(graph.input))):
+        if graph.input[position].name == local:
+            del graph.input[position]
+    if all(value.name != local for value in graph.output):
+        return []
+    # onnxruntime refuses a nested graph that returns a value of the graph around it.
+    node_name = unused(f"{local}/returned", {node.name for node in graph.node})
+    graph.node.add(op_type="Identity", input=[name], output=[local], name=node_name)
+    return [node_name]

@@ -1,0 +1,26 @@
+"""Injection: scenarios written into graphs, as an instrumented model or as a faulty file."""
+
+from onnxfi.inject._able import can_bake, can_open
+from onnxfi.inject._arm import Feed, arm, armed_feeds, disarmed_feeds, faulty_words
+from onnxfi.inject._bake import bake, without_effect
+from onnxfi.inject._columns import BatchWindow
+from onnxfi.inject._instrument import Instrumented, Lift, instrument
+from onnxfi.inject._port import Port, Scatter
+
+__all__ = [
+    "BatchWindow",
+    "Feed",
+    "Instrumented",
+    "Lift",
+    "Port",
+    "Scatter",
+    "arm",
+    "armed_feeds",
+    "bake",
+    "can_bake",
+    "can_open",
+    "disarmed_feeds",
+    "faulty_words",
+    "instrument",
+    "without_effect",
+]

@@ -1,0 +1,40 @@
+"""Which sites can be faulted in which way, and why not."""
+
+from __future__ import annotations
+
+from onnxfi.bits import ElementType, format_of, has_format
+from onnxfi.faults import FaultSite
+from onnxfi.inject._primitive import supported
+
+
+def can_bake(site: FaultSite) -> str | None:
+    """Why faults on a site can't be written into a model file, None if they can."""
+    if site.kind.stored:
+        return None if has_format(site.element) else _no_words(site)
+    return _computed(site)
+
+
+def can_open(site: FaultSite) -> str | None:
+    """Why a site can't get a port (or, if stored, become an input), None if it can."""
+    if not site.kind.stored:
+        return _computed(site)
+    if not has_format(site.element):
+        return _no_words(site)
+    if format_of(site.element).width < 8 and site.element is not ElementType.BOOL:
+        return (
+            f"{site.element.name} is packed below one byte and can't be fed as an input;"
+            f" use the bake engine"
+        )
+    return None
+
+
+def _computed(site: FaultSite) -> str | None:
+    if not supported(site.element):
+        return f"there are no operators that gather and scatter {site.element.name} elements"
+    if site.layout is None:
+        return "its run-time shape is not known; give a workload"
+    return None
+
+
+def _no_words(site: FaultSite) -> str:
+    return f"{site.element.name} elements are not single words of bits"

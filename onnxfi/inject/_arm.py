@@ -1,0 +1,115 @@
+"""Arming: the feeds that carry a scenario into an instrumented model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.bits import Words, format_of, from_words
+from onnxfi.errors import FaultError
+from onnxfi.faults import FaultGroup, FaultSite, Scenario
+from onnxfi.inject._columns import BatchWindow, Columns, layout_of, whole_columns, window_columns
+from onnxfi.inject._instrument import Instrumented, Lift
+from onnxfi.inject._port import Port
+from onnxfi.inject._primitive import masks_as_values
+
+Feed = NDArray[Any]
+"""An input in the value dtype of its element type (ml_dtypes for bfloat16 and float8)."""
+
+
+def arm(
+    instrumented: Instrumented,
+    scenario: Scenario | None,
+    *,
+    window: BatchWindow,
+    stored_words: Mapping[str, Words],
+) -> dict[str, Feed]:
+    """All extra inputs of an instrumented model for one run.
+
+    Args:
+        instrumented: The model.
+        scenario: The faults; None for the fault-free run (k = 0).
+        window: Which samples the run holds.
+        stored_words: Fault-free words of every lifted tensor, by site name.
+
+    Raises:
+        FaultError: The scenario has a fault on a site that is not open, an index out of range, or
+            a fault bound to one sample where that makes no sense.
+    """
+    feeds = disarmed_feeds(instrumented, stored_words)
+    if scenario is not None:
+        feeds |= armed_feeds(instrumented, scenario, window=window, stored_words=stored_words)
+    return feeds
+
+
+def disarmed_feeds(
+    instrumented: Instrumented, stored_words: Mapping[str, Words]
+) -> dict[str, Feed]:
+    """All extra inputs with no fault in them; the same for every run."""
+    none = np.empty(0, np.uint64)
+    nothing = Columns(index=np.empty(0, np.int64), and_mask=none, xor_mask=none)
+    feeds: dict[str, Feed] = {}
+    for port in instrumented.ports:
+        feeds |= _port_feeds(port, nothing)
+    for lift in instrumented.lifts:
+        feeds[lift.input_name] = _values(stored_words[lift.site.name], lift.site)
+    return feeds
+
+
+def armed_feeds(
+    instrumented: Instrumented,
+    scenario: Scenario,
+    *,
+    window: BatchWindow,
+    stored_words: Mapping[str, Words],
+) -> dict[str, Feed]:
+    """Only the inputs that differ from :func:`disarmed_feeds`; arguments as :func:`arm`."""
+    ports = {port.site.name: port for port in instrumented.ports}
+    lifts = {lift.site.name: lift for lift in instrumented.lifts}
+    feeds: dict[str, Feed] = {}
+    for group in scenario.groups:
+        if group.site in ports:
+            port = ports[group.site]
+            feeds |= _port_feeds(port, window_columns(group, port.site, window))
+        elif group.site in lifts:
+            lift = lifts[group.site]
+            feeds[lift.input_name] = _faulty_values(lift, group, stored_words[group.site])
+        else:
+            raise FaultError(
+                f"scenario {scenario.number} has a fault on site {group.site!r}, which is not open"
+                f" in this model"
+            )
+    return feeds
+
+
+def faulty_words(group: FaultGroup, site: FaultSite, words: Words) -> Words:
+    """A copy of a stored tensor's words with the faults in it.
+
+    Raises:
+        FaultError: An index is out of range, or a fault is bound to one sample.
+    """
+    columns = whole_columns(group, site)
+    faulty = words.copy()
+    kept = faulty[columns.index] & columns.and_mask.astype(words.dtype)
+    faulty[columns.index] = kept ^ columns.xor_mask.astype(words.dtype)
+    return faulty & words.dtype.type(format_of(site.element).mask)
+
+
+def _faulty_values(lift: Lift, group: FaultGroup, words: Words) -> Feed:
+    return _values(faulty_words(group, lift.site, words), lift.site)
+
+
+def _values(words: Words, site: FaultSite) -> Feed:
+    return from_words(words, site.element, layout_of(site).shape)
+
+
+def _port_feeds(port: Port, columns: Columns) -> dict[str, Feed]:
+    element = port.site.element
+    return {
+        port.index_input: columns.index,
+        port.and_input: masks_as_values(columns.and_mask, element),
+        port.xor_input: masks_as_values(columns.xor_mask, element),
+    }

@@ -1,0 +1,171 @@
+"""Baking: a scenario written into an ordinary faulty model, for any runtime."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from onnxfi.errors import FaultError
+from onnxfi.faults import FaultGroup, FaultSite, Scenario
+from onnxfi.graph import (
+    Endpoints,
+    Model,
+    NodeGroup,
+    NodeSpec,
+    endpoints,
+    initializer_words,
+    insert,
+    raise_opset,
+    replace_initializers,
+    unique_prefix,
+)
+from onnxfi.inject._able import can_bake
+from onnxfi.inject._arm import faulty_words
+from onnxfi.inject._columns import layout_of, whole_columns
+from onnxfi.inject._primitive import Chain, masks_as_values, node, opset_needed, primitive
+
+
+def bake(model: Model, scenario: Scenario, sites: Mapping[str, FaultSite]) -> Model:
+    """Write a scenario into a model; the result needs no onnxfi to run.
+
+    Faults in stored tensors become new data, at any opset and element type. Faults in computed
+    tensors become nodes with constant indices and masks, which hit the same element in every
+    sample, whatever the batch; they may need a newer opset.
+
+    Args:
+        model: The model; not changed.
+        scenario: The faults, all of them there for every sample.
+        sites: Sites by name, at least those that the scenario touches.
+
+    Raises:
+        FaultError: A site is unknown or can't be baked, an index is out of range, or a fault is
+            bound to one sample.
+        UnsupportedModelError: The opset can't be raised.
+    """
+    stored: list[tuple[FaultGroup, FaultSite]] = []
+    computed: list[tuple[FaultGroup, FaultSite]] = []
+    for group in scenario.groups:
+        site = _site(group.site, sites, scenario)
+        (stored if site.kind.stored else computed).append((group, site))
+    edited = model
+    if stored:
+        words = {g.site: faulty_words(g, s, initializer_words(model, g.site)) for g, s in stored}
+        edited = replace_initializers(edited, words)
+    if computed:
+        edited = raise_opset(edited, max(opset_needed(site.element) for _, site in computed))
+        edited = insert(edited, [_group(edited, group, site) for group, site in computed])
+    return edited
+
+
+def without_effect(scenario: Scenario, sites: Mapping[str, FaultSite]) -> Scenario:
+    """A scenario that bakes into the same nodes but changes no bit.
+
+    Faults in computed tensors keep all bits, those in stored tensors are left out. It makes the
+    golden counterpart of a baked model, in which the runtime chooses the same kernels.
+    """
+    groups = []
+    for group in scenario.groups:
+        if not sites[group.site].kind.stored:
+            keep = np.full(1, np.iinfo(np.uint64).max, np.uint64)
+            none = np.zeros(1, np.uint64)
+            first = np.zeros(1, np.int64)
+            groups.append(replace(group, index=first, and_mask=keep, xor_mask=none, sample=None))
+    return replace(scenario, groups=tuple(groups))
+
+
+def _site(name: str, sites: Mapping[str, FaultSite], scenario: Scenario) -> FaultSite:
+    site = sites.get(name)
+    if site is None:
+        raise FaultError(f"scenario {scenario.number} has a fault on unknown site {name!r}")
+    reason = can_bake(site)
+    if reason is not None:
+        raise FaultError(f"faults on site {name!r} can't be written into a model: {reason}")
+    return site
+
+
+def _group(model: Model, group: FaultGroup, site: FaultSite) -> NodeGroup:
+    """Nodes that fault the same elements of every sample, for any number of samples.
+
+    The tensor is seen as (samples, elements of a sample), elements are gathered along axis 1 and
+    scattered back.
+    """
+    prefix = f"{unique_prefix(model)}{site.name}/"
+    ends = endpoints(model, site.name)
+    columns = whole_columns(group, site)
+    names = {
+        key: f"{prefix}{key}"
+        for key in ("rows", "index", "and", "xor", "gathered", "each", "spread", "scattered")
+    }
+    view, undo, shapes = _sample_view(site, prefix, ends)
+    constants = {
+        names["index"]: columns.index,
+        names["and"]: masks_as_values(columns.and_mask, site.element),
+        names["xor"]: masks_as_values(columns.xor_mask, site.element),
+        **{name: np.array(dims, np.int64) for name, dims in shapes.items()},
+    }
+    chain = Chain(elements=names["gathered"], and_mask=names["and"], xor_mask=names["xor"])
+    masking, values = primitive(chain, site.element, prefix)
+    spread = [names["rows"], names["spread"], values]
+    nodes = [
+        *view,
+        node("Gather", prefix, [names["rows"], names["index"]], names["gathered"], {"axis": 1}),
+        *masking,
+        node("Shape", prefix, [names["gathered"]], names["each"]),
+        node("Expand", prefix, [names["index"], names["each"]], names["spread"]),
+        node("ScatterElements", prefix, spread, names["scattered"], {"axis": 1}),
+        *undo,
+    ]
+    return NodeGroup(
+        value=site.name,
+        nodes=tuple(nodes),
+        constants={
+            **constants,
+            **{name: np.array(dims, np.int64) for name, dims in shapes.items()},
+        },
+        inputs=(),
+        value_info=(),
+    )
+
+
+def _sample_view(
+    site: FaultSite, prefix: str, ends: Endpoints
+) -> tuple[list[NodeSpec], list[NodeSpec], dict[str, list[int]]]:
+    """Nodes from the tensor to ``rows`` (samples, elements) and from ``scattered`` back.
+
+    Also gives the constant shapes that they read, by name.
+    """
+    layout = layout_of(site)
+    axis = layout.batch_axis or 0
+    before, block = math.prod(layout.shape[:axis]), math.prod(layout.shape[axis:])
+    shape, rows, scattered = f"{prefix}shape", f"{prefix}rows", f"{prefix}scattered"
+    to_rows, whole = f"{prefix}to_rows", {"allowzero": 1}
+    shapes = {to_rows: [-1, layout.elements]}
+    remember = node("Shape", prefix, [ends.clean], shape)
+    if before == 1:
+        view = [remember, node("Reshape", prefix, [ends.clean, to_rows], rows)]
+        undo = [node("Reshape", prefix, [scattered, shape], ends.faulty, whole)]
+        return view, undo, shapes
+    # Samples are not outermost: (before, samples, block), turned to put samples first.
+    blocks, to_blocks, turned = f"{prefix}blocks", f"{prefix}to_blocks", f"{prefix}turned"
+    unflat, to_turned, back = f"{prefix}unflat", f"{prefix}to_turned", f"{prefix}back"
+    shapes |= {to_blocks: [before, -1, block], to_turned: [-1, before, block]}
+    view = [
+        remember,
+        node("Reshape", prefix, [ends.clean, to_blocks], blocks),
+        _swapped(prefix, blocks, turned),
+        node("Reshape", prefix, [turned, to_rows], rows),
+    ]
+    undo = [
+        node("Reshape", prefix, [scattered, to_turned], unflat),
+        _swapped(prefix, unflat, back),
+        node("Reshape", prefix, [back, shape], ends.faulty, whole),
+    ]
+    return view, undo, shapes
+
+
+def _swapped(prefix: str, source: str, output: str) -> NodeSpec:
+    plain = node("Transpose", prefix, [source], output)
+    return replace(plain, attributes={"perm": (1, 0, 2)})

@@ -1,0 +1,138 @@
+"""Fault columns made ready: checked, spread over the samples of a batch, one row an element."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.bits import merge
+from onnxfi.errors import FaultError
+from onnxfi.faults import FaultGroup, FaultSite, SampleLayout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchWindow:
+    """Samples ``start`` to ``stop - 1`` of the workload, in a run of ``size`` rows.
+
+    Rows beyond the samples are padding, which is neither faulted nor counted.
+    """
+
+    start: int
+    stop: int
+    size: int
+
+    @property
+    def samples(self) -> int:
+        """Real samples in the run."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Columns:
+    """Unique flat indices with one pair of masks each: int64, uint64, uint64, all (k,)."""
+
+    index: NDArray[np.int64]
+    and_mask: NDArray[np.uint64]
+    xor_mask: NDArray[np.uint64]
+
+
+def layout_of(site: FaultSite) -> SampleLayout:
+    """The site's layout.
+
+    Raises:
+        FaultError: It is not known.
+    """
+    if site.layout is None:
+        raise FaultError(
+            f"site {site.name!r} has no known run-time shape, so no fault can be placed in it;"
+            f" give inputs"
+        )
+    return site.layout
+
+
+def checked(group: FaultGroup, site: FaultSite) -> SampleLayout:
+    """The site's layout, once all indices lie inside it.
+
+    Raises:
+        FaultError: An index is outside the tensor (of one sample).
+    """
+    layout = layout_of(site)
+    if len(group) and not (group.index.min() >= 0 and group.index.max() < layout.elements):
+        outside = group.index[(group.index < 0) | (group.index >= layout.elements)]
+        raise FaultError(
+            f"index {outside[0]} is out of range for site {site.name!r}, which has"
+            f" {layout.elements} elements{'' if site.kind.stored else ' a sample'}"
+        )
+    return layout
+
+
+def whole_columns(group: FaultGroup, site: FaultSite) -> Columns:
+    """Faults that are there for every sample, indices within one sample (or the stored tensor).
+
+    Raises:
+        FaultError: An index is out of range, or a fault is bound to one sample.
+    """
+    checked(group, site)
+    if group.sample is not None and (group.sample >= 0).any():
+        what = (
+            "a fault in a stored tensor is there for every sample"
+            if site.kind.stored
+            else "a fault in one sample can't be written into a file; run it with --engine ports"
+        )
+        raise FaultError(f"site {site.name!r} has a fault bound to one sample: {what}")
+    return _merged(group.index, group.and_mask, group.xor_mask)
+
+
+def window_columns(group: FaultGroup, site: FaultSite, window: BatchWindow) -> Columns:
+    """Faults of a computed tensor in one run, indices into the run-time tensor.
+
+    Raises:
+        FaultError: An index is out of range, or a fault bound to one sample would hit several,
+            since the tensor exists once per run and the run holds more than one sample.
+    """
+    layout = checked(group, site)
+    if group.sample is None:
+        columns = _merged(group.index, group.and_mask, group.xor_mask)
+        return _every_sample(columns, layout, window)
+    if layout.batch_axis is None and window.samples > 1 and (group.sample >= 0).any():
+        raise FaultError(
+            f"site {site.name!r} exists once per run, so a fault bound to one sample needs runs"
+            f" of one sample; use --batch-size 1"
+        )
+    owner, position = _spread(group.sample, window, layout)
+    index = layout.flat(group.index[owner], position, window.size)
+    return _merged(index, group.and_mask[owner], group.xor_mask[owner])
+
+
+def _every_sample(columns: Columns, layout: SampleLayout, window: BatchWindow) -> Columns:
+    if layout.batch_axis is None:
+        return columns
+    position = np.arange(window.samples, dtype=np.int64)[:, np.newaxis]
+    index = layout.flat(columns.index[np.newaxis], position, window.size).ravel()
+    return Columns(
+        index=index,
+        and_mask=np.tile(columns.and_mask, window.samples),
+        xor_mask=np.tile(columns.xor_mask, window.samples),
+    )
+
+
+def _merged(
+    index: NDArray[np.int64], and_mask: NDArray[np.uint64], xor_mask: NDArray[np.uint64]
+) -> Columns:
+    index, and_mask, xor_mask = merge(index, and_mask, xor_mask)
+    return Columns(index=index, and_mask=and_mask, xor_mask=xor_mask)
+
+
+def _spread(
+    sample: NDArray[np.int64], window: BatchWindow, layout: SampleLayout
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the group repeated for each sample of the run they are in, in list order."""
+    everywhere = sample < 0
+    inside = (sample >= window.start) & (sample < window.stop)
+    copies = 1 if layout.batch_axis is None else window.samples
+    repeats = np.where(everywhere, copies, inside.astype(np.int64))
+    owner = np.repeat(np.arange(len(sample)), repeats)
+    first = np.cumsum(repeats) - repeats
+    position = np.arange(len(owner)) - first[owner]
+    return owner, np.where(everywhere[owner], position, sample[owner] - window.start)

@@ -1,0 +1,159 @@
+"""Which criterion reads which output: the user's wish, or the only one that fits."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.errors import ConfigError
+from onnxfi.faults import SampleLayout
+from onnxfi.outcome._criterion import BoundCriterion, Criterion
+from onnxfi.outcome._function import FunctionCriterion
+from onnxfi.outcome._outputs import RunOutputs
+from onnxfi.outcome._rows import presented
+from onnxfi.outcome._tolerance import Tolerance
+from onnxfi.outcome._topk import LabelLost, Top1, TopK, is_scores, is_value
+
+_FORMS = "top1, top5, label, tolerance:ABS or tolerance:ABS,REL"
+
+
+def parse_criterion(text: str) -> Criterion:
+    """The criterion of a text such as ``top1``, ``top5``, ``label`` or ``tolerance:0.1,0.01``.
+
+    Raises:
+        ConfigError: It is none of them.
+    """
+    plain: dict[str, Criterion] = {"top1": Top1(), "top5": TopK(5), "label": LabelLost()}
+    if text in plain:
+        return plain[text]
+    name, colon, numbers = text.partition(":")
+    if name != "tolerance":
+        raise ConfigError(f"unknown criterion '{text}'; expected {_FORMS}")
+    try:
+        values = [float(part) for part in numbers.split(",")] if colon else []
+    except ValueError:
+        values = []
+    if len(values) not in (1, 2) or any(not math.isfinite(v) or v < 0 for v in values):
+        raise ConfigError(
+            f"criterion '{text}' needs one or two numbers >= 0, as in tolerance:0.1 (absolute) or "
+            "tolerance:0.1,0.01 (absolute, relative to the golden value)"
+        )
+    return Tolerance(values[0], *values[1:])
+
+
+def choose_criterion(
+    golden: RunOutputs,
+    layouts: Mapping[str, SampleLayout],
+    *,
+    requested: str | Criterion | Callable[..., Any] = "auto",
+    output: str | None = None,
+    labels: NDArray[np.int64] | None = None,
+) -> BoundCriterion:
+    """The criterion and the output that carries the decision.
+
+    ``auto`` is ``top1`` on the only output that holds class scores (B, C >= 2) or one integer a
+    sample. A criterion that is asked for also needs ``output``, unless just one output suits it.
+
+    Args:
+        golden: Fault-free outputs of a batch of any size; run-time shapes count, not declared ones.
+        layouts: Where samples lie in each output.
+        requested: ``auto``, a text of :func:`parse_criterion`, a criterion, or a function
+            ``f(golden, faulty, labels)`` that returns bool (B,).
+        output: Name of the output, or None.
+        labels: The workload's labels, or None.
+
+    Raises:
+        ConfigError: No output or several fit, the named one doesn't exist or doesn't fit, or
+            ``label`` is asked for without labels.
+    """
+    if output is not None and output not in golden:
+        near = difflib.get_close_matches(output, golden, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else "they are:"
+        raise ConfigError(f"the model has no output '{output}'; {hint} {_listing(golden)}")
+    if isinstance(requested, str) and requested == "auto":
+        names = [output] if output else [n for n in golden if _decides(golden[n], layouts[n])]
+        return _only(Top1(), names, golden, layouts)
+    criterion = _resolve(requested)
+    if isinstance(criterion, LabelLost) and labels is None:
+        raise ConfigError("criterion label needs labels in the inputs; without them use top1")
+    names = [output] if output else _suited(criterion, golden, layouts)
+    return _only(criterion, names, golden, layouts)
+
+
+def _resolve(requested: str | Criterion | Callable[..., Any]) -> Criterion:
+    if isinstance(requested, str):
+        return parse_criterion(requested)
+    if hasattr(requested, "decide"):
+        return cast(Criterion, requested)
+    if callable(requested):
+        return FunctionCriterion(requested)
+    raise ConfigError(
+        f"a criterion is a text ({_FORMS}), a criterion or a function of golden, faulty and "
+        f"labels, got {type(requested).__name__}"
+    )
+
+
+def _only(
+    criterion: Criterion,
+    names: list[str],
+    golden: RunOutputs,
+    layouts: Mapping[str, SampleLayout],
+) -> BoundCriterion:
+    spec = criterion.spec()
+    if not names:
+        raise ConfigError(
+            f"no output of the model has a decision for criterion {spec}: {_listing(golden)}; use "
+            "--criterion tolerance:ABS[,REL] for regression values, images and the like"
+        )
+    if len(names) > 1:
+        raise ConfigError(
+            f"several outputs suit criterion {spec}: {_listing(golden, names)}; name the one that "
+            "carries the decision with --criterion-output"
+        )
+    _check(criterion, names[0], golden[names[0]], layouts[names[0]])
+    return BoundCriterion(criterion=criterion, output=names[0])
+
+
+def _decides(array: NDArray[Any], layout: SampleLayout) -> bool:
+    """True for what is a classifier's answer beyond doubt: used without being asked for."""
+    if layout.batch_axis is None or layout.rows != 1:
+        return False
+    rows = presented(array, layout, array.shape[layout.batch_axis], by_row=True)
+    return is_scores(rows) or (is_value(rows) and rows.dtype.kind in "iu")
+
+
+def _suited(
+    criterion: Criterion, golden: RunOutputs, layouts: Mapping[str, SampleLayout]
+) -> list[str]:
+    names = []
+    for name, array in golden.items():
+        try:
+            _check(criterion, name, array, layouts[name])
+        except ConfigError as refusal:
+            if len(golden) == 1:  # the only output: its own refusal says more than "none fits"
+                raise refusal
+        else:
+            names.append(name)
+    return names
+
+
+def _check(criterion: Criterion, name: str, array: NDArray[Any], layout: SampleLayout) -> None:
+    one_row = layout.batch_axis is not None and layout.rows == 1
+    if isinstance(criterion, LabelLost) and not one_row:
+        raise ConfigError(
+            f"criterion label can't judge output '{name}': it has not one row a sample"
+        )
+    held = 1 if layout.batch_axis is None else array.shape[layout.batch_axis] // layout.rows
+    criterion.check(name, presented(array, layout, held, by_row=criterion.by_row))
+
+
+def _listing(golden: RunOutputs, names: list[str] | None = None) -> str:
+    chosen = golden if names is None else names
+    return ", ".join(
+        f"'{name}' ({golden[name].dtype} {list(golden[name].shape)})" for name in chosen
+    )

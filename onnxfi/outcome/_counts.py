@@ -1,0 +1,143 @@
+"""Outcome counts of one scenario over the workload, and when a scenario fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.errors import ConfigError, GoldenError
+from onnxfi.outcome._kinds import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeCounts:
+    """How many samples had which outcome. Counts of disjoint batches add up with ``+``.
+
+    Attributes:
+        samples: All samples; the seven outcomes sum to it.
+        masked: Every output bit-identical to golden.
+        tolerable: Outputs differ, the decision doesn't.
+        critical: The decision changed.
+        due_nonfinite: An output is non-finite where golden is finite.
+        due_exception: The run raised.
+        due_timeout: The run hung.
+        due_crash: The run took its process down.
+        correct: Samples answered as their label says, due samples counted wrong; None without
+            labels.
+        metrics: Sums over the samples of the user's metrics, by name; divide by the samples
+            measured for a mean.
+    """
+
+    samples: int
+    masked: int = 0
+    tolerable: int = 0
+    critical: int = 0
+    due_nonfinite: int = 0
+    due_exception: int = 0
+    due_timeout: int = 0
+    due_crash: int = 0
+    correct: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        codes: NDArray[np.int8],
+        correct: NDArray[np.bool_] | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> OutcomeCounts:
+        """Counts from per-sample outcomes.
+
+        Args:
+            codes: int8 (B,), values of :class:`Outcome`.
+            correct: bool (B,), answered right; due samples are counted wrong here whatever it
+                says.
+            metrics: Sums over the samples.
+        """
+        by_code = np.bincount(codes, minlength=len(Outcome))
+        named = {kind.label: int(by_code[kind]) for kind in Outcome}
+        right = None
+        if correct is not None:
+            right = int(np.count_nonzero(correct & (codes < Outcome.DUE_NONFINITE)))
+        return cls(samples=len(codes), correct=right, metrics=dict(metrics or {}), **named)
+
+    @classmethod
+    def whole(cls, outcome: Outcome, samples: int, *, labelled: bool) -> OutcomeCounts:
+        """Counts of a run that gave no outputs: all its samples share one ``due`` outcome.
+
+        Args:
+            outcome: One of the ``due`` outcomes.
+            samples: Samples of the run.
+            labelled: Runs that do give outputs have a count of right answers.
+        """
+        if not outcome.due:
+            raise ValueError(f"a run without outputs is due, not {outcome.label}")
+        codes = np.full(samples, outcome, np.int8)
+        return cls.of(codes, np.zeros(samples, np.bool_) if labelled else None)
+
+    @property
+    def due(self) -> int:
+        """Samples with a detected unrecoverable error of any sort."""
+        return self.due_nonfinite + self.due_exception + self.due_timeout + self.due_crash
+
+    @property
+    def failed(self) -> int:
+        """Samples that are due or critical."""
+        return self.due + self.critical
+
+    @property
+    def failed_share(self) -> float:
+        """Failed samples / samples, in 0..1."""
+        return self.failed / self.samples
+
+    def __add__(self, other: OutcomeCounts) -> OutcomeCounts:
+        if not isinstance(other, OutcomeCounts):
+            return NotImplemented
+        names = ("samples", *(kind.label for kind in Outcome))
+        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        keys = {**self.metrics, **other.metrics}
+        metrics = {key: self.metrics.get(key, 0.0) + other.metrics.get(key, 0.0) for key in keys}
+        return OutcomeCounts(correct=_add_correct(self, other), metrics=metrics, **sums)
+
+
+def _add_correct(first: OutcomeCounts, second: OutcomeCounts) -> int | None:
+    # An empty start value has no labels to speak of; it must not hide those of the others.
+    known = [part.correct for part in (first, second) if part.samples or part.correct is not None]
+    if all(correct is None for correct in known):
+        return None
+    if any(correct is None for correct in known):
+        raise ValueError("counts with labels can't be added to counts without")
+    return sum(correct for correct in known if correct is not None)
+
+
+def scenario_failed(counts: OutcomeCounts, golden_correct: int | None, drop: float) -> bool:
+    """Whether a scenario fails: the 0/1 value of all samplers and estimators.
+
+    With labels its drop is (golden accuracy - faulty accuracy) / golden accuracy, due samples
+    counted wrong; without, it is the share of failed samples. It fails if that is at least
+    ``drop`` (the definition of ISimDL, Colucci et al. 2023).
+
+    Args:
+        counts: Outcomes over the whole workload.
+        golden_correct: Samples that the fault-free run answers right, None without labels.
+        drop: Threshold, 0 < drop <= 1.
+
+    Raises:
+        ConfigError: ``drop`` is out of range, or only one of the runs has labels.
+        GoldenError: The fault-free run answers no sample right.
+    """
+    if not 0 < drop <= 1:
+        raise ConfigError(f"drop must be above 0 and at most 1, got {drop}")
+    if golden_correct is None:
+        return counts.failed_share >= drop
+    if counts.correct is None:
+        raise ConfigError("the faulty run has no count of right answers, the fault-free one has")
+    if golden_correct == 0:
+        raise GoldenError(
+            f"the fault-free run answers none of {counts.samples} labelled samples right, so no "
+            "accuracy can drop; check the labels and the inputs, or leave the labels out"
+        )
+    return (golden_correct - counts.correct) / golden_correct >= drop

@@ -1,0 +1,26 @@
+"""The result record of one injection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from onnxfi.outcome._counts import OutcomeCounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InjectionRecord:
+    """One scenario carried out over the workload.
+
+    Attributes:
+        scenario: Number of the scenario in the fault list.
+        counts: Outcomes of its samples.
+        run_s: Wall time of the injection in seconds.
+        worker: Who ran it, for diagnosis only.
+        finished_at: When it ended, ISO 8601 in UTC.
+    """
+
+    scenario: int
+    counts: OutcomeCounts
+    run_s: float
+    worker: str
+    finished_at: str

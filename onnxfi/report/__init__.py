@@ -1,0 +1,49 @@
+"""Reports: pages of facts and tables, in the terminal, as Markdown, HTML and JSON; exports."""
+
+from onnxfi.report._campaign import full_page, progress_text, rates_view, short_page
+from onnxfi.report._compare import comparison_page
+from onnxfi.report._document import summary_document
+from onnxfi.report._export import RESULT_COLUMNS, write_csv, write_jsonl
+from onnxfi.report._files import atomic_text
+from onnxfi.report._format import (
+    bytes_text,
+    count_text,
+    duration_text,
+    interval_text,
+    rate_text,
+    share_text,
+)
+from onnxfi.report._gate import Condition, parse_condition
+from onnxfi.report._html import render_html
+from onnxfi.report._markdown import render_markdown
+from onnxfi.report._text import render_text
+from onnxfi.report._view import Column, Fact, Page, Row, TableView
+
+__all__ = [
+    "RESULT_COLUMNS",
+    "Column",
+    "Condition",
+    "Fact",
+    "Page",
+    "Row",
+    "TableView",
+    "atomic_text",
+    "bytes_text",
+    "comparison_page",
+    "count_text",
+    "duration_text",
+    "full_page",
+    "interval_text",
+    "parse_condition",
+    "progress_text",
+    "rate_text",
+    "rates_view",
+    "render_html",
+    "render_markdown",
+    "render_text",
+    "share_text",
+    "short_page",
+    "summary_document",
+    "write_csv",
+    "write_jsonl",
+]

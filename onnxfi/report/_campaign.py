@@ -1,0 +1,233 @@
+"""A campaign's summary as a page: what was done, what came out, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from onnxfi.report._format import (
+    bytes_text,
+    count_text,
+    interval_text,
+    rate_text,
+    share_text,
+)
+from onnxfi.report._view import Column, Fact, Page, Row, TableView
+
+if TYPE_CHECKING:
+    from onnxfi.analysis import DomainRow, DomainTable
+    from onnxfi.campaign import CampaignSummary
+
+#: Lines of a table in the terminal; files show all.
+SHORT_ROWS = 20
+
+RATE_TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "failure": "scenarios that fail",
+        "failed_share": "samples that fail",
+        "critical_share": "samples answered differently",
+        "due_share": "samples with a detectable error",
+        "accuracy": "accuracy under faults",
+    }
+)
+_FACET_TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "site": "By site",
+        "layer": "By layer",
+        "op_type": "By operator",
+        "kind": "By kind of site",
+        "bit": "By bit (0 is the least significant)",
+        "field": "By bit field",
+    }
+)
+_OUTCOMES = (
+    ("masked", "masked: outputs are bit-identical"),
+    ("tolerable", "tolerable: the decision is the same"),
+    ("critical", "critical: another decision"),
+    ("due_nonfinite", "due: NaN or infinity appears"),
+    ("due_exception", "due: the run raises"),
+    ("due_timeout", "due: the run hangs"),
+    ("due_crash", "due: the process dies"),
+)
+
+
+def short_page(summary: CampaignSummary) -> Page:
+    """What the terminal shows: rates, layers and bits."""
+    tables = [rates_view(summary)] if summary.rates else []
+    for facet in ("layer", "bit"):
+        table = summary.tables.get(facet)
+        if table is not None and table.rows:
+            tables.append(domain_view(table, SHORT_ROWS))
+    return Page(
+        title=_title(summary),
+        facts=tuple(campaign_facts(summary)),
+        tables=tuple(tables),
+        notes=tuple(_notes(summary)),
+    )
+
+
+def full_page(summary: CampaignSummary) -> Page:
+    """What a file shows: everything."""
+    tables = [rates_view(summary), outcomes_view(summary)] if summary.rates else []
+    tables += [domain_view(table) for table in summary.tables.values() if table.rows]
+    return Page(
+        title=_title(summary),
+        facts=tuple(campaign_facts(summary)),
+        tables=tuple(tables),
+        notes=tuple(_notes(summary)),
+    )
+
+
+def campaign_facts(summary: CampaignSummary) -> Iterator[Fact]:
+    """Settings and progress in words."""
+    yield Fact(label="folder", text=f"{summary.folder} (id {summary.identity[:12]})")
+    yield Fact(label="model", text=f"{summary.model} (sha256 {summary.model_sha256[:12]})")
+    yield Fact(label="faults", text=faults_text(summary))
+    yield Fact(label="scenarios", text=f"{progress_text(summary)}; {summary.sampler}")
+    if summary.golden_accuracy is not None:
+        yield Fact(label="fault-free accuracy", text=rate_text(summary.golden_accuracy))
+    if summary.accuracy is not None:
+        worst = summary.accuracy
+        text = f"{rate_text(worst.worst)} (scenario {worst.worst_scenario})"
+        yield Fact(label="worst accuracy", text=text)
+    measure = "accuracy" if summary.golden_accuracy is not None else "share of failed samples"
+    drop = f"drop in {measure}" if summary.golden_accuracy is not None else measure
+    yield Fact(
+        label="criterion",
+        text=f"{summary.criterion}; a scenario fails from a {drop} of {summary.drop:g} on",
+    )
+    yield Fact(
+        label="engine",
+        text=f"{summary.engine} on {summary.provider}, optimization {summary.optimization}, batch "
+        f"{summary.batch_size} ({summary.engine_reason})",
+    )
+
+
+def faults_text(summary: CampaignSummary) -> str:
+    """``flip in weight: 10 sites, 77.4 KiB, 611,456 single faults``."""
+    models = ", ".join(summary.fault_models) or "as listed"
+    parts = [f"{count_text(summary.sites)} sites"]
+    if summary.space_bits is not None:
+        parts.append(bytes_text(summary.space_bits / 8))
+    if summary.space_size is not None:
+        parts.append(f"{count_text(summary.space_size)} single faults")
+    return f"{models} in {', '.join(summary.targets)}: {', '.join(parts)}"
+
+
+def progress_text(summary: CampaignSummary) -> str:
+    """``2,000 of 2,000 injections over 1,000 samples each``."""
+    done, total = count_text(summary.done), count_text(summary.total)
+    return f"{done} of {total} injections over {count_text(summary.samples)} samples each"
+
+
+def rates_view(summary: CampaignSummary) -> TableView:
+    """The rates with their intervals."""
+    some = next(iter(summary.rates.values()))
+    return TableView(
+        title="Rates",
+        columns=(
+            Column(title="rate", number=False),
+            Column(title="of", number=False),
+            Column(title="value"),
+            Column(title="low"),
+            Column(title="high"),
+        ),
+        rows=tuple(
+            Row(
+                cells=(
+                    name,
+                    RATE_TITLES.get(name, name),
+                    *map(rate_text, (interval.value, interval.low, interval.high)),
+                ),
+                interval=interval,
+            )
+            for name, interval in summary.rates.items()
+        ),
+        note=f"{_percent(some.confidence)} intervals from {count_text(summary.used)} scenarios",
+    )
+
+
+def outcomes_view(summary: CampaignSummary) -> TableView:
+    """Samples by outcome."""
+    counts = summary.counts
+    return TableView(
+        title="Outcomes of samples",
+        columns=(
+            Column(title="outcome", number=False),
+            Column(title="samples"),
+            Column(title="share"),
+        ),
+        rows=tuple(
+            Row(
+                cells=(
+                    text,
+                    count_text(getattr(counts, name)),
+                    share_text(getattr(counts, name), counts.samples),
+                )
+            )
+            for name, text in _OUTCOMES
+        ),
+    )
+
+
+def domain_view(table: DomainTable, limit: int | None = None) -> TableView:
+    """One breakdown; cut to the ``limit`` domains with the highest rates if there are more."""
+    title = _FACET_TITLES.get(table.facet, f"By {table.facet}")
+    rows = table.rows
+    if limit is not None and len(rows) > limit and table.facet != "bit":
+        rows = table.ranked()[:limit]
+        title += f", the {limit} with the highest rate"
+    return TableView(
+        title=title,
+        columns=(
+            Column(title=table.facet, number=False),
+            *(Column(title=text) for text in ("failed", "of", "failure rate", "critical", "due")),
+            Column(title="bits"),
+            Column(title="of all failures"),
+        ),
+        rows=tuple(Row(cells=_cells(row), interval=row.rate) for row in rows),
+        note="; ".join(_asides(table)),
+        left_out=len(table.rows) - len(rows),
+    )
+
+
+def _cells(row: DomainRow) -> tuple[str, ...]:
+    share = row.share_of_failures
+    return (
+        row.key,
+        count_text(row.failures),
+        count_text(row.n),
+        interval_text(row.rate),
+        rate_text(row.critical_share),
+        rate_text(row.due_share),
+        count_text(row.bits),
+        "-" if share is None else f"{100 * share:.1f} %",
+    )
+
+
+def _asides(table: DomainTable) -> Iterator[str]:
+    if table.not_sampled:
+        yield f"{count_text(table.not_sampled)} more had no scenario"
+    if table.left_out:
+        yield f"{count_text(table.left_out)} scenarios are not counted: {table.reason}"
+
+
+def _notes(summary: CampaignSummary) -> Iterator[str]:
+    if not summary.rates:
+        yield "no block of scenarios is finished yet, so there is nothing to estimate from"
+    elif not summary.complete:
+        yield (
+            f"{count_text(summary.total - summary.done)} injections are pending; "
+            f"`onnxfi run {summary.folder}` goes on"
+        )
+    yield from summary.notes
+
+
+def _title(summary: CampaignSummary) -> str:
+    targets = " and ".join(summary.targets)
+    return f"{summary.model}: faults in {targets}" if targets else summary.model
+
+
+def _percent(confidence: float) -> str:
+    return f"{100 * confidence:.4g} %"

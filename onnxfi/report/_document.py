@@ -1,0 +1,72 @@
+"""A campaign's summary as plain values, for JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from onnxfi.analysis import DomainTable
+    from onnxfi.campaign import CampaignSummary
+    from onnxfi.outcome import OutcomeCounts
+
+_OUTCOMES = (
+    "samples",
+    "masked",
+    "tolerable",
+    "critical",
+    "due_nonfinite",
+    "due_exception",
+    "due_timeout",
+    "due_crash",
+    "correct",
+)
+
+
+def summary_document(summary: CampaignSummary) -> dict[str, Any]:
+    """All that a summary says; the keys are stable, and new ones may come."""
+    return {
+        "folder": summary.folder,
+        "identity": summary.identity,
+        "model": {"name": summary.model, "sha256": summary.model_sha256},
+        "samples": summary.samples,
+        "scenarios": {
+            "total": summary.total,
+            "done": summary.done,
+            "used": summary.used,
+            "complete": summary.complete,
+        },
+        "sampler": summary.sampler,
+        "fault_models": list(summary.fault_models),
+        "targets": list(summary.targets),
+        "sites": summary.sites,
+        "space": {"size": summary.space_size, "bits": summary.space_bits},
+        "engine": {"name": summary.engine, "reason": summary.engine_reason},
+        "provider": summary.provider,
+        "optimization": summary.optimization,
+        "batch_size": summary.batch_size,
+        "criterion": summary.criterion,
+        "drop": summary.drop,
+        "golden_accuracy": summary.golden_accuracy,
+        "rates": {name: asdict(interval) for name, interval in summary.rates.items()},
+        "accuracy": None if summary.accuracy is None else asdict(summary.accuracy),
+        "outcomes": outcome_document(summary.counts),
+        "tables": {facet: _table(table) for facet, table in summary.tables.items()},
+        "run_s": summary.run_s,
+        "attempts": summary.attempts,
+        "notes": list(summary.notes),
+    }
+
+
+def outcome_document(counts: OutcomeCounts) -> dict[str, int | None]:
+    """Samples by outcome."""
+    return {name: getattr(counts, name) for name in _OUTCOMES}
+
+
+def _table(table: DomainTable) -> dict[str, Any]:
+    return {
+        "rows": [asdict(row) for row in table.rows],
+        "not_sampled": table.not_sampled,
+        "left_out": table.left_out,
+        "reason": table.reason,
+    }

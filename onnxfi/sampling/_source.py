@@ -1,0 +1,117 @@
+"""Where a campaign's scenarios come from: drawn when needed, or listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.faults import FaultSpace, Scenario
+from onnxfi.sampling._sampler import Sampler, SingleFaultSampler, check_number
+
+
+class ScenarioSource(Protocol):
+    """An ordered set of scenarios with random access."""
+
+    def __len__(self) -> int:
+        """Number of scenarios."""
+        ...
+
+    def scenario(self, k: int) -> Scenario:
+        """Scenario at position k; ConfigError if there is none."""
+        ...
+
+    @property
+    def population(self) -> int | None:
+        """Scenarios that exist, if these are a simple random sample without replacement of them.
+
+        None if they are drawn independently, or for a listed set of unknown design.
+        """
+        ...
+
+    def fault_numbers(self, start: int, stop: int) -> NDArray[np.int64] | None:
+        """Fault numbers of scenarios ``start`` to ``stop``, None unless each is a single fault."""
+        ...
+
+
+class SampledScenarios:
+    """Scenarios of a sampler, made when asked for: a million of them cost no memory."""
+
+    def __init__(self, space: FaultSpace, sampler: Sampler) -> None:
+        """Join a space and a sampler.
+
+        Args:
+            space: What can be hit.
+            sampler: What is chosen.
+
+        Raises:
+            ConfigError: The sampler can't draw from this space.
+        """
+        self.space = space
+        self.sampler = sampler
+        self._size = sampler.size(space)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Scenario]:
+        return (self.scenario(k) for k in range(self._size))
+
+    def scenario(self, k: int) -> Scenario:
+        """Scenario k.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        return self.sampler.scenario(self.space, check_number(k, self._size))
+
+    @property
+    def population(self) -> int | None:
+        """Scenarios that exist, if drawn without replacement and equally likely; else None."""
+        if isinstance(self.sampler, SingleFaultSampler):
+            return self.sampler.population(self.space)
+        return None
+
+    def fault_numbers(self, start: int, stop: int) -> NDArray[np.int64] | None:
+        """Fault numbers of scenarios ``start`` to ``stop``, None unless each is a single fault."""
+        if isinstance(self.sampler, SingleFaultSampler):
+            return self.sampler.fault_numbers(self.space, start, min(stop, self._size))
+        return None
+
+
+class ListedScenarios:
+    """Scenarios of a fault list, in its order."""
+
+    def __init__(self, scenarios: Sequence[Scenario]) -> None:
+        """Take the scenarios of a list.
+
+        Args:
+            scenarios: In list order; their own numbers are kept.
+        """
+        self._scenarios = tuple(scenarios)
+
+    def __len__(self) -> int:
+        return len(self._scenarios)
+
+    def __iter__(self) -> Iterator[Scenario]:
+        return iter(self._scenarios)
+
+    def scenario(self, k: int) -> Scenario:
+        """Scenario at position k.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        return self._scenarios[check_number(k, len(self._scenarios))]
+
+    @property
+    def population(self) -> int | None:
+        """None: how the list was drawn is not known."""
+        return None
+
+    def fault_numbers(self, start: int, stop: int) -> NDArray[np.int64] | None:
+        """None: the list knows its faults by site and mask, not by number."""
+        del start, stop
+        return None

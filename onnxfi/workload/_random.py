@@ -1,0 +1,123 @@
+"""Random inputs for smoke runs: ``random:N:SEED[:DIM=SIZE,...]``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.bits import ElementType
+from onnxfi.errors import WorkloadError
+from onnxfi.graph import TensorSpec
+from onnxfi.sampling import raw_bits
+from onnxfi.workload._axes import Dim, batch_axes, is_free
+from onnxfi.workload._check import numpy_dtype
+
+_FORM = re.compile(r"random:(?P<samples>\d+):(?P<seed>\d+)(?:[:,](?P<dims>.*))?")
+# Apart from the streams of samplers, and one sequence an input.
+_STREAM = 64
+_USAGE = "random:SAMPLES:SEED or random:SAMPLES:SEED:DIM=SIZE,DIM=SIZE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomRequest:
+    """What ``random:…`` asks for: samples, seed, and sizes of the model's free dimensions."""
+
+    samples: int
+    seed: int
+    sizes: Mapping[str, int]
+
+
+def parse_random(text: str) -> RandomRequest:
+    """Parse ``random:64:1`` or ``random:64:1:height=224,width=224``.
+
+    Raises:
+        WorkloadError: The text has another form.
+    """
+    match = _FORM.fullmatch(text)
+    if match is None or int(match["samples"]) < 1:
+        raise WorkloadError(f"{text!r} is not a random workload; write {_USAGE}")
+    sizes = {}
+    for part in filter(None, (match["dims"] or "").split(",")):
+        name, _, size = part.rpartition("=")
+        if not name or not size.isdigit() or int(size) < 1:
+            raise WorkloadError(f"{part!r} in {text!r} is not DIM=SIZE; write {_USAGE}")
+        sizes[name] = int(size)
+    return RandomRequest(samples=int(match["samples"]), seed=int(match["seed"]), sizes=sizes)
+
+
+def random_arrays(request: RandomRequest, inputs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
+    """Random values for every input, the same on every machine.
+
+    Floats are the sum of twelve uniforms less six (mean 0, variance 1, close to normal, and exact
+    in every C library); uint8 is uniform in 0..255, other integers in 0..9; bool is a fair coin.
+
+    Raises:
+        WorkloadError: A free dimension has no size, a size names none, or an input holds strings.
+    """
+    axes = batch_axes(inputs).axes
+    shapes = {}
+    for spec in inputs:
+        rest = _rest(spec, axes.get(spec.name), request)
+        # Without any batch axis each sample is a whole set of inputs, stacked on a new axis.
+        rows = (request.samples,) if spec.name in axes or not axes else ()
+        shapes[spec.name] = (*rows, *rest)
+    _check_sizes(request, inputs)
+    return {
+        spec.name: _values(spec, shapes[spec.name], request.seed, place)
+        for place, spec in enumerate(inputs)
+    }
+
+
+def _rest(spec: TensorSpec, axis: int | None, request: RandomRequest) -> tuple[int, ...]:
+    """Sizes of all dimensions but the batch axis."""
+    if spec.shape is None:
+        raise WorkloadError(
+            f"input {spec.name!r} has no declared shape, so random values can't be made; give an"
+            f" .npz file"
+        )
+    dims = enumerate(spec.shape)
+    return tuple(_size(spec, place, dim, request) for place, dim in dims if place != axis)
+
+
+def _size(spec: TensorSpec, place: int, dim: Dim, request: RandomRequest) -> int:
+    names = [f"{spec.name}.{place}", *([dim] if isinstance(dim, str) else [])]
+    for name in names:
+        if name in request.sizes:
+            return request.sizes[name]
+    if isinstance(dim, int) and not is_free(dim):
+        return dim
+    raise WorkloadError(
+        f"input {spec.name!r} leaves dimension {place} open; give its size, e.g."
+        f" random:{request.samples}:{request.seed}:{names[-1]}=16"
+    )
+
+
+def _check_sizes(request: RandomRequest, inputs: Sequence[TensorSpec]) -> None:
+    known = {dim for spec in inputs for dim in spec.shape or () if isinstance(dim, str)}
+    known |= {f"{spec.name}.{place}" for spec in inputs for place in range(len(spec.shape or ()))}
+    for name in request.sizes:
+        if name not in known:
+            has = ", ".join(sorted(known))
+            raise WorkloadError(f"{name!r} is no dimension of the model's inputs; it has: {has}")
+
+
+def _values(spec: TensorSpec, shape: tuple[int, ...], seed: int, place: int) -> NDArray[Any]:
+    dtype = numpy_dtype(spec)
+    count = int(np.prod(shape, dtype=np.int64))
+    if dtype.kind == "O":
+        raise WorkloadError(f"input {spec.name!r} holds strings; give an .npz file")
+    words = raw_bits(seed, _STREAM, 0, 3 * count, k=place)
+    values: NDArray[Any]
+    if spec.element is ElementType.BOOL:
+        values = words[:count] >> np.uint64(63)
+    elif dtype.kind in "iu":
+        values = words[:count] % np.uint64(256 if spec.element is ElementType.UINT8 else 10)
+    else:
+        quarters = words.astype("<u8").view("<u2").reshape(count, 12)
+        values = (quarters.sum(axis=1, dtype=np.float64) + 6.0) / 65536.0 - 6.0
+    return np.asarray(values.astype(dtype).reshape(shape))

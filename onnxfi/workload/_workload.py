@@ -1,0 +1,125 @@
+"""The workload value: samples, constants, labels, and how a batch of them is fed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Workload:
+    """The samples that every scenario is run over.
+
+    Attributes:
+        inputs: Input name to its samples, always along axis 0 of the array (also where the model
+            keeps its batch elsewhere), in the input's own dtype.
+        axes: For each of ``inputs`` the batch axis in the model's own layout; None where each
+            sample is one whole input tensor, so that runs hold a single sample.
+        constants: Inputs fed as they are in every run.
+        labels: int64 (samples,), the right classes, or None.
+        samples: Number of samples.
+        sha256: Hash over names, dtypes, shapes and bytes of all arrays, hex.
+        source: Where it was read from, for messages and records.
+    """
+
+    inputs: Mapping[str, NDArray[Any]]
+    axes: Mapping[str, int | None]
+    constants: Mapping[str, NDArray[Any]]
+    labels: NDArray[np.int64] | None
+    samples: int
+    sha256: str
+    source: str
+
+    @property
+    def stacked(self) -> bool:
+        """True where each sample is a whole input tensor, so that samples can't share a run."""
+        return any(axis is None for axis in self.axes.values())
+
+    def batch(self, start: int, stop: int, pad_to: int | None = None) -> dict[str, NDArray[Any]]:
+        """Feeds for samples ``start`` to ``stop - 1``, in the model's layout.
+
+        Args:
+            start: First sample.
+            stop: One past the last sample.
+            pad_to: Rows to fill up to by repeating the last sample; None for no padding.
+
+        Returns:
+            New or shared arrays by input name, constants included. They must not be written to.
+
+        Raises:
+            ConfigError: The range is empty or outside the workload, or holds several samples of a
+                stacked workload.
+        """
+        if not 0 <= start < stop <= self.samples:
+            raise ConfigError(
+                f"samples {start}..{stop - 1} are not in the workload (it has {self.samples})"
+            )
+        if self.stacked and stop - start != 1:
+            raise ConfigError(
+                "each sample is a whole input tensor, so a run holds one; use batch 1"
+            )
+        rows = np.arange(start, stop)
+        if pad_to is not None and pad_to > len(rows):
+            rows = np.append(rows, np.full(pad_to - len(rows), stop - 1))
+        feeds = dict(self.constants)
+        for name, values in self.inputs.items():
+            axis = self.axes[name]
+            if axis is None:
+                feeds[name] = np.ascontiguousarray(values[start])
+                continue
+            # A plain slice is a view: no copy where nothing is padded or moved.
+            part = values[start:stop] if len(rows) == stop - start else values[rows]
+            feeds[name] = np.ascontiguousarray(np.moveaxis(part, 0, axis))
+        return feeds
+
+    def take(self, count: int) -> Workload:
+        """The first ``count`` samples as a workload of their own (all of them if fewer).
+
+        Raises:
+            ConfigError: ``count`` is below 1.
+        """
+        if count < 1:
+            raise ConfigError(f"a workload needs at least one sample, got {count}")
+        if count >= self.samples:
+            return self
+        inputs = {name: values[:count] for name, values in self.inputs.items()}
+        labels = None if self.labels is None else self.labels[:count]
+        return replace(
+            self,
+            inputs=MappingProxyType(inputs),
+            labels=labels,
+            samples=count,
+            sha256=digest(inputs, self.constants, labels),
+            source=f"{self.source} (first {count})",
+        )
+
+
+def digest(
+    inputs: Mapping[str, NDArray[Any]],
+    constants: Mapping[str, NDArray[Any]],
+    labels: NDArray[np.int64] | None,
+) -> str:
+    """sha256 over names, dtypes, shapes and bytes, independent of the order of the mappings."""
+    sha = hashlib.sha256()
+    for role, arrays in (("input", inputs), ("constant", constants), ("labels", {"": labels})):
+        for name, values in sorted(arrays.items()):
+            if values is None:
+                continue
+            sha.update(f"{role}\0{name}\0{values.dtype}\0{values.shape}\0".encode())
+            sha.update(_bytes(values))
+    return sha.hexdigest()
+
+
+def _bytes(values: NDArray[Any]) -> bytes | memoryview:
+    if values.dtype.kind in "OUST":
+        return "\0".join(map(str, values.ravel().tolist())).encode()
+    flat = np.ascontiguousarray(values).reshape(-1)
+    return flat.view(np.uint8).data if flat.size else b""

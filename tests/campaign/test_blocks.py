@@ -1,0 +1,54 @@
+"""Blocks, order and unit sizes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from onnxfi.campaign._blocks import (
+    UnitSizer,
+    default_block_size,
+    finished_prefix,
+    pending_in_order,
+)
+
+
+@given(st.integers(1, 500), st.integers(1, 60), st.data())
+@settings(max_examples=50)
+def test_pending_is_what_is_not_done_block_by_block(total, block, data):
+    done = data.draw(st.sets(st.integers(0, total - 1)))
+    order = list(pending_in_order(total, block, done, lambda k: str(k % 3)))
+    assert sorted(order) == [k for k in range(total) if k not in done]
+    assert [k // block for k in order] == sorted(k // block for k in order)
+
+
+def test_inside_a_block_scenarios_go_site_by_site():
+    order = list(pending_in_order(6, 4, set(), lambda k: "ba"[k % 2]))
+    assert order == [1, 3, 0, 2, 5, 4]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "block", "total", "used"),
+    [(0, 10, 100, 0), (9, 10, 100, 0), (19, 10, 100, 10), (100, 10, 100, 100), (95, 10, 95, 95)],
+)
+def test_only_finished_blocks_count(prefix, block, total, used):
+    assert finished_prefix(prefix, block, total) == used
+
+
+def test_blocks_are_a_thousand_or_fewer_for_short_campaigns():
+    assert default_block_size(10**6) == 1000
+    assert default_block_size(4000) == 200
+    assert default_block_size(10) == 50
+
+
+def test_units_grow_towards_the_wanted_time():
+    sizer, pending = UnitSizer(1.0), iter(range(1000))
+    sizes = []
+    for _ in range(8):
+        unit = sizer.take(pending)
+        sizes.append(len(unit))
+        sizer.learn(len(unit), 0.05 * len(unit))
+    assert sizes[0] == 1
+    assert sizes[-1] == 20
+    assert list(sizer.take(iter(()))) == []

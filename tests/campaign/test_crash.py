@@ -1,0 +1,94 @@
+"""Workers that die, and machinery that fails: outcomes are not invented, nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from onnxfi.campaign import CustomParts, RunOptions, run_campaign
+from onnxfi.campaign import _run as run_module
+from onnxfi.errors import BackendError
+from onnxfi.outcome import FunctionCriterion
+
+
+def deadly(golden, faulty, labels):
+    """A network whose worst answers kill the process that looks at them."""
+    changed = golden.argmax(axis=1) != faulty.argmax(axis=1)
+    coordinator = int(os.environ["ONNXFI_TEST_COORDINATOR"])
+    if os.getpid() != coordinator and changed.mean() > 0.3:
+        os._exit(9)
+    return changed
+
+
+@pytest.fixture
+def importable(monkeypatch):
+    """Workers unpickle the function by name: let them find this file, as users' modules are."""
+    module = Path(__file__).stem
+    folder = str(Path(__file__).parent)
+    monkeypatch.setenv("PYTHONPATH", folder)
+    monkeypatch.setenv("ONNXFI_TEST_COORDINATOR", str(os.getpid()))
+    monkeypatch.syspath_prepend(folder)
+    found = __import__(module)
+    yield found
+    sys.modules.pop(module, None)
+
+
+@pytest.mark.slow
+def test_a_scenario_that_kills_its_worker_is_due_crash_and_the_rest_is_whole(
+    create, rows_of, importable
+):
+    # set:1e30 into a bias wrecks every answer of the layer behind it: those scenarios are deadly.
+    chosen = {
+        "model": str(Path("models/lenet5_mnist_fp32.onnx").absolute()),
+        "targets": ("bias",),
+        "fault_models": ("set:1e30",),
+        "include": ("conv*",),
+        "sampler": {"kind": "exhaustive"},
+    }
+    custom = CustomParts(criterion=FunctionCriterion(importable.deadly))
+    campaign = create("deadly", custom=custom, **chosen)
+    run_campaign(campaign, RunOptions(workers=2))
+    calm = create("calm", custom=custom, **chosen)
+    run_campaign(calm)
+    crashed = [row for row in rows_of(campaign) if row["due_crash"]]
+    assert crashed
+    assert all(row["due_crash"] == row["samples"] for row in crashed)
+    kept = {row["scenario"]: row for row in rows_of(campaign) if not row["due_crash"]}
+    assert kept == {row["scenario"]: row for row in rows_of(calm) if row["scenario"] in kept}
+    assert len(rows_of(campaign)) == campaign.total
+
+
+def test_failing_machinery_is_retried_and_never_counted(create, monkeypatch, rows_of):
+    campaign, calm = create("flaky"), create("calm")
+    real, lock, failures = run_module.run_unit, threading.Lock(), []
+
+    def flaky(key, unit):
+        with lock:
+            if len(failures) < 2 and 5 in unit:
+                failures.append(unit)
+                raise OSError("disk on fire")
+        return real(key, unit)
+
+    monkeypatch.setattr(run_module, "run_unit", flaky)
+    run_campaign(campaign)
+    run_campaign(calm)
+    assert len(failures) == 2
+    assert rows_of(campaign) == rows_of(calm)
+    with campaign.open_store() as store:
+        assert store.attempts() >= 2
+
+
+def test_machinery_that_never_works_ends_the_run_with_what_to_do(create, monkeypatch):
+    campaign = create()
+
+    def broken(key, unit):
+        raise OSError("disk on fire")
+
+    monkeypatch.setattr(run_module, "run_unit", broken)
+    with pytest.raises(BackendError, match=r"disk on fire.*run again"):
+        run_campaign(campaign)
+    assert campaign.done() == 0

@@ -1,0 +1,174 @@
+"""Making campaigns: identity, refusals, and that nothing half-written stays behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from onnxfi.campaign import InMemory, open_campaign, resume_or_create, run_campaign
+from onnxfi.errors import (
+    CampaignError,
+    CampaignExistsError,
+    CampaignMismatchError,
+    ConfigError,
+    GoldenError,
+    OnnxFIError,
+    StoreError,
+)
+
+
+def test_the_folder_holds_what_the_design_says(create):
+    campaign = create()
+    names = {path.name for path in campaign.folder.path.iterdir()}
+    assert names == {"campaign.json", "faults.jsonl", "golden.npz", "results.sqlite"}
+    document = json.loads(campaign.folder.document.read_text())
+    assert document["settings"]["drop"] == 0.05  # defaults are written out
+    assert document["plan"]["scenarios"] == 60
+    assert document["plan"]["golden_correct"] > 50
+    assert campaign.folder.faults.read_text().count("\n") == 1  # a recipe: header only
+
+
+def test_the_same_settings_open_the_same_campaign(create):
+    first, second = create("a"), create("a")
+    assert first.document == second.document
+    assert first.document.identity == create("b").document.identity
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"drop": 0.1}, "drop"),
+        ({"sampler": {"kind": "uniform", "n": 60, "seed": 4}}, "faults"),
+        ({"targets": ("weight",)}, "faults"),
+        ({"batch_size": 7}, "plan"),
+        ({"model": "lenet5_mnist_int8_qoperator.onnx"}, "model"),
+    ],
+)
+def test_another_experiment_in_the_folder_is_refused_with_what_differs(create, change, named):
+    create("a")
+    if "model" in change:
+        change = {"model": str(Path("models").absolute() / change["model"])}
+    with pytest.raises(CampaignMismatchError, match=f"differs in .*{named}"):
+        create("a", **change)
+
+
+def test_a_folder_with_other_files_is_refused_and_left_alone(create, tmp_path):
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "thesis.tex").write_text("mine")
+    with pytest.raises(CampaignExistsError, match="not a campaign"):
+        create("c")
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+    assert (tmp_path / "c" / "thesis.tex").read_text() == "mine"
+
+
+def test_an_empty_folder_is_taken(create, tmp_path):
+    (tmp_path / "c").mkdir()
+    assert create("c").folder.holds_campaign()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"drop": 0.0},
+        {"batch_size": 0},
+        {"timeout_s": -1.0},
+        {"sampler": {}},
+        {"sampler": {"kind": "uniform", "n": 60, "seed": 3}, "faults": "list.jsonl"},
+        {"sampler": {"kind": "magic"}},
+        {"include": ("no-such-site*",)},
+        {"criterion": "tolerance:x"},
+        {"engine": "warp"},
+        {"optimization": "max"},
+        {"provider": "abacus"},
+        {"fault_models": ("flip:bits=31",)},
+        {"inputs": "missing.npz"},
+        {"model": "missing.onnx"},
+    ],
+)
+def test_bad_settings_are_refused_and_nothing_is_left(create, tmp_path, change):
+    with pytest.raises(OnnxFIError) as caught:
+        create("c", **change)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_labels_that_are_never_right_are_refused(create, images, tmp_path):
+    wrong = tmp_path / "wrong.npz"
+    with np.load(images) as data:
+        np.savez(wrong, image=data["image"], labels=np.full(60, 99, np.int64))
+    with pytest.raises(GoldenError, match="none of the 60 labelled samples"):
+        create("c", inputs=str(wrong))
+
+
+def test_a_changed_model_is_refused_when_running(create, tmp_path):
+    source = Path("models/lenet5_mnist_int8_qdq.onnx")
+    model = tmp_path / "model.onnx"
+    model.write_bytes(source.read_bytes())
+    campaign = create("c", model=str(model))
+    proto = onnx.load(model)
+    proto.graph.name = "another"
+    onnx.save(proto, model)
+    with pytest.raises(CampaignMismatchError, match="has changed since"):
+        run_campaign(campaign)
+
+
+def test_an_edited_document_is_refused(create):
+    campaign = create()
+    text = campaign.folder.document.read_text().replace('"drop": 0.05', '"drop": 0.06')
+    document = json.loads(text)
+    document["identity_parts"]["drop"] = 0.06
+    campaign.folder.document.write_text(json.dumps(document))
+    with pytest.raises(CampaignMismatchError, match="was edited"):
+        open_campaign(campaign.folder.path)
+
+
+def test_damaged_files_give_one_clear_error(create, tmp_path):
+    campaign = create()
+    campaign.folder.results.write_bytes(b"not a database, much longer than a header" * 10)
+    with pytest.raises(StoreError, match="not a readable result store"):
+        run_campaign(open_campaign(campaign.folder.path))
+    campaign.folder.results.unlink()
+    with pytest.raises(StoreError, match="missing"):
+        campaign.done()
+    campaign.folder.document.write_text("{")
+    with pytest.raises(CampaignError, match="damaged"):
+        open_campaign(campaign.folder.path)
+    with pytest.raises(CampaignError, match="holds no campaign"):
+        open_campaign(tmp_path / "nowhere")
+
+
+def test_another_machine_is_refused(create, monkeypatch):
+    campaign = create()
+    monkeypatch.setattr("onnxfi.campaign._identity.instruction_set", lambda: "vax")
+    with pytest.raises(CampaignMismatchError, match=r"instruction set .* here it is vax"):
+        run_campaign(campaign)
+
+
+def test_model_and_workload_in_memory_are_saved_into_the_folder(settings, images, tmp_path):
+    proto = onnx.load("models/lenet5_mnist_int8_qdq.onnx")
+    before = proto.SerializeToString()
+    with np.load(images) as data:
+        arrays = {name: data[name] for name in data.files}
+    campaign = resume_or_create(
+        tmp_path / "c", settings(), objects=InMemory(model=proto, inputs=arrays)
+    )
+    assert proto.SerializeToString() == before
+    assert campaign.settings.model == "model.onnx"
+    moved = tmp_path / "moved"
+    campaign.folder.path.rename(moved)
+    assert run_campaign(open_campaign(moved)).done_now == 60
+
+
+def test_without_a_folder_the_name_tells_model_and_identity(settings, tmp_path, monkeypatch):
+    chosen = settings(model=str(Path("models/lenet5_mnist_int8_qdq.onnx").absolute()))
+    monkeypatch.chdir(tmp_path)
+    campaign = resume_or_create(None, chosen)
+    assert campaign.folder.path.parent == Path("runs")
+    assert campaign.folder.path.name.startswith("lenet5_mnist_int8_qdq-")
+    assert resume_or_create(None, chosen).folder == campaign.folder
+    with pytest.raises(ConfigError, match="neither"):
+        resume_or_create(None, None)

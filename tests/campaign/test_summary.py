@@ -1,0 +1,91 @@
+"""Summaries: figures against a census of a real site, and what they rest on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from onnxfi.analysis import bounded_mean, failure_rate
+from onnxfi.campaign import RunOptions, run_campaign, summarize
+from onnxfi.outcome import scenario_failed
+
+
+@pytest.fixture(scope="module")
+def census(tmp_path_factory, request):
+    """Every single flip in the output layer's bias: 10 words of 32 bits."""
+    from pathlib import Path
+
+    from onnxfi.campaign import CampaignSettings, resume_or_create
+
+    images = request.getfixturevalue("images")
+    settings = CampaignSettings(
+        model=str(Path("models/lenet5_mnist_int8_qdq.onnx").absolute()),
+        inputs=str(images),
+        targets=("bias",),
+        include=("fc3*",),
+        sampler={"kind": "exhaustive"},
+    )
+    campaign = resume_or_create(tmp_path_factory.mktemp("census") / "c", settings)
+    run_campaign(campaign)
+    return campaign
+
+
+def test_a_census_has_no_interval(census):
+    summary = summarize(census)
+    assert summary.complete
+    assert summary.used == summary.total == summary.space_size == 320
+    rate = summary.rates["failure"]
+    assert rate.low == rate.value == rate.high
+    assert rate.method == "census"
+    records = census.records()
+    golden = census.plan.golden_correct
+    failed = [scenario_failed(r.counts, golden, census.settings.drop) for r in records]
+    assert rate.value == np.mean(failed)
+    assert 0 < rate.value < 1
+    assert summary.rates["accuracy"].value == pytest.approx(
+        np.mean([r.counts.correct / r.counts.samples for r in records])
+    )
+
+
+def test_tables_split_the_census_by_bit(census):
+    table = summarize(census).tables["bit"]
+    assert [row.n for row in table.rows] == [10] * 32
+    assert sum(row.failures for row in table.rows) == round(
+        summarize(census).rates["failure"].value * 320
+    )
+    by_bit = {row.key: row.rate.value for row in table.rows}
+    assert by_bit["0"] == 0.0, "the lowest bit of a 32-bit bias changes no answer"
+    assert max(by_bit.values()) > 0.5
+
+
+def test_intervals_from_samples_cover_the_census(census):
+    records = census.records()
+    golden, drop = census.plan.golden_correct, census.settings.drop
+    failed = np.array([scenario_failed(r.counts, golden, drop) for r in records])
+    shares = np.array([r.counts.failed_share for r in records])
+    rng = np.random.default_rng(5)
+    rounds, n = 400, 80
+    hits = {"failure": 0, "share": 0}
+    for _ in range(rounds):
+        drawn = rng.choice(320, n, replace=False)
+        rate = failure_rate(int(failed[drawn].sum()), n, population=320)
+        share = bounded_mean(shares[drawn], population=320)
+        hits["failure"] += rate.low <= failed.mean() <= rate.high
+        hits["share"] += share.low <= shares.mean() <= share.high
+    assert hits["failure"] / rounds >= 0.93
+    assert hits["share"] / rounds >= 0.95
+
+
+def test_unfinished_blocks_are_not_used_and_it_says_so(create):
+    campaign = create()
+    run_campaign(campaign, RunOptions(max_injections=30))
+    summary = summarize(campaign)
+    assert (summary.done, summary.used, summary.complete) == (30, 20, False)
+    assert summary.rates["failure"].n == 20
+    assert any("10 stored injections are not used" in note for note in summary.notes)
+
+
+def test_nothing_run_gives_no_rates(create):
+    summary = summarize(create())
+    assert summary.rates == {}
+    assert summary.run_s is None

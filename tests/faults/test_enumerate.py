@@ -1,0 +1,455 @@
+"""Site policy, on small models that are written as ONNX text and loaded for real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.helper as oh
+import pytest
+
+from onnxfi.bits import ElementType
+from onnxfi.faults import SampleLayout, SiteTable, enumerate_sites
+from onnxfi.graph import load
+
+MODELS = Path(__file__).parents[2] / "models"
+
+
+def parse(text: str) -> onnx.ModelProto:
+    header = '<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1, "own" : 1]>\n'
+    return onnx.parser.parse_model(header + text)
+
+
+def table(source: str | onnx.ModelProto, layouts=None, unseen=None) -> SiteTable:
+    model = load(parse(source) if isinstance(source, str) else source)
+    return enumerate_sites(model.index, model.inputs, model.outputs, layouts, unseen)
+
+
+def kinds(found: SiteTable) -> dict[str, str]:
+    return {site.name: site.kind.value for site in found.sites}
+
+
+def reasons(found: SiteTable) -> dict[str, str]:
+    return {left.name: left.reason for left in found.left_out}
+
+
+def layers(found: SiteTable) -> dict[str, str]:
+    return {site.name: site.layer for site in found.sites}
+
+
+def test_float_network():
+    found = table(
+        """
+        agraph (float[N,1,4,4] x) => (float[N,2] y)
+        <float[2,1,3,3] w = {0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}, float[2] b = {1,2},
+         float[8,2] m = {0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}, float[2] c = {1,2},
+         float[2,2] d = {1,2,3,4},
+         int64[2] shape = {0,-1}>
+        {
+            [conv] h = Conv (x, w, b)
+            r = Relu (h)
+            f = Reshape (r, shape)
+            g = MatMul (f, m)
+            a = Add (g, c)
+            [gemm] y = Gemm (a, d, b)
+        }
+        """
+    )
+    assert kinds(found) == {
+        "w": "weight",
+        "b": "bias",
+        "m": "weight",
+        "c": "bias",
+        "d": "weight",
+        "x": "input",
+        "h": "activation",
+        "r": "activation",
+        "f": "activation",
+        "g": "activation",
+        "a": "activation",
+        "y": "activation",
+    }
+    assert reasons(found) == {"shape": "structural: a shape, axis, index, size or condition"}
+    (left,) = found.left_out
+    assert (left.elements, left.bits) == (2, 128)
+    sites = found.by_name()
+    assert (sites["w"].node, sites["w"].op_type, sites["w"].layer) == ("conv", "Conv", "conv")
+    assert sites["w"].layout == SampleLayout(shape=(2, 1, 3, 3), batch_axis=None)
+    assert (sites["x"].node, sites["x"].op_type, sites["x"].layer) == ("", "", "x")
+    assert (sites["f"].node, sites["f"].op_type, sites["f"].layer) == (
+        "Reshape#1",
+        "Reshape",
+        "Relu#1",
+    )
+    assert sites["y"].layout is None
+
+
+def test_order_is_stored_then_inputs_then_computed():
+    found = table(
+        """
+        agraph (float[N] x) => (float[N] y) <float[1] late = {1}, float[1] early = {2}>
+        { h = Add (x, early)
+          y = Mul (h, late) }
+        """
+    )
+    assert [site.name for site in found.sites] == ["late", "early", "x", "h", "y"]
+
+
+def test_qdq_network_is_seen_through():
+    found = table(
+        """
+        agraph (float[N,4] x) => (float[N,2] y)
+        <float xs = {1}, uint8 xz = {0}, int8[4,2] wq = {1,2,3,4,5,6,7,8}, float[2] ws = {1,1},
+         int8[2] wz = {0,0}, int32[2] bq = {1,2}, float bs = {1}, float ys = {1}, uint8 yz = {0}>
+        {
+            xq = QuantizeLinear (x, xs, xz)
+            xd = DequantizeLinear (xq, xs, xz)
+            wd = DequantizeLinear <axis = 1> (wq, ws, wz)
+            bd = DequantizeLinear (bq, bs)
+            [fc] g = Gemm (xd, wd, bd)
+            gq = QuantizeLinear (g, ys, yz)
+            y = DequantizeLinear (gq, ys, yz)
+        }
+        """
+    )
+    assert {name: kind for name, kind in kinds(found).items() if kind != "activation"} == {
+        "xs": "scale",
+        "xz": "zero_point",
+        "wq": "weight",
+        "ws": "scale",
+        "wz": "zero_point",
+        "bq": "bias",
+        "bs": "scale",
+        "ys": "scale",
+        "yz": "zero_point",
+        "x": "input",
+    }
+    assert reasons(found) == dict.fromkeys(
+        ("wd", "bd"), "computed from stored tensors and shapes only, never from a sample"
+    )
+    where = layers(found)
+    assert {where[name] for name in ("xs", "xz", "wq", "ws", "bq", "bs", "g", "gq", "y")} == {"fc"}
+    assert where["ys"] == where["yz"] == "fc", "nothing reads the output: its maker"
+    assert where["xq"] == where["xd"] == "x"
+    sites = found.by_name()
+    assert (sites["wq"].node, sites["wq"].op_type) == ("DequantizeLinear#2", "Gemm")
+    assert (sites["xq"].op_type, sites["xq"].element) == ("QuantizeLinear", ElementType.UINT8)
+
+
+def test_qoperator_slots():
+    found = table(
+        """
+        agraph (uint8[N,1,4,4] x) => (uint8[N,2,2,2] y)
+        <float s = {1}, uint8 z = {0}, int8[2,1,3,3] w = {0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0},
+         float ws = {1}, int8 wz = {0}, float ys = {1}, uint8 yz = {0}, int32[2] b = {1,2},
+         float as = {1}, uint8 az = {0}>
+        {
+            h = QLinearConv (x, s, z, w, ws, wz, ys, yz, b)
+            y = com.microsoft.QLinearConcat <axis = 1> (as, az, h, ys, yz)
+        }
+        """
+    )
+    assert {name: kind for name, kind in kinds(found).items() if name not in "xy"} == {
+        "s": "scale",
+        "z": "zero_point",
+        "w": "weight",
+        "ws": "scale",
+        "wz": "zero_point",
+        "ys": "scale",
+        "yz": "zero_point",
+        "b": "bias",
+        "as": "scale",
+        "az": "zero_point",
+        "h": "activation",
+    }
+
+
+def test_dynamically_quantized_product():
+    found = table(
+        """
+        agraph (float[N,4] x) => (float[N,2] y)
+        <uint8[4,2] w = {1,2,3,4,5,6,7,8}, uint8 wz = {0}, float ws = {1}, float[2] b = {1,2}>
+        {
+            q, s, z = DynamicQuantizeLinear (x)
+            i = MatMulInteger (q, w, z, wz)
+            f = Cast <to = 1> (i)
+            t = Mul (s, ws)
+            g = Mul (f, t)
+            y = Add (g, b)
+        }
+        """
+    )
+    got = kinds(found)
+    assert (got["w"], got["wz"], got["ws"], got["b"]) == ("weight", "zero_point", "scale", "bias")
+    assert (got["q"], got["s"], got["z"]) == ("activation",) * 3
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind"), [("[3]", "bias"), ("", "bias"), ("[1,3]", "bias"), ("[2,3]", "weight")]
+)
+def test_only_a_row_is_the_bias_of_a_gemm(shape, kind):
+    count = {"[3]": 3, "": 1, "[1,3]": 3, "[2,3]": 6}[shape]
+    values = ",".join(["1"] * count)
+    found = table(
+        f"""
+        agraph (float[2,3] x) => (float[2,3] y)
+        <float[3,3] w = {{1,2,3,4,5,6,7,8,9}}, float{shape} c = {{{values}}}>
+        {{ y = Gemm (x, w, c) }}
+        """
+    )
+    assert kinds(found)["c"] == kind
+
+
+def test_constants_in_arithmetic_are_weights_whatever_their_type():
+    found = table(
+        """
+        agraph (int64[N] x, float[N] f) => (float[N] y)
+        <int64[1] threshold = {3}, bool[1] mask = {1}, float[1] other = {0}, float[1] addend = {1}>
+        {
+            hit = Equal (x, threshold)
+            both = And (hit, mask)
+            sum = Add (f, addend)
+            y = Where (both, sum, other)
+        }
+        """
+    )
+    got = kinds(found)
+    assert {got[name] for name in ("threshold", "mask", "other", "addend")} == {"weight"}
+    assert (got["hit"], got["both"]) == ("activation", "activation")
+
+
+def test_shape_arithmetic_is_structural_all_the_way():
+    found = table(
+        """
+        agraph (float[N,4] x) => (float[N,2,2] y, float[M] z)
+        <int64 zero = {0}, int64[1] axis = {0}, int64[2] tail = {2,2}, int64[1] two = {2},
+         float[1] steps = {0.5}>
+        {
+            s = Shape (x)
+            n = Gather (s, zero)
+            u = Unsqueeze (n, axis)
+            t = Concat <axis = 0> (u, tail)
+            y = Reshape (x, t)
+            m = Mul (u, two)
+            ones = ConstantOfShape (m)
+            z = Mul (ones, steps)
+        }
+        """
+    )
+    assert kinds(found) == {"x": "input", "steps": "weight", "y": "activation"}
+    structural = "structural: a shape, axis, index, size or condition"
+    static = "computed from stored tensors and shapes only, never from a sample"
+    assert reasons(found) == {
+        **dict.fromkeys(("zero", "axis", "tail", "two"), structural),
+        **dict.fromkeys(("s", "n", "u", "t", "m", "ones", "z"), static),
+    }
+
+
+def test_an_integer_that_is_shape_and_number_is_left_out_but_a_weight_is_not():
+    found = table(
+        """
+        agraph (float[N,2] x, int64[1] i) => (float[N,2] y, int64[1] j, int64[2] k)
+        <int64[1] both = {1}, float[2,2] w = {1,2,3,4}>
+        {
+            u = Unsqueeze (x, both)
+            v = Squeeze (u, both)
+            j = Add (i, both)
+            k = Shape (w)
+            y = MatMul (v, w)
+        }
+        """
+    )
+    assert reasons(found)["both"].startswith("structural")
+    assert kinds(found)["w"] == "weight"
+
+
+def test_control_flow_bodies():
+    body = """
+        agraph (bool c, float[2] x) => (float[2] y) <float[2] outer = {1,2}>
+        {
+            h = Add (x, outer)
+            [branch] y = If (c) <
+                then_branch = g1 () => (float[2] p)
+                    <float[2] inner = {3,4}> { q = Mul (h, inner)
+                                              p = Add (q, outer) },
+                else_branch = g2 () => (float[2] r) { r = Identity (h) }
+            >
+        }
+        """
+    found = table(body)
+    assert kinds(found) == {
+        "outer": "weight",
+        "branch/then_branch/inner": "weight",
+        "c": "input",
+        "x": "input",
+        "h": "activation",
+        "y": "activation",
+    }
+    assert set(reasons(found).values()) == {"computed inside a control-flow body"}
+    inner = found.by_name()["branch/then_branch/inner"]
+    assert (inner.op_type, inner.node) == ("Mul", "branch/then_branch/Mul#1")
+
+
+def test_unread_and_returned_tensors():
+    found = table(
+        """
+        agraph (float[2] x, float[2] idle) => (float[2] y, float[2] kept)
+        <float[2] unused = {1,2}, float[2] kept = {3,4}, float[0] empty = {}>
+        {
+            y, mask = Dropout (x)
+            t = Concat <axis = 0> (x, empty)
+        }
+        """
+    )
+    assert kinds(found) == {"x": "input", "y": "activation"}
+    assert reasons(found) == {
+        "unused": "not read by any operator",
+        "kept": "handed out as it is, read by no operator",
+        "empty": "empty tensor",
+        "idle": "not read by any operator",
+        "mask": "not read by any operator",
+        "t": "not read by any operator",
+    }
+
+
+def test_types_that_can_not_be_faulted():
+    proto = parse(
+        """
+        agraph (float[2] x, string[2] words, seq(float[2]) many) => (float[2] y, string[2] w)
+        <float s = {1}, string[1] label = {"a"}>
+        {
+            q = QuantizeLinear <output_dtype = 17> (x, s)
+            y = DequantizeLinear (q, s)
+            d = DequantizeLinear (codes, s)
+            m = own.Mystery (x, d)
+            w = StringConcat (words, label)
+            n = own.Mystery (m, many)
+        }
+        """
+    )
+    proto.graph.initializer.append(oh.make_tensor("codes", onnx.TensorProto.INT4, [3], [1, 2, 3]))
+    found = table(proto)
+    got = reasons(found)
+    assert got["q"] == "no operator can change bits of computed FLOAT8E4M3FN tensors"
+    assert got["words"] == got["w"] == "no operator can change bits of computed STRING tensors"
+    assert got["label"] == "STRING elements are not single words of bits"
+    assert got["m"] == "element type not known"
+    assert got["many"] == "a sequence, not a tensor"
+    codes = found.by_name()["codes"]
+    assert (codes.kind.value, codes.element, codes.layer) == (
+        "weight",
+        ElementType.INT4,
+        "Mystery#1",
+    )
+
+
+def test_layouts_of_a_profile():
+    text = """
+        agraph (float[N,2] x) => (float[N,2] y, float[N,0] none)
+        <int64[1] a = {0}, int64[1] b = {0}, int64[1] axis = {1}>
+        {
+            h = Relu (x)
+            y = Neg (h)
+            none = Slice (h, a, b, axis)
+        }
+        """
+    row = SampleLayout(shape=(1, 2), batch_axis=0)
+    nothing = SampleLayout(shape=(1, 0), batch_axis=0)
+    found = table(text, {"x": row, "y": row, "none": nothing})
+    assert [(site.name, site.layout) for site in found.sites] == [("x", row), ("y", row)]
+    assert reasons(found)["h"] == "shape at run time not seen by the profile"
+    told = table(text, {"x": row, "y": row, "none": nothing}, {"h": "two axes grow"})
+    assert reasons(told)["h"] == "two axes grow"
+    assert reasons(found)["none"] == "empty tensor"
+
+
+def test_sparse_tensors_are_left_out():
+    values = oh.make_tensor("w", onnx.TensorProto.FLOAT, [2], [1.0, 2.0])
+    places = oh.make_tensor("i", onnx.TensorProto.INT64, [2], [0, 3])
+    node = oh.make_node("Add", ["x", "w"], ["y"])
+    graph = oh.make_graph(
+        [node],
+        "g",
+        [oh.make_tensor_value_info("x", 1, ["N", 4])],
+        [oh.make_tensor_value_info("y", 1, ["N", 4])],
+        sparse_initializer=[oh.make_sparse_tensor(values, places, [4])],
+    )
+    proto = oh.make_model(graph, opset_imports=[oh.make_opsetid("", 21)], ir_version=10)
+    model = load(proto)
+    found = enumerate_sites(model.index, model.inputs, model.outputs)
+    (left,) = found.left_out
+    assert (left.name, left.reason) == ("w", "sparse tensor, not supported")
+    assert (left.elements, left.bits) == (2, 64)
+
+
+def test_weights_in_attributes_are_named():
+    node = oh.make_node(
+        "LinearRegressor", ["x"], ["y"], name="lin", domain="ai.onnx.ml", coefficients=[1.0, 2.0]
+    )
+    graph = oh.make_graph(
+        [node],
+        "g",
+        [oh.make_tensor_value_info("x", 1, ["N", 2])],
+        [oh.make_tensor_value_info("y", 1, ["N", 1])],
+    )
+    opsets = [oh.make_opsetid("", 21), oh.make_opsetid("ai.onnx.ml", 3)]
+    model = load(oh.make_model(graph, opset_imports=opsets, ir_version=10))
+    found = enumerate_sites(model.index, model.inputs, model.outputs)
+    assert reasons(found) == {"lin": "held in node attributes, not in a tensor"}
+    assert kinds(found) == {"x": "input", "y": "activation"}
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.glob("*.onnx")), ids=lambda path: path.stem)
+def test_real_models_lose_nothing_in_silence(path):
+    model = load(path)
+    found = enumerate_sites(model.index, model.inputs, model.outputs)
+    names = [site.name for site in found.sites] + [left.name for left in found.left_out]
+    assert len(names) == len(set(names))
+    expected = {spec.name for spec in model.inputs} | set(model.index.initializers)
+    for node in model.index.nodes:
+        expected.update(filter(None, node.outputs))
+    assert set(names) == expected
+    stored = [site for site in found.sites if site.kind.stored]
+    assert sum(site.layout.elements for site in stored if site.kind == "weight") > 1000
+    bits = sum(left.bits for left in found.left_out)
+    assert bits < 5000, "only shapes and the like are left out of these files"
+    for site in stored:
+        assert site.layout.shape == model.index.initializers[site.name].shape
+        assert np.prod(site.layout.shape, dtype=int) > 0
+
+
+def test_int8_weights_of_the_qdq_model_belong_to_their_layers():
+    path = MODELS / "resnet8_fashion_int8_qdq.onnx"
+    model = load(path)
+    sites = enumerate_sites(model.index, model.inputs, model.outputs).sites
+    weights = [site for site in sites if site.kind == "weight"]
+    biases = [site for site in sites if site.kind == "bias"]
+    assert {site.element for site in weights} == {ElementType.INT8}
+    assert {site.element for site in biases} == {ElementType.INT32}
+    assert {site.op_type for site in weights} == {"Conv", "Gemm"}
+    assert len(weights) == len(biases) == len({site.layer for site in weights})
+
+
+def test_weights_that_are_cut_and_joined_first_belong_to_who_computes_with_them():
+    found = table(
+        """
+        agraph (float[N,2] x, float[N,1] t) => (float[N,2] y, float[N,2] z)
+        <float[4] raw = {1,2,3,4}, int64[1] zero = {0}, int64[1] two = {2}, int64[1] four = {4},
+         int64[2] square = {2,1}, float[1,1] token = {7}>
+        {
+            a = Slice (raw, zero, two)
+            b = Slice (raw, two, four)
+            c = Concat <axis = 0> (b, a)
+            d = Split <num_outputs = 2> (c)
+            w = Reshape (d, square)
+            [fc] h = MatMul (x, w)
+            y = Add (h, x)
+            [joined] z = Concat <axis = 1> (t, token)
+        }
+        """.replace("(float[N,1] t)", "(float[1,1] t)").replace("d = Split", "d, rest = Split")
+    )
+    sites = found.by_name()
+    assert (sites["raw"].layer, sites["raw"].op_type) == ("fc", "MatMul")
+    assert sites["raw"].node == "Slice#1"
+    assert (sites["token"].layer, sites["token"].op_type) == ("joined", "Concat")

@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from onnxfi.errors import RewriteError, UnsupportedModelError
+from onnxfi.graph import (
+    initializer_words,
+    lift_initializers,
+    load,
+    operators,
+    raise_opset,
+    serialize,
+    verify_untouched,
+)
+
+FEEDS = {"c": np.array(True), "x": np.array([[1.0, -2.0]], np.float32)}
+OLD = """agraph (bool c, float[1, 2] x) => (float[M] y) <float[2] w = {1, 2}> {
+    s = If (c) <
+        then_branch = t () => (float[2] o) <float[1] k = {3}> {
+            t = Squeeze<axes = [0]>(x)
+            o = Mul(t, k)
+        },
+        else_branch = e () => (float[2] p) { u = Squeeze<axes = [0]>(x) p = Add(u, w) }>
+    g = com.microsoft.Gelu(s)
+    y = Softmax<axis = 0>(g)
+}"""
+
+
+@pytest.fixture
+def old(parse):
+    proto = parse(OLD, opset=11, imports={"com.microsoft": 1}, ir_version=7)
+    proto.graph.node[1].metadata_props.add(key="origin", value="layer 3")
+    proto.graph.node[1].name = "gelu"
+    proto.graph.doc_string = "about"
+    return proto
+
+
+def test_names_and_results_stay(old, run, same):
+    model = load(old)
+    raised = raise_opset(model, 26)
+    verify_untouched(model, raised)
+    assert (raised.opset, model.opset, raised.sha256) == (26, 11, model.sha256)
+    assert set(model.index.initializers) <= set(raised.index.initializers)
+    names = {node.name for node in raised.index.nodes}
+    assert {node.name for node in model.index.nodes} <= names
+    for condition in (True, False):
+        feeds = {**FEEDS, "c": np.array(condition)}
+        assert same(run(raised, feeds), run(old, feeds))
+
+
+def test_metadata_stays(old):
+    proto = raise_opset(load(old), 26)._proto
+    gelu = next(node for node in proto.graph.node if node.name == "gelu")
+    assert gelu.metadata_props[0].value == "layer 3"
+    assert proto.graph.doc_string == "about"
+
+
+def test_types_stay_known(old):
+    index = raise_opset(load(old), 26).index
+    assert index.element_of("g") is load(old).index.element_of("g")
+    assert index.element_of("g") is not None
+
+
+def test_only_if_below(old):
+    model = load(old)
+    assert raise_opset(model, 11) is model
+    assert raise_opset(model, 7) is model
+    assert raise_opset(model, 13).opset == 13
+
+
+def test_large_weights_keep_their_bits(parse):
+    weight = np.random.default_rng(3).integers(0, 2**32, 4096, dtype=np.uint32)
+    proto = parse("agraph (float[N, 64] x) => (float[N, 64] y) { y = MatMul(x, w) }", opset=12)
+    proto.graph.initializer.add().CopyFrom(
+        helper.make_tensor("w", TensorProto.FLOAT, [64, 64], weight.tobytes(), raw=True)
+    )
+    model = load(proto)
+    raised = raise_opset(model, 26)
+    verify_untouched(model, raised)
+    np.testing.assert_array_equal(initializer_words(raised, "w"), weight)
+
+
+def test_upsample_becomes_resize(parse, run, same):
+    proto = parse(
+        """agraph (float[1, 1, 2, 2] x) => (float[1, 1, 4, 4] y) <float[4] s = {1, 1, 2, 2}> {
+            y = Upsample<mode = "nearest">(x, s) }""",
+        opset=9,
+        ir_version=4,
+    )
+    model = load(proto)
+    raised = raise_opset(model, 26)
+    assert operators(raised)["Resize"] == 1
+    feeds = {"x": np.arange(4, dtype=np.float32).reshape(1, 1, 2, 2)}
+    assert same(run(raised, feeds), run(proto, feeds))
+
+
+def test_old_models_without_repeated_inputs(parse, run, same):
+    proto = parse(
+        "agraph (float[2] x) => (float[2] y) <float[2] w = {1, 2}> { y = Add(x, w) }",
+        opset=7,
+        ir_version=3,
+    )
+    raised = raise_opset(load(proto), 18)
+    feeds = {"x": np.ones(2, np.float32)}
+    assert same(run(raised, feeds), run(proto, feeds))
+    assert raised.ir_version == 3
+
+
+def test_models_without_onnx_operators(parse):
+    proto = parse("agraph (float[1, 2] x) => (float[1, 2] y) { y = ai.onnx.ml.Scaler(x) }")
+    del proto.opset_import[:]
+    proto.opset_import.add(domain="ai.onnx.ml", version=3)
+    model = load(proto)
+    raised = raise_opset(model, 26)
+    assert (model.opset, raised.opset) == (1, 26)
+    assert operators(raised) == operators(model)
+
+
+def test_operators_that_are_gone_are_refused(parse):
+    """Scatter is deprecated since 11, and the converter lets it through."""
+    proto = parse(
+        """agraph (float[2] x, int64[1] i, float[1] u) => (float[2] y) {
+            y = Scatter(x, i, u) }""",
+        opset=10,
+    )
+    with pytest.raises(UnsupportedModelError, match="Scatter"):
+        raise_opset(load(proto), 26)
+
+
+def test_opsets_of_the_future(old):
+    with pytest.raises(UnsupportedModelError, match="from opset 11 to 99") as caught:
+        raise_opset(load(old), 99)
+    assert "\n" not in str(caught.value)
+
+
+def test_raising_comes_first(old):
+    with pytest.raises(RewriteError, match="raise the opset before"):
+        raise_opset(lift_initializers(load(old), ["w"]), 26)
+
+
+def test_a_raised_model_loads_again(old):
+    raised = raise_opset(load(old), 26)
+    assert serialize(load(serialize(raised).data)).data == serialize(raised).data

@@ -1,0 +1,152 @@
+import time
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from onnxfi.bits import ElementType
+from onnxfi.errors import ModelError, RewriteError
+from onnxfi.graph import (
+    TensorSpec,
+    initializer_words,
+    lift_initializers,
+    load,
+    replace_initializers,
+    serialize,
+    verify_untouched,
+)
+
+NESTED = """agraph (bool c, float[2] x) => (float[2] y) <float[2] w = {1, 2}> {
+    a = Add(x, w)
+    y = If (c) <
+        then_branch = t () => (float[2] o) <float[2] k = {3, 4}> {
+            o = If (c) <
+                then_branch = t2 () => (float[2] o2) { o2 = Mul(a, k) },
+                else_branch = e2 () => (float[2] k) {}>
+        },
+        else_branch = e () => (float[2] k) <float[2] k = {5, 6}> {}>
+}"""
+THEN = "If#1/then_branch/k"
+ELSE = "If#1/else_branch/k"
+FEEDS = {"x": np.array([1.0, -2.0], np.float32)}
+
+
+@pytest.fixture
+def nested(parse):
+    proto = parse(NESTED)
+    # The inner else branch returns what is outside: not allowed, so let it compute.
+    inner = proto.graph.node[1].attribute[0].g.node[0].attribute[1].g
+    inner.node.add(op_type="Neg", input=["k"], output=["r"])
+    inner.output[0].name = "r"
+    return load(proto)
+
+
+def test_replacing_changes_only_what_it_should(nested, run):
+    before = serialize(nested).data
+    edited = replace_initializers(nested, {THEN: np.array([0, 0x7FC12345], np.uint32)})
+    assert serialize(nested).data == before
+    assert initializer_words(edited, THEN).tolist() == [0, 0x7FC12345]
+    assert initializer_words(edited, ELSE).tolist() == initializer_words(nested, ELSE).tolist()
+    verify_untouched(nested, edited)
+    out = run(edited, {"c": np.array(True), **FEEDS})[0]
+    assert out[0] == 0
+    assert np.isnan(out[1])
+    assert edited.sha256 == nested.sha256
+
+
+def test_replacing_with_the_same_words_gives_the_same_output(nested, run, same):
+    words = {name: initializer_words(nested, name) for name in nested.index.initializers}
+    edited = replace_initializers(nested, words)
+    for condition in (True, False):
+        feeds = {"c": np.array(condition), **FEEDS}
+        assert same(run(edited, feeds), run(nested, feeds))
+
+
+def test_unknown_names_and_wrong_words(nested):
+    for edit in (
+        lambda: replace_initializers(nested, {"k": np.zeros(2, np.uint32)}),
+        lambda: initializer_words(nested, "nothing"),
+        lambda: lift_initializers(nested, ["nothing"]),
+    ):
+        with pytest.raises(ModelError, match="no initializer"):
+            edit()
+    with pytest.raises(ModelError, match="takes 2 words"):
+        replace_initializers(nested, {"w": np.zeros(3, np.uint32)})
+
+
+@pytest.mark.parametrize("names", [["w"], [THEN], [ELSE], ["w", THEN, ELSE]])
+def test_lifting(nested, run, same, names):
+    lifted = lift_initializers(nested, names)
+    verify_untouched(nested, lifted)
+    assert lifted.inputs[2:] == tuple(
+        TensorSpec(name=name, element=ElementType.FLOAT, shape=(2,)) for name in names
+    )
+    assert not set(names) & set(lifted.index.initializers)
+    fed = {name: initializer_words(nested, name).view(np.float32) for name in names}
+    other = {name: np.array([0.5, 8.0], np.float32) for name in names}
+    replaced = replace_initializers(
+        nested, {name: values.view(np.uint32) for name, values in other.items()}
+    )
+    for condition in (True, False):
+        feeds = {"c": np.array(condition), **FEEDS}
+        assert same(run(lifted, {**feeds, **fed}), run(nested, feeds))
+        assert same(run(lifted, {**feeds, **other}), run(replaced, feeds))
+
+
+def test_lifting_what_was_repeated_as_an_input_keeps_its_place(parse, run, same):
+    proto = parse(
+        "agraph (float[2] w, float[2] x) => (float[2] y) { y = Sub(x, w) }", ir_version=3, opset=9
+    )
+    proto.graph.initializer.add().CopyFrom(
+        helper.make_tensor("w", TensorProto.FLOAT, [2], [1.0, 2.0])
+    )
+    model = load(proto)
+    lifted = lift_initializers(model, ["w"])
+    verify_untouched(model, lifted)
+    assert [spec.name for spec in lifted.inputs] == ["w", "x"]
+    fed = {"w": np.array([1, 2], np.float32)}
+    assert same(run(lifted, {**FEEDS, **fed}), run(model, FEEDS))
+
+
+def test_sparse_initializers(parse):
+    proto = parse("agraph (float[4] x) => (float[4] y) { y = Add(x, s) }")
+    sparse = proto.graph.sparse_initializer.add(dims=[4])
+    sparse.values.CopyFrom(helper.make_tensor("s", TensorProto.FLOAT, [2], [7.0, 8.0]))
+    sparse.indices.CopyFrom(helper.make_tensor("i", TensorProto.INT64, [2], [0, 2]))
+    model = load(proto)
+    entry = model.index.initializers["s"]
+    assert (entry.sparse, entry.shape, entry.nbytes) == (True, (4,), 8)
+    assert initializer_words(model, "s").view(np.float32).tolist() == [7, 8]
+    edited = replace_initializers(model, {"s": np.array([1, 2], np.uint32)})
+    assert initializer_words(edited, "s").tolist() == [1, 2]
+    verify_untouched(model, edited)
+    with pytest.raises(RewriteError, match="sparse"):
+        lift_initializers(model, ["s"])
+
+
+def test_edits_in_a_chain_add_up(nested, run, same):
+    replaced = replace_initializers(nested, {"w": np.zeros(2, np.uint32)})
+    lifted = lift_initializers(replaced, [THEN])
+    again = replace_initializers(lifted, {ELSE: np.ones(2, np.uint32)})
+    verify_untouched(nested, again)
+    fed = {THEN: initializer_words(nested, THEN).view(np.float32)}
+    feeds = {"c": np.array(True), **FEEDS}
+    assert same(run(again, {**feeds, **fed}), run(replaced, feeds))
+
+
+@pytest.mark.parametrize(("elements", "seconds"), [(80_000, 0.001), (2_500_000, 0.02)])
+def test_replacing_is_cheap(parse, elements, seconds):
+    proto = parse(f"agraph (float[{elements}] x) => (float[{elements}] y) {{ y = Add(x, w) }}")
+    data = bytes(4 * elements)
+    proto.graph.initializer.add().CopyFrom(
+        helper.make_tensor("w", TensorProto.FLOAT, [elements], data, raw=True)
+    )
+    proto.graph.initializer.add().CopyFrom(helper.make_tensor("b", TensorProto.FLOAT, [1], [0.0]))
+    model = load(proto)
+    words = {"b": np.ones(1, np.uint32)}
+    times = []
+    for _ in range(20):
+        start = time.thread_time()
+        replace_initializers(model, words)
+        times.append(time.thread_time() - start)
+    assert min(times) < seconds
