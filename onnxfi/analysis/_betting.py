@@ -113,7 +113,7 @@ class _Game:
         # A bet may lose at most a share of the wealth, whatever comes: values below the expected
         # hurt a bet on above, and the other way round.
         risk = expected if side > 0 else 1 - expected
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             bets = np.minimum(self.stakes, _STAKE / risk)
         gains = np.cumsum(np.log1p(side * bets * (self.values - expected)))
         return bool(gains.max() >= self.target)

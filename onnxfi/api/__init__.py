@@ -35,6 +35,7 @@ from onnxfi.faults import (
     SetValue,
     SiteKind,
     StuckAt,
+    site_bits,
 )
 from onnxfi.faults import scenario_of as scenario
 from onnxfi.outcome import Outcome, OutcomeCounts
@@ -84,4 +85,5 @@ __all__ = [
     "enumerate_sites",
     "sample_size",
     "scenario",
+    "site_bits",
 ]

@@ -96,9 +96,7 @@ def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, In
         model=None if _path_or_none(given.model) else given.model,
         inputs=given.inputs if isinstance(given.inputs, Mapping) else None,
     )
-    custom = CustomParts(
-        fault_models=custom_models, sampler=custom_sampler, criterion=criterion
-    )
+    custom = CustomParts(fault_models=custom_models, sampler=custom_sampler, criterion=criterion)
     return settings, custom, objects
 
 

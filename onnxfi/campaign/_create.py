@@ -25,12 +25,12 @@ from onnxfi.campaign._folder import (
     write_atomically,
 )
 from onnxfi.campaign._identity import differences, identity_of, surroundings
-from onnxfi.campaign._listed import recipe_in
+from onnxfi.campaign._listed import by_recipe, recipe_in
 from onnxfi.campaign._prepare import prepare
 from onnxfi.campaign._settings import CampaignSettings, absolute, check_settings
 from onnxfi.campaign._store import create_store
 from onnxfi.errors import CampaignMismatchError, ConfigError
-from onnxfi.faults import check_space, write_fault_list
+from onnxfi.faults import write_fault_list
 from onnxfi.graph import load, save
 
 RUNS = Path("runs")
@@ -113,11 +113,8 @@ def _fill(
     if settings.faults is not None:
         header = recipe_in(Path(settings.faults), subject.model.sha256)
     if header is not None:
-        # A recipe says how to draw, and nothing else: it takes the place of the sampler.
-        settings = msgspec.structs.replace(settings, faults=None, sampler=header.sampler or {})
-    prepared = prepare(settings, custom, subject)
-    if header is not None and prepared.experiment.space is not None:
-        check_space(header, prepared.experiment.space)
+        settings = by_recipe(settings, header)
+    prepared = prepare(settings, custom, subject, header)
     _write_faults(staged, prepared.experiment)
     parts = _identity_parts(settings, prepared.experiment, prepared.plan, staged)
     document = CampaignDocument(

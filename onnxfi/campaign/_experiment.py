@@ -26,6 +26,7 @@ from onnxfi.faults import (
     enumerate_sites,
     parse_fault_model,
     read_fault_list,
+    recipe_space,
 )
 from onnxfi.graph import Model, load
 from onnxfi.outcome import Criterion
@@ -63,9 +64,20 @@ class Subject:
     model: Model
     workload: Workload
 
-    def site_table(self, layouts: Mapping[str, SampleLayout] | None) -> SiteTable:
-        """All sites of the model; computed ones have shapes where ``layouts`` knows them."""
-        return enumerate_sites(self.model.index, self.model.inputs, self.model.outputs, layouts)
+    def site_table(
+        self,
+        layouts: Mapping[str, SampleLayout] | None,
+        unseen: Mapping[str, str] | None = None,
+    ) -> SiteTable:
+        """All sites of the model.
+
+        Args:
+            layouts: Layouts of run-time values; None leaves computed sites without shapes, else
+                those it does not know are left out.
+            unseen: Why a value has no layout, by name.
+        """
+        model = self.model
+        return enumerate_sites(model.index, model.inputs, model.outputs, layouts, unseen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,19 +133,27 @@ def build_experiment(
     settings: CampaignSettings,
     custom: CustomParts,
     subject: Subject,
-    runtime: EngineSettings,
+    recipe: FaultListHeader | None = None,
 ) -> Experiment:
-    """Profile the model and lay out sites, fault space and scenarios."""
-    chosen = _select(settings, subject.site_table(None))
+    """Profile the model and lay out sites, fault space and scenarios.
+
+    Args:
+        settings: What the user chose.
+        custom: The user's own objects.
+        subject: Model and workload.
+        recipe: Header of a fault list that is only a recipe; its sites are then taken.
+
+    Raises:
+        OnnxFIError: Nothing can be faulted, or the recipe is of another fault space.
+    """
+    chosen = _select(settings, subject.site_table(None), recipe)
     computed = [site.name for site in chosen if not site.kind.stored]
-    found = profile(subject.model, subject.workload, runtime, computed)
-    sites = _select(settings, subject.site_table(found.layouts))
-    known = [site for site in sites if site.layout is not None]
-    if not known:
-        reason = found.left_out.get(sites[0].name, "its run-time shape is unknown")
-        raise ConfigError(
-            f"none of the {len(sites)} chosen sites can be faulted; {sites[0].name!r}: {reason}"
-        )
+    found = profile(subject.model, subject.workload, engine_settings(settings), computed)
+    table = subject.site_table(found.layouts, found.left_out)
+    known = _still_there(chosen, table)
+    if recipe is not None:
+        # The recipe's own order of sites and models decides what its numbers mean.
+        known = recipe_space(recipe, {site.name: site for site in known}).sites
     if settings.faults is None:
         return _drawn(settings, custom, subject, found, known)
     return _listed(Path(settings.faults), subject, found, known)
@@ -153,7 +173,7 @@ def restore_experiment(
         fixed_batch=plan.fixed_batch,
         reason="from the plan",
     )
-    by_name = {site.name: site for site in subject.site_table(layouts).sites}
+    by_name = subject.site_table(layouts).by_name()
     sites = [by_name[name] for name in plan.sites]
     if recipe_in(faults, subject.model.sha256) is None:
         return _listed(faults, subject, found, sites)
@@ -181,7 +201,12 @@ def _layouts(entries: Mapping[str, LayoutEntry]) -> dict[str, SampleLayout]:
     }
 
 
-def _select(settings: CampaignSettings, table: SiteTable) -> Sequence[FaultSite]:
+def _select(
+    settings: CampaignSettings, table: SiteTable, recipe: FaultListHeader | None
+) -> Sequence[FaultSite]:
+    if recipe is not None:
+        names = (recipe.space or {}).get("sites", ())
+        return [site for site in table.sites if site.name in names] or table.sites
     if settings.faults is not None:
         # A written list names its sites itself; whatever it names is chosen.
         named = sites_named_in(Path(settings.faults))
@@ -221,6 +246,24 @@ def _drawn(
         header=header,
         recipe=not custom.fault_models and custom.sampler is None,
     )
+
+
+def _still_there(chosen: Sequence[FaultSite], table: SiteTable) -> Sequence[FaultSite]:
+    """The chosen sites with their run-time shapes, but for those that turned out to have none.
+
+    Raises:
+        ConfigError: None of them has one.
+    """
+    by_name = table.by_name()
+    known = [by_name[site.name] for site in chosen if site.name in by_name]
+    if not known:
+        reasons = {left.name: left.reason for left in table.left_out}
+        first = chosen[0].name
+        raise ConfigError(
+            f"none of the {len(chosen)} chosen sites can be faulted; {first!r}: "
+            f"{reasons.get(first, 'its run-time shape is unknown')}"
+        )
+    return known
 
 
 def _listed(path: Path, subject: Subject, found: Profile, sites: Sequence[FaultSite]) -> Experiment:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.errors import FaultListError
 from onnxfi.faults import FaultListHeader, Scenario, open_fault_list
 
@@ -26,6 +27,21 @@ def recipe_in(path: Path, model_sha256: str) -> FaultListHeader | None:
         # No site is known here, so the first scenario line is refused: there is one.
         return None
     return header if empty and header.sampler is not None else None
+
+
+def by_recipe(settings: CampaignSettings, header: FaultListHeader) -> CampaignSettings:
+    """Settings in which the recipe of a fault list has taken the place of sampler and space."""
+    told = header.space or {}
+    return msgspec.structs.replace(
+        settings,
+        faults=None,
+        sampler=header.sampler or {},
+        targets=tuple(told.get("targets", ())),
+        fault_models=tuple(told.get("fault_models", ())),
+        include=(),
+        exclude=(),
+        op_types=(),
+    )
 
 
 def sites_named_in(path: Path) -> set[str]:

@@ -18,7 +18,7 @@ from onnxfi.campaign._experiment import (
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.engine import choose_engine, golden_run
-from onnxfi.faults import SampleLayout
+from onnxfi.faults import FaultListHeader, SampleLayout
 from onnxfi.outcome import BoundCriterion, choose_criterion
 
 # Longer than any sane run of one batch: a fault that makes a loop endless must end some time.
@@ -34,16 +34,26 @@ class Prepared:
     golden: GoldenFile
 
 
-def prepare(settings: CampaignSettings, custom: CustomParts, subject: Subject) -> Prepared:
+def prepare(
+    settings: CampaignSettings,
+    custom: CustomParts,
+    subject: Subject,
+    recipe: FaultListHeader | None = None,
+) -> Prepared:
     """Resolve settings on a subject.
+
+    Args:
+        settings: What the user chose.
+        custom: The user's own objects.
+        subject: Model and workload.
+        recipe: Header of a fault list that is only a recipe; its sites are then taken.
 
     Raises:
         OnnxFIError: Anything that makes the campaign impossible.
     """
-    runtime = engine_settings(settings)
-    experiment = build_experiment(settings, custom, subject, runtime)
+    experiment = build_experiment(settings, custom, subject, recipe)
     workload, profile = subject.workload, experiment.profile
-    run = golden_run(subject.model, workload, profile, runtime)
+    run = golden_run(subject.model, workload, profile, engine_settings(settings))
     bound = choose_criterion(
         run.outputs[0],
         profile.outputs,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -44,7 +45,7 @@ def command(folder: str, form: str | None, output: str, force: bool) -> None:
         check_free(output, force)
     campaign = open_campaign(Path(folder))
     if output == "-":
-        _write(form, campaign, click.get_text_stream("stdout", encoding="utf-8"))
+        _write(form, campaign, sys.stdout)
         return
     with atomic_text(output) as file:
         count = _write(form, campaign, file)
@@ -61,4 +62,6 @@ def _write(form: str, campaign: OpenCampaign, file: TextIO) -> int:
     from onnxfi.report import write_csv, write_jsonl
 
     rows = export_rows(campaign)
-    return write_csv(rows, file) if form == "csv" else write_jsonl(rows, file)
+    if form == "csv":
+        return write_csv(rows, file)
+    return write_jsonl(rows, file)

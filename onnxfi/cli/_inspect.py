@@ -129,8 +129,11 @@ def tally_sites(sites: tuple[FaultSite, ...]) -> dict[tuple[str, str], Tally]:
 def tally_left_out(subject: Subject) -> dict[str, tuple[Tally, list[str]]]:
     """What is not a site, by reason, most frequent first, with a few names of each."""
     grouped: dict[str, tuple[Tally, list[str]]] = {}
+    # The profile knows better why it has no run-time shape for a value.
+    seen = {} if subject.profile is None else subject.profile.left_out
     for left in subject.table.left_out:
-        tally, names = grouped.setdefault(left.reason, (Tally(), []))
+        reason = seen.get(left.name, left.reason)
+        tally, names = grouped.setdefault(reason, (Tally(), []))
         tally.tensors += 1
         tally.bits += left.bits
         if left.elements is None:

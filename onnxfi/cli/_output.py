@@ -18,15 +18,9 @@ if TYPE_CHECKING:
 
 def print_document(verb: str, content: Mapping[str, Any]) -> None:
     """Print one JSON document, its schema ``onnxfi/<verb>/1`` first."""
-    click.echo(document_text(verb, content).encode(), nl=False)
+    from onnxfi.report import json_text
 
-
-def document_text(verb: str, content: Mapping[str, Any]) -> str:
-    """A JSON document, indented, its schema ``onnxfi/<verb>/1`` first."""
-    import msgspec
-
-    data = msgspec.json.encode({"schema": f"onnxfi/{verb}/1", **content})
-    return msgspec.json.format(data, indent=2).decode() + "\n"
+    click.echo(json_text(verb, content).encode(), nl=False)
 
 
 def print_lines(verb: str, header: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -47,7 +41,7 @@ def print_page(page: Page) -> None:
     console = _console(terminal)
     with contextlib.ExitStack() as stack:
         held = None if terminal else stack.enter_context(console.capture())
-        for renderable in render_text(page):
+        for renderable in render_text(page, console.width):
             console.print(renderable)
     if held is not None:
         # Cells are padded for the eye; in a file the padding is only noise.

@@ -14,9 +14,7 @@ from onnxfi.cli._types import ConditionText
 
 if TYPE_CHECKING:
     from onnxfi.campaign import CampaignSummary
-    from onnxfi.report import Condition, Page
-
-SUFFIXES = (".html", ".htm", ".md", ".json")
+    from onnxfi.report import Condition
 
 
 @click.command(name="report", short_help="Report on campaigns, compare them, or gate on a rate.")
@@ -51,6 +49,7 @@ def command(
     failed_share, critical_share and due_share (samples), and with labels accuracy.
     """
     from onnxfi.campaign import open_campaign, summarize
+    from onnxfi.report import SUFFIXES
 
     if output is not None and Path(output).suffix.lower() not in SUFFIXES:
         raise click.BadParameter(
@@ -65,7 +64,7 @@ def command(
     ]
     document = _document(summaries, held)
     if output is not None:
-        _write(output, summaries, document)
+        _write(output, summaries)
     _print(summaries, document, as_json, quiet=output is not None)
     for summary, condition in held:
         click.echo(
@@ -88,29 +87,13 @@ def _document(
     }
 
 
-def _page(summaries: Sequence[CampaignSummary], *, whole: bool) -> Page:
-    from onnxfi.report import comparison_page, full_page, short_page
-
-    if len(summaries) > 1:
-        return comparison_page(summaries)
-    return full_page(summaries[0]) if whole else short_page(summaries[0])
-
-
-def _write(output: str, summaries: Sequence[CampaignSummary], document: dict[str, Any]) -> None:
-    from onnxfi.cli._output import check_free, document_text
+def _write(output: str, summaries: Sequence[CampaignSummary]) -> None:
+    from onnxfi.cli._output import check_free
     from onnxfi.cli._talk import note
-    from onnxfi.report import atomic_text, render_html, render_markdown
+    from onnxfi.report import write_report
 
     check_free(output, force=True)
-    suffix = Path(output).suffix.lower()
-    if suffix == ".json":
-        text = document_text("report", document)
-    elif suffix == ".md":
-        text = render_markdown(_page(summaries, whole=True))
-    else:
-        text = render_html(_page(summaries, whole=True))
-    with atomic_text(output) as file:
-        file.write(text)
+    write_report(summaries, Path(output))
     note(f"report written to {output}")
 
 
@@ -118,11 +101,13 @@ def _print(
     summaries: Sequence[CampaignSummary], document: dict[str, Any], as_json: bool, *, quiet: bool
 ) -> None:
     from onnxfi.cli._output import print_document, print_page
+    from onnxfi.report import comparison_page, short_page
 
     if as_json:
         print_document("report", document)
     elif not quiet:
-        print_page(_page(summaries, whole=False))
+        several = len(summaries) > 1
+        print_page(comparison_page(summaries) if several else short_page(summaries[0]))
 
 
 def _explain(summary: CampaignSummary, condition: Condition) -> str:

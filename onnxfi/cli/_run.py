@@ -118,7 +118,7 @@ def _carry_out(
     if done < campaign.total:
         note(
             f"{campaign.folder.path}: {done:,} of {campaign.total:,} injections stored; engine "
-            f"{plan.engine} ({plan.engine_reason})"
+            f"{plan.engine}: {plan.engine_reason}"
         )
     stop = StopRequest()
     how = RunOptions(

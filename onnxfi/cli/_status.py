@@ -10,7 +10,8 @@ import click
 from onnxfi.cli._options import common_options, confidence_option, json_option
 
 if TYPE_CHECKING:
-    from onnxfi.campaign import CampaignSummary
+    from onnxfi.campaign import CampaignSummary, OpenCampaign
+    from onnxfi.report import Page
 
 
 @click.command(name="status", short_help="Show how far a campaign is, and its rates so far.")
@@ -23,39 +24,45 @@ def command(folder: str, confidence: float, as_json: bool) -> None:
     from onnxfi.campaign import open_campaign, summarize
     from onnxfi.cli._output import print_document, print_page
 
-    summary = summarize(open_campaign(Path(folder)), confidence)
+    campaign = open_campaign(Path(folder))
+    summary = summarize(campaign, confidence)
+    left_s = _time_left_s(campaign, summary)
     if as_json:
-        print_document("status", _document(summary))
+        print_document("status", _document(summary, left_s))
     else:
-        print_page(_page(summary))
+        print_page(_page(summary, left_s))
 
 
-def _time_left_s(summary: CampaignSummary) -> float | None:
+def _time_left_s(campaign: OpenCampaign, summary: CampaignSummary) -> float | None:
     """Seconds of running that are left, for one worker; None before anything is known."""
     if summary.complete:
         return 0.0
-    return None if summary.run_s is None else summary.run_s * (summary.total - summary.done)
+    each = summary.run_s
+    if each is None:
+        # No block is finished yet; the few rows that are stored tell as much.
+        stored = [record.run_s for record in campaign.records()]
+        each = sum(stored) / len(stored) if stored else None
+    return None if each is None else each * (summary.total - summary.done)
 
 
-def _document(summary: CampaignSummary) -> dict[str, Any]:
+def _document(summary: CampaignSummary, left_s: float | None) -> dict[str, Any]:
     from onnxfi.report import summary_document
 
     whole = summary_document(summary)
     kept = ("folder", "identity", "model", "samples", "scenarios", "rates", "run_s", "attempts")
     content = {key: whole[key] for key in kept}
     content["pending"] = summary.total - summary.done
-    content["time_left_s"] = _time_left_s(summary)
+    content["time_left_s"] = left_s
     return content
 
 
-def _page(summary: CampaignSummary) -> Any:
+def _page(summary: CampaignSummary, left_s: float | None) -> Page:
     from onnxfi.report import Fact, Page, count_text, duration_text, progress_text, rates_view
 
-    left = _time_left_s(summary)
     facts = [Fact(label="done", text=progress_text(summary))]
     if not summary.complete:
         pending = count_text(summary.total - summary.done)
-        time = "" if left is None else f", about {duration_text(left)} with one worker"
+        time = "" if left_s is None else f", about {duration_text(left_s)} with one worker"
         facts.append(Fact(label="pending", text=f"{pending}{time}"))
         facts.append(Fact(label="resume", text=f"onnxfi run {summary.folder}"))
     tables = (rates_view(summary),) if summary.rates else ()

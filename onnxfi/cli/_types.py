@@ -19,7 +19,7 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>[a-z]*)", re.ASCII)
 
 
-class Duration(click.ParamType[float]):
+class Duration(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """Seconds, or a number with a unit: ``90``, ``90s``, ``15m``, ``2h``, ``1d``."""
 
     name = "duration"
@@ -37,7 +37,7 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
-class Kinds(click.ParamType[tuple[str, ...]]):
+class Kinds(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """Site kinds, separated by commas."""
 
     name = "kinds"
@@ -60,7 +60,7 @@ class Kinds(click.ParamType[tuple[str, ...]]):
         return tuple(dict.fromkeys(asked))
 
 
-class FaultModelText(click.ParamType[str]):
+class FaultModelText(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """The text of a fault model, as ``onnxfi.faults.parse_fault_model`` takes it."""
 
     name = "model"
@@ -77,7 +77,7 @@ class FaultModelText(click.ParamType[str]):
         return str(value)
 
 
-class ConditionText(click.ParamType["Condition"]):
+class ConditionText(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """A condition of ``--fail-if``."""
 
     name = "condition"

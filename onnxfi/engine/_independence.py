@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from onnxfi.engine._bits import same
 from onnxfi.engine._layouts import (
+    Change,
     by_growth,
     by_replacement,
     of_one_sample,
@@ -38,12 +39,14 @@ class Verdict:
     Attributes:
         mode: How many samples a run can hold.
         outputs: Where samples lie in each output.
-        independent: Whether samples may share a run.
+        isolated: Whether no sample of a run changes when another is replaced.
+        independent: Whether, besides, each sample gives the same bits alone as in a run.
         reason: Why, in words.
     """
 
     mode: Mode
     outputs: Mapping[str, SampleLayout]
+    isolated: bool
     independent: bool
     reason: str
 
@@ -65,7 +68,9 @@ def check_alone(
         steady = bool(value.shape) and value.shape[0] == 1 and final[name].shape[:1] == (1,)
         axis = 0 if value.ndim and (one or steady) and value.shape[0] == 1 else None
         outputs[name] = SampleLayout(shape=value.shape, batch_axis=axis)
-    return Verdict(mode=Mode.ALONE, outputs=outputs, independent=False, reason=reason)
+    return Verdict(
+        mode=Mode.ALONE, outputs=outputs, isolated=False, independent=False, reason=reason
+    )
 
 
 def check_grown(prober: Prober) -> Verdict | str:
@@ -78,8 +83,8 @@ def check_grown(prober: Prober) -> Verdict | str:
     found = {name: by_growth(two[name].shape, three[name].shape) for name in three}
     outputs = {name: _or_whole(found[name], alone, name) for name in three}
     unclear = [f"output {name!r}: {why}" for name, why in found.items() if isinstance(why, str)]
-    reason = unclear[0] if unclear else _dependence(prober, outputs, three, _GROWN)
-    return _verdict(Mode.GROWN, outputs, reason)
+    leak = unclear[0] if unclear else _leak(outputs, prober.changes(three, _GROWN), _GROWN)
+    return _verdict(prober, Mode.GROWN, outputs, leak, _GROWN)
 
 
 def check_fixed(prober: Prober, rows: int) -> Verdict:
@@ -89,16 +94,18 @@ def check_fixed(prober: Prober, rows: int) -> Verdict:
     outputs, unclear = {}, []
     for name, value in base.items():
         found = by_replacement(value.shape, changes[name], rows)
+        if not isinstance(found, str) and len(found.shape) != value.ndim:
+            found = "the rows of a sample lie apart"
         if isinstance(found, str):
             unclear.append(f"output {name!r}: {found}")
             found = of_repeated_sample(value.shape, rows)
         outputs[name] = found
-    reason = unclear[0] if unclear else _dependence(prober, outputs, base, rows)
-    return _verdict(Mode.FIXED, outputs, reason)
+    leak = unclear[0] if unclear else _leak(outputs, changes, rows)
+    return _verdict(prober, Mode.FIXED, outputs, leak, rows)
 
 
 def gives_the_same_alone(
-    prober: Prober, outputs: Mapping[str, SampleLayout], samples: tuple[int, ...], size: int
+    prober: Prober, outputs: Mapping[str, SampleLayout], samples: Iterable[int], size: int
 ) -> str | None:
     """Which of some samples gives other bits in a run of ``size`` than alone; None if none does."""
     together = prober.base(size)
@@ -111,11 +118,18 @@ def gives_the_same_alone(
     return None
 
 
-def _verdict(mode: Mode, outputs: Mapping[str, SampleLayout], reason: str | None) -> Verdict:
-    if reason is None:
-        text = "samples of a run are independent, bit for bit"
-        return Verdict(mode=mode, outputs=outputs, independent=True, reason=text)
-    return Verdict(mode=mode, outputs=outputs, independent=False, reason=reason)
+def _verdict(
+    prober: Prober, mode: Mode, outputs: Mapping[str, SampleLayout], leak: str | None, samples: int
+) -> Verdict:
+    """The verdict once it is known whether samples leak into each other."""
+    differs = None if leak else gives_the_same_alone(prober, outputs, range(samples), samples)
+    return Verdict(
+        mode=mode,
+        outputs=outputs,
+        isolated=leak is None,
+        independent=leak is None and differs is None,
+        reason=leak or differs or "samples of a run are independent, bit for bit",
+    )
 
 
 def _or_whole(found: SampleLayout | str, alone: RunOutputs, name: str) -> SampleLayout:
@@ -124,12 +138,12 @@ def _or_whole(found: SampleLayout | str, alone: RunOutputs, name: str) -> Sample
     return found
 
 
-def _dependence(
-    prober: Prober, outputs: Mapping[str, SampleLayout], base: RunOutputs, samples: int
+def _leak(
+    outputs: Mapping[str, SampleLayout], changes: Mapping[str, Sequence[Change]], samples: int
 ) -> str | None:
-    """Why samples are not independent, None if they are."""
-    for name, changes in prober.changes(base, samples).items():
-        # A layout other than the given one would be rows of a sample lying apart.
-        if not changes or proven([outputs[name]], changes, samples) != outputs[name]:
+    """Which output lets one sample change another, None if none does."""
+    for name, layout in outputs.items():
+        # Any other layout than the given one would mean that rows of a sample lie apart.
+        if not changes[name] or proven([layout], changes[name], samples) != layout:
             return f"replacing one sample changes output {name!r} of others"
-    return gives_the_same_alone(prober, outputs, tuple(range(samples)), samples)
+    return None

@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 from onnxfi.engine._batch import default_batch_size
 from onnxfi.engine._independence import (
-    Mode,
     Verdict,
     check_alone,
     check_fixed,
@@ -34,7 +33,8 @@ class Profile:
         left_out: Candidate values without a layout, and why.
         outputs: Where samples lie in each output.
         batch_size: Samples in one run.
-        rows_independent: Whether samples of one run can't influence each other.
+        rows_independent: Whether samples of one run can't influence each other, and each gives
+            the same bits as alone.
         fixed_batch: Rows that the model insists on, None for any number.
         reason: Why the batch size is what it is, in words.
     """
@@ -59,7 +59,8 @@ def profile(
     The model runs on 2 and on 3 samples: an axis that goes from 2m to 3m is the batch axis. (A
     model with a fixed batch B runs on B, and the axis is found by replacing a sample.) Samples may
     share a run if each gives, bit for bit, what it gives alone, and if no other sample changes
-    when one is replaced by other values, huge numbers or NaN.
+    when one is replaced by other values, huge numbers or NaN; a batch size that is asked for needs
+    only the latter.
 
     Args:
         model: The model.
@@ -75,13 +76,7 @@ def profile(
     rows = None if workload.stacked or not workload.axes else fixed_batch(model.inputs)
     prober = Prober(Session(model, settings), workload, rows)
     verdict = _verdict(model, prober, workload, rows)
-    size, reason = 1, verdict.reason
-    if verdict.independent:
-        size, reason = _batch_size(model, workload, settings, rows)
-    if size > 1 and verdict.mode is Mode.GROWN:
-        ends = (0, size - 1)
-        differs = gives_the_same_alone(prober, verdict.outputs, ends, size)
-        size, reason = (1, differs) if differs else (size, reason)
+    size, reason = _batch_size(model, prober, workload, settings, verdict)
     found = ValueLayouts()
     wanted = _wanted(model, workload, candidates)
     typed = [name for name in wanted if model.index.element_of(name) is not None]
@@ -117,14 +112,23 @@ def _verdict(model: Model, prober: Prober, workload: Workload, rows: int | None)
 
 
 def _batch_size(
-    model: Model, workload: Workload, settings: EngineSettings, rows: int | None
+    model: Model, prober: Prober, workload: Workload, settings: EngineSettings, verdict: Verdict
 ) -> tuple[int, str]:
+    """Samples in one run, and why."""
+    asked = settings.batch_size
+    if not verdict.isolated or (asked is None and not verdict.independent):
+        return 1, verdict.reason
+    rows = fixed_batch(model.inputs)
     if rows is not None:
-        size = min(rows, settings.batch_size or rows)
-        return size, f"the model takes batches of {rows}"
-    if settings.batch_size is not None:
-        return min(settings.batch_size, workload.samples), "as asked for"
-    return default_batch_size(model, workload), "by the size of the model's tensors"
+        return min(rows, asked or rows), f"the model takes batches of {rows}"
+    if asked is not None:
+        note = "" if verdict.independent else f", though {verdict.reason}"
+        return min(asked, workload.samples), f"as asked for{note}"
+    size = default_batch_size(model, workload)
+    differs = gives_the_same_alone(prober, verdict.outputs, (0, size - 1), size)
+    if differs is not None:
+        return 1, differs
+    return size, "by the size of the model's tensors"
 
 
 def _wanted(model: Model, workload: Workload, candidates: Sequence[str] | None) -> list[str]:

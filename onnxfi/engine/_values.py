@@ -53,9 +53,9 @@ def value_layouts(
     found = ValueLayouts()
     alone = _alone(prober, names, last)
     for group in _groups(names, alone.nbytes):
-        if verdict.mode is Mode.GROWN and verdict.independent:
+        if verdict.mode is Mode.GROWN and verdict.isolated:
             layouts = _grown(prober, group)
-        elif verdict.mode is Mode.FIXED and verdict.independent:
+        elif verdict.mode is Mode.FIXED and verdict.isolated:
             layouts = _fixed(prober, group, rows)
         else:
             layouts = {name: of_repeated_sample(alone.shapes[name] or (), rows) for name in group}

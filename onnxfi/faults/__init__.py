@@ -13,13 +13,13 @@ from onnxfi.faults._layout import SampleLayout
 from onnxfi.faults._left_out import LeftOut
 from onnxfi.faults._listfile import (
     FaultList,
-    check_space,
     open_fault_list,
     read_fault_list,
     write_fault_list,
 )
 from onnxfi.faults._model import Columns, FaultModel
 from onnxfi.faults._parse import parse_fault_model
+from onnxfi.faults._recipe import check_space, recipe_space
 from onnxfi.faults._records import FaultListHeader
 from onnxfi.faults._scenario import Fault, FaultGroup, Scenario
 from onnxfi.faults._selection import BitSelection, select_bits
@@ -60,6 +60,7 @@ __all__ = [
     "open_fault_list",
     "parse_fault_model",
     "read_fault_list",
+    "recipe_space",
     "scenario_facets",
     "scenario_of",
     "select_bits",

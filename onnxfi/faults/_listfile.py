@@ -18,7 +18,6 @@ from onnxfi.faults._entries import read_entry, write_entry
 from onnxfi.faults._records import SCHEMA, FaultListHeader, ScenarioLine
 from onnxfi.faults._scenario import FaultGroup, Scenario
 from onnxfi.faults._site import FaultSite
-from onnxfi.faults._space import FaultSpace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,23 +133,6 @@ def write_fault_list(
                 file.write(encoder.encode(_line(scenario, known)) + b"\n")
     except OSError as error:
         raise FaultListError(f"{path}: can't write the fault list: {error.strerror}") from None
-
-
-def check_space(header: FaultListHeader, space: FaultSpace) -> None:
-    """Refuse a recipe that was made for another fault space.
-
-    Raises:
-        FaultListError: Size, fault models or sites differ from those in the header.
-    """
-    if header.space is None:
-        return
-    here = space.describe()
-    for key, there in header.space.items():
-        if key in here and here[key] != there:
-            raise FaultListError(
-                f"the fault list was made for another fault space: {key} is {there} there and"
-                f" {here[key]} here; use the same --targets, filters, fault models and bits"
-            )
 
 
 def _lines(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -166,7 +166,7 @@ class FaultSpace:
             "bits": self.bits,
             "targets": [kind.value for kind in SiteKind if kind in kinds],
             "fault_models": [model.spec() for model in self.models],
-            "sites": len(self.sites),
+            "sites": [site.name for site in self.sites],
             "sites_sha256": _digest(self.sites),
         }
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from google.protobuf.message import Message  # type: ignore[import-untyped]
 from onnx import GraphProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto
 
 from onnxfi.errors import RewriteError
 from onnxfi.graph._edits import Edits
-from onnxfi.graph._walk import bodies, join, own_names, shown, unused
+from onnxfi.graph._walk import Unique, bodies, join, own_names, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +48,12 @@ class Comparison:
     def __init__(self, edits: Edits, qualified: Mapping[tuple[str, str], str]) -> None:
         self._edits = edits
         self._qualified = qualified
-        self._paths = {""}
+        self._paths = Unique([""])
 
     def run(self, pair: Pair) -> None:
         """Compare two graphs."""
         _compare_interface(pair, self._lifted(pair), self._edits)
+        _compare_declarations(pair)
         self._tensors(pair)
         after = {node.name: node for node in pair.after.node}
         if len(after) < len(pair.after.node):
@@ -71,7 +73,7 @@ class Comparison:
         if [branch for branch, _ in ours] != [branch for branch, _ in theirs]:
             raise RewriteError(f"bodies of node {before.name!r} changed in {pair.where}")
         for (branch, old), (_, new) in zip(ours, theirs, strict=True):
-            path = unused(join(join(pair.path, before.name), branch), self._paths)
+            path = self._paths.take(join(join(pair.path, before.name), branch))
             own = set(own_names(old))
             reads = {name: now for name, now in pair.reads.items() if name not in own}
             local = Pair(path=path, before=old, after=new, reads=reads, writes={})
@@ -194,6 +196,19 @@ def _compare_values(
         )
 
 
-def _wire(message: TensorProto | ValueInfoProto) -> bytes:
+def _compare_declarations(pair: Pair) -> None:
+    """What is declared about original values stays; more may be declared about new ones."""
+    before = {value.name: _wire(value) for value in pair.before.value_info}
+    after = {value.name: _wire(value) for value in pair.after.value_info}
+    own = set(own_names(pair.before))
+    for name in before.keys() | after.keys():
+        if before.get(name) != after.get(name) and (name in before or name in own):
+            raise RewriteError(f"the declared type of {name!r} in {pair.where} changed")
+    ours = [_wire(entry) for entry in pair.before.quantization_annotation]
+    if ours != [_wire(entry) for entry in pair.after.quantization_annotation]:
+        raise RewriteError(f"quantization annotations of {pair.where} changed")
+
+
+def _wire(message: Message) -> bytes:
     wire: bytes = message.SerializeToString(deterministic=True)
     return wire

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from onnx import ModelProto, TensorProto
 
-from onnxfi.errors import ModelError
+from onnxfi.errors import ModelError, UnsupportedModelError
 from onnxfi.graph._limits import attribute_tensors
 from onnxfi.graph._tensors import data_size, is_external
 from onnxfi.graph._walk import scopes
@@ -44,9 +44,15 @@ def reference_of(tensor: TensorProto) -> Reference:
 
     Raises:
         ModelError: It is incomplete, not understood, or its length is not that of the tensor.
+        UnsupportedModelError: It has prepacked weights.
     """
     entries = {entry.key: entry.value for entry in tensor.external_data}
-    unknown = {key for key in entries if key not in _KEYS and not key.startswith("prepacked")}
+    if any(key.startswith("prepacked") for key in entries):
+        raise UnsupportedModelError(
+            f"tensor {tensor.name!r} was saved with prepacked weights, which onnxruntime reads in"
+            f" place of the stored ones; save the model without them"
+        )
+    unknown = sorted(str(key) for key in entries if key not in _KEYS)
     if unknown:
         raise ModelError(f"external data of tensor {tensor.name!r} has unknown keys {unknown}")
     needed = data_size(tensor)

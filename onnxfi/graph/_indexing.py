@@ -11,7 +11,7 @@ from onnxfi.graph._elements import data_bytes, element_from_onnx
 from onnxfi.graph._index import GraphIndex, Initializer, Node, Place, Use
 from onnxfi.graph._spec import TensorSpec
 from onnxfi.graph._tensors import element_count
-from onnxfi.graph._walk import Scope, join, own_names, scopes, unused
+from onnxfi.graph._walk import Scope, Unique, join, own_names, scopes
 
 Types = Mapping[tuple[str, str], TensorSpec]
 """Specs of values by scope and name within that scope."""
@@ -50,8 +50,8 @@ class _Names:
 class _Builder:
     def __init__(self, types: Types) -> None:
         self._known = types
-        self._taken: set[str] = set()
-        self._node_names: set[str] = set()
+        self._value_names = Unique()
+        self._node_names = Unique()
         self._names: dict[str, _Names] = {}
         self._nodes: dict[str, list[Node]] = {}
         self._children: dict[tuple[str, int], list[str]] = {}
@@ -90,7 +90,7 @@ class _Builder:
         for local in own_names(scope.graph):
             if local not in names:
                 # Another scope's path can make the same text.
-                qualified = unused(join(scope.path, local), self._taken)
+                qualified = self._value_names.take(join(scope.path, local))
                 names.define(local, qualified)
                 if (scope.path, local) in self._known:
                     self._types[qualified] = self._known[scope.path, local]
@@ -105,7 +105,7 @@ class _Builder:
 
     def _node(self, node: NodeProto, path: str, names: _Names) -> Node:
         entry = Node(
-            name=unused(join(path, node.name), self._node_names),
+            name=self._node_names.take(join(path, node.name)),
             op_type=node.op_type,
             domain="" if node.domain == "ai.onnx" else node.domain,
             inputs=tuple(names[local] if local else "" for local in node.input),

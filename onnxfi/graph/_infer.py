@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import onnx.shape_inference
-from onnx import GraphProto, ModelProto
+from onnx import ModelProto
 
+from onnxfi.bits import ElementType
 from onnxfi.graph._contrib import typed_like
-from onnxfi.graph._elements import element_to_onnx
+from onnxfi.graph._elements import element_from_onnx, element_to_onnx
 from onnxfi.graph._indexing import Types
 from onnxfi.graph._skeleton import skeleton
 from onnxfi.graph._spec import TensorSpec, spec_of
-from onnxfi.graph._tensors import known_element
 from onnxfi.graph._walk import Scope, scopes
 
 # Each round gets past one more chain of operators that only onnxruntime knows.
@@ -28,11 +28,13 @@ def infer_types(proto: ModelProto) -> Types:
     types: dict[tuple[str, str], TensorSpec] = {}
     for _ in range(_ROUNDS):
         try:
-            bare = onnx.shape_inference.infer_shapes(bare, data_prop=True)
+            # Not with data_prop: it makes one dimension object per element of any 1-D value,
+            # gigabytes for a bias of a million elements or a declared shape that lies.
+            bare = onnx.shape_inference.infer_shapes(bare)
         except Exception:  # the C++ pass raises whatever it meets; what is declared still counts
             return _collect(bare)
         types = _collect(bare)
-        if not sum(_declare_more(scope, types) for scope in scopes(bare.graph)):
+        if not sum([_declare_more(scope, types) for scope in scopes(bare.graph)]):
             break
     return types
 
@@ -43,13 +45,19 @@ def _collect(proto: ModelProto) -> dict[tuple[str, str], TensorSpec]:
         graph = scope.graph
         for value in (*graph.value_info, *graph.output, *graph.input):
             types[scope.path, value.name] = spec_of(value)
+        for tensor in graph.initializer:
+            element = element_from_onnx(tensor.data_type)
+            types[scope.path, tensor.name] = TensorSpec(
+                name=tensor.name, element=element, shape=tuple(tensor.dims)
+            )
     return types
 
 
 def _declare_more(scope: Scope, types: dict[tuple[str, str], TensorSpec]) -> int:
     """Declare element types that only onnxruntime's operators tell; how many were new."""
-    new = 0
-    for node in scope.graph.node:
+    graph = scope.graph
+    found: dict[str, ElementType] = {}
+    for node in graph.node:
         name = node.output[0] if node.output else ""
         known = types.get((scope.path, name))
         like = typed_like(node)
@@ -57,19 +65,13 @@ def _declare_more(scope: Scope, types: dict[tuple[str, str], TensorSpec]) -> int
             continue
         spec = _seen_from(scope, like, types)
         if spec is not None and spec.element is not None and spec.kind == "tensor":
+            found[name] = spec.element
             types[scope.path, name] = TensorSpec(name=name, element=spec.element)
-            _declare(scope.graph, name, element_to_onnx(spec.element))
-            new += 1
-    return new
-
-
-def _declare(graph: GraphProto, name: str, number: int) -> None:
-    for value in (*graph.output, *graph.value_info):
-        if value.name == name:
-            value.type.tensor_type.elem_type = number
-            return
-    value = graph.value_info.add(name=name)
-    value.type.tensor_type.elem_type = number
+    declared = {value.name: value for value in (*graph.value_info, *graph.output)}
+    for name, element in found.items():
+        value = declared.get(name) or graph.value_info.add(name=name)
+        value.type.tensor_type.elem_type = element_to_onnx(element)
+    return len(found)
 
 
 def _seen_from(
@@ -78,9 +80,6 @@ def _seen_from(
     """Spec of what a name means in a scope."""
     around: Scope | None = scope
     while around is not None:
-        for tensor in around.graph.initializer:
-            if tensor.name == name:
-                return TensorSpec(name=name, element=known_element(tensor))
         if (around.path, name) in types:
             return types[around.path, name]
         around = around.parent

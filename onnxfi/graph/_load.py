@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,17 +45,19 @@ def load(
     check_limits(raw.proto, limits)
     opset_of(raw.proto)
     proto = normalize(raw.proto)
+    files = _digests(proto, raw.folder)
     return Model(
         source=raw.source,
-        sha256=_digest(proto, raw.sha256, raw.folder),
+        sha256=_combined(raw.sha256, files),
         _proto=proto,
         _folder=raw.folder,
+        _data_files=tuple(sorted(files)),
         _types=infer_types(proto),
     )
 
 
-def _digest(proto: ModelProto, of_file: str, folder: Path | None) -> str:
-    """Checksum of the model file; with external data, of all its checksums together."""
+def _digests(proto: ModelProto, folder: Path | None) -> dict[str, str]:
+    """Checksums of the files of external data, by location."""
     files: dict[str, str] = {}
     for tensor in external_tensors(proto):
         where = reference_of(tensor)
@@ -62,6 +65,11 @@ def _digest(proto: ModelProto, of_file: str, folder: Path | None) -> str:
             check_length(stream, where, tensor.name)
             if where.location not in files:
                 files[where.location] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return files
+
+
+def _combined(of_file: str, files: Mapping[str, str]) -> str:
+    """Checksum of the model file; with external data, of all the checksums together."""
     if not files:
         return of_file
     lines = [of_file, *(f"{location}\0{files[location]}" for location in sorted(files))]

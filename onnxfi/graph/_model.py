@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,8 @@ class Model:
     sha256: str
     _proto: ModelProto = field(repr=False)
     _folder: Path | None = field(repr=False)
+    # Locations of external data in the file as it was loaded.
+    _data_files: tuple[str, ...] = field(repr=False)
     _types: Types = field(repr=False)
     _edits: Edits = field(default_factory=Edits, repr=False)
 
@@ -123,11 +126,8 @@ def opset_of(proto: ModelProto) -> int:
     return int(versions.pop()) if versions else 1
 
 
-def graph_of(proto: ModelProto, path: str) -> GraphProto:
-    """The graph of a scope, by its path."""
-    if not path:
-        return proto.graph
-    for scope in scopes(proto.graph):
-        if scope.path == path:
-            return scope.graph
-    raise KeyError(path)
+def graphs_of(proto: ModelProto, paths: Iterable[str]) -> dict[str, GraphProto]:
+    """The graphs of some scopes by path; nested graphs are walked only if one is asked for."""
+    if not any(paths):
+        return {"": proto.graph}
+    return {scope.path: scope.graph for scope in scopes(proto.graph)}

@@ -6,7 +6,7 @@ from collections import Counter
 
 from onnx import GraphProto
 
-from onnxfi.graph._walk import bodies, unused
+from onnxfi.graph._walk import Unique, bodies
 
 
 def name_nodes(graph: GraphProto) -> None:
@@ -16,16 +16,16 @@ def name_nodes(graph: GraphProto) -> None:
     which counts for itself. Run before nodes are sorted or removed, so that numbers are those of
     the file; run again, it only names what has been added.
     """
-    taken = {node.name for node in graph.node}
+    names = Unique(node.name for node in graph.node)
     seen: set[str] = set()
     count: Counter[str] = Counter()
     for node in graph.node:
         count[node.op_type] += 1
         name = node.name
         if not name:
-            name = unused(f"{node.op_type}#{count[node.op_type]}", taken)
+            name = names.take(f"{node.op_type}#{count[node.op_type]}")
         elif name in seen:
-            name = unused(name, taken)
+            name = names.take(name)
         seen.add(name)
         if name != node.name:
             node.name = name

@@ -10,7 +10,8 @@ from onnxfi.graph._calls import call_key, function_key
 from onnxfi.graph._naming import name_nodes
 from onnxfi.graph._skeleton import attach, detach
 from onnxfi.graph._sort import sort_graph
-from onnxfi.graph._walk import bodies, scopes
+from onnxfi.graph._text import one_line
+from onnxfi.graph._walk import bodies, scopes, shown
 
 
 def normalize(proto: ModelProto) -> ModelProto:
@@ -28,6 +29,7 @@ def normalize(proto: ModelProto) -> ModelProto:
         _constants_to_initializers(scope.graph)
         _drop_repeated_initializers(scope.graph)
     sort_graph(proto.graph)
+    _check_declared(proto)
     return proto
 
 
@@ -49,7 +51,9 @@ def _inline(proto: ModelProto) -> ModelProto:
     try:
         flat = onnx.inliner.inline_local_functions(proto)
     except Exception as error:  # the C++ inliner raises whatever it meets
-        raise UnsupportedModelError(f"can't inline the model's functions: {_line(error)}") from None
+        raise UnsupportedModelError(
+            f"can't inline the model's functions: {one_line(error)}"
+        ) from None
     attach(flat, data)
     flat.ClearField("functions")
     for scope in _all_graphs(flat.graph):
@@ -134,11 +138,25 @@ def _drop_repeated_initializers(graph: GraphProto) -> None:
     last = {tensor.name: position for position, tensor in enumerate(graph.initializer)}
     if "" in last:
         raise ModelError("the model has an initializer without a name")
+    twice = last.keys() & {sparse.values.name for sparse in graph.sparse_initializer}
+    if twice:
+        raise ModelError(f"initializer {min(twice)!r} is stored twice, once in sparse form")
     if len(last) < len(graph.initializer):
-        for position in reversed(range(len(graph.initializer))):
-            if last[graph.initializer[position].name] != position:
-                del graph.initializer[position]
+        kept = [t for p, t in enumerate(graph.initializer) if last[t.name] == p]
+        del graph.initializer[:]
+        graph.initializer.extend(kept)
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+def _check_declared(proto: ModelProto) -> None:
+    """Refuse what no runtime takes, and what would be read differently by each."""
+    for value in proto.graph.input:
+        if value.type.WhichOneof("value") is None:
+            raise ModelError(f"graph input {value.name!r} has no type")
+    if any(entry.domain in ("", "ai.onnx") for entry in proto.opset_import):
+        return
+    for scope in scopes(proto.graph):
+        for node in scope.graph.node:
+            if node.domain in ("", "ai.onnx"):
+                raise ModelError(
+                    f"the model imports no version of ai.onnx, but node {shown(node)} needs one"
+                )

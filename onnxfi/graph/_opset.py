@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import onnx.defs
 import onnx.version_converter
@@ -13,7 +14,11 @@ from onnxfi.graph._infer import infer_types
 from onnxfi.graph._model import Model, opset_of
 from onnxfi.graph._normalize import normalize
 from onnxfi.graph._skeleton import skeleton
+from onnxfi.graph._text import one_line
 from onnxfi.graph._walk import bodies, own_names, scopes, shown
+
+# Operators whose old form the converter takes for the new one.
+_NEW_MEANING: Mapping[str, int] = MappingProxyType({"Scan": 9})
 
 
 def raise_opset(model: Model, at_least: int) -> Model:
@@ -52,7 +57,7 @@ def _converted(original: ModelProto, version: int) -> ModelProto:
             bare.ir_version = max(bare.ir_version, 4)
             graph = onnx.version_converter.convert_version(bare, version).graph
         except Exception as error:  # the C++ converter raises whatever it meets
-            raise ModelError(" ".join(str(error).split())[:300]) from None
+            raise ModelError(one_line(error)) from None
         _take_over(proto.graph, graph)
         _set_version(proto, version)
         proto = normalize(proto)
@@ -115,6 +120,10 @@ def _check_schemas(original: ModelProto, proto: ModelProto, version: int) -> Non
     A node that was odd before (an operator of onnxruntime in ai.onnx's domain) is left alone.
     """
     old = opset_of(original)
+    for node in _nodes(original):
+        if node.op_type in _NEW_MEANING and old < _NEW_MEANING[node.op_type] <= version:
+            since = _NEW_MEANING[node.op_type]
+            raise ModelError(f"node {shown(node)} has another meaning since opset {since}")
     odd = {node.name for node in _nodes(original) if _misfit(node, old)}
     for node in _nodes(proto):
         problem = _misfit(node, version)

@@ -44,8 +44,10 @@ def sort_graph(graph: GraphProto, outer: AbstractSet[str] = frozenset()) -> None
 
 
 def _producers(graph: GraphProto) -> dict[str, int]:
-    stored = {tensor.name for tensor in graph.initializer}
-    stored |= {value.name for value in graph.input}
+    stored = {value.name for value in graph.input}
+    if len(stored) < len(graph.input):
+        raise ModelError("two graph inputs have one name")
+    stored |= {tensor.name for tensor in graph.initializer}
     stored |= {sparse.values.name for sparse in graph.sparse_initializer}
     producers: dict[str, int] = {}
     for position, node in enumerate(graph.node):

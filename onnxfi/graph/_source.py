@@ -48,7 +48,7 @@ def read_source(source: str | os.PathLike[str] | bytes | ModelProto | Graph, lim
         return Raw(source="<bytes>", proto=_parse(data, "<bytes>"), sha256=_sha(data), folder=None)
     name = "<ModelProto>"
     proto = source
-    if type(source).__module__.split(".")[0] == "onnx_graphsurgeon":
+    if any(base.__module__.split(".")[0] == "onnx_graphsurgeon" for base in type(source).__mro__):
         from onnxfi.graph._surgeon import export
 
         name = "<graphsurgeon>"

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from onnx import GraphProto, ModelProto, TensorProto
+from onnx import GraphProto, TensorProto
 
 from onnxfi.bits import Words
 from onnxfi.errors import ModelError, RewriteError
 from onnxfi.graph._external import read_external
 from onnxfi.graph._index import Place
-from onnxfi.graph._model import Model, graph_of
+from onnxfi.graph._model import Model, graphs_of
 from onnxfi.graph._rename import rename_reads
 from onnxfi.graph._spec import TensorSpec, value_info
 from onnxfi.graph._tensors import known_element, set_words, tensor_words
-from onnxfi.graph._walk import join, unused
+from onnxfi.graph._walk import Unique, join
 
 
 def initializer_words(model: Model, name: str) -> Words:
@@ -33,7 +33,8 @@ def initializer_words(model: Model, name: str) -> Words:
         ModelError: There is no such initializer, or its data can't be read.
         FaultError: Complex elements are not single words.
     """
-    tensor = _find(model._proto, _place(model, name))
+    place = _place(model, name)
+    tensor = _find(graphs_of(model._proto, [place.scope]), place)
     return tensor_words(tensor, lambda external: read_external(external, model._folder))
 
 
@@ -51,8 +52,9 @@ def replace_initializers(model: Model, words: Mapping[str, Words]) -> Model:
     """
     places = {name: _place(model, name) for name in words}
     proto = model._copy()
+    graphs = graphs_of(proto, (place.scope for place in places.values()))
     for name, place in places.items():
-        set_words(_find(proto, place), words[name])
+        set_words(_find(graphs, place), words[name])
     edits = replace(model._edits, replaced=model._edits.replaced | words.keys())
     return model._edited(proto, edits)
 
@@ -71,30 +73,29 @@ def lift_initializers(model: Model, names: Iterable[str]) -> Model:
     index = model.index
     places = {name: _place(model, name) for name in wanted}
     proto = model._copy()
+    graphs = graphs_of(proto, (place.scope for place in places.values()))
+    present = {value.name for value in proto.graph.input}
+    types = {**model._types}
     added: set[str] = set()
     for name, place in places.items():
         if place.sparse:
             raise RewriteError(f"initializer {name!r} is sparse and can't become a graph input")
-        graph = graph_of(proto, place.scope)
+        if place.scope and name in model._names:
+            raise RewriteError(f"initializer {name!r} can't become an input: the name is in use")
         if place.scope:
-            node = _hoist(graph, place.local, name)
-            added.update(join(place.scope, n) for n in node)
-        if name not in {value.name for value in proto.graph.input}:
-            entry = index.initializers[name]
-            spec = TensorSpec(
-                name=name, element=known_element(_find(proto, place)), shape=entry.shape
-            )
+            helpers = _hoist(graphs[place.scope], place.local, name)
+            added.update(join(place.scope, helper) for helper in helpers)
+        element = known_element(_find(graphs, place))
+        spec = TensorSpec(name=name, element=element, shape=index.initializers[name].shape)
+        types["", name] = spec
+        if name not in present:
             proto.graph.input.append(value_info(spec))
-    _delete(proto, places.values())
+    _delete(graphs, places.values())
     edits = replace(
         model._edits,
         lifted=(*model._edits.lifted, *wanted),
         nodes=model._edits.nodes | added,
     )
-    types = {**model._types}
-    for name in wanted:
-        entry = index.initializers[name]
-        types["", name] = TensorSpec(name=name, element=entry.element, shape=entry.shape)
     return model._edited(proto, edits, types)
 
 
@@ -105,8 +106,8 @@ def _place(model: Model, name: str) -> Place:
     return place
 
 
-def _find(proto: ModelProto, place: Place) -> TensorProto:
-    graph = graph_of(proto, place.scope)
+def _find(graphs: Mapping[str, GraphProto], place: Place) -> TensorProto:
+    graph = graphs[place.scope]
     if place.sparse:
         sparse: TensorProto = graph.sparse_initializer[place.position].values
         return sparse
@@ -114,12 +115,12 @@ def _find(proto: ModelProto, place: Place) -> TensorProto:
     return tensor
 
 
-def _delete(proto: ModelProto, places: Iterable[Place]) -> None:
+def _delete(graphs: Mapping[str, GraphProto], places: Iterable[Place]) -> None:
     by_scope: dict[str, list[int]] = {}
     for place in places:
         by_scope.setdefault(place.scope, []).append(place.position)
     for scope, positions in by_scope.items():
-        graph = graph_of(proto, scope)
+        graph = graphs[scope]
         for position in sorted(positions, reverse=True):
             del graph.initializer[position]
 
@@ -137,6 +138,6 @@ def _hoist(graph: GraphProto, local: str, name: str) -> list[str]:
     if all(value.name != local for value in graph.output):
         return []
     # onnxruntime refuses a nested graph that returns a value of the graph around it.
-    node_name = unused(f"{local}/returned", {node.name for node in graph.node})
+    node_name = Unique(node.name for node in graph.node).take(f"{local}/returned")
     graph.node.add(op_type="Identity", input=[name], output=[local], name=node_name)
     return [node_name]

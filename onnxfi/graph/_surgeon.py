@@ -11,9 +11,11 @@ import onnx.helper
 from onnx import GraphProto, ModelProto, OperatorSetIdProto, TensorProto
 from onnx_graphsurgeon.exporters.onnx_exporter import export_onnx
 from onnx_graphsurgeon.ir.graph import Graph
+from onnx_graphsurgeon.ir.tensor import Constant, LazyValues, Tensor
 from onnx_graphsurgeon.logger.logger import G_LOGGER
 
 from onnxfi.errors import UnsupportedModelError
+from onnxfi.graph._text import one_line
 from onnxfi.graph._walk import bodies, own_names
 
 # onnx's helper would take its newest IR version, which onnxruntime refuses.
@@ -40,8 +42,9 @@ def export(graph: Graph) -> ModelProto:
         except UnsupportedModelError:
             raise
         except Exception as error:  # graphsurgeon raises whatever it meets
-            text = " ".join(str(error).split())[:300] or type(error).__name__
-            raise UnsupportedModelError(f"graphsurgeon can't export the graph: {text}") from None
+            raise UnsupportedModelError(
+                f"graphsurgeon can't export the graph: {one_line(error)}"
+            ) from None
     if getattr(graph, "ir_version", None) is None:
         proto.ir_version = _IR_VERSION
     whole = ModelProto()
@@ -97,11 +100,20 @@ def _refuse_lossy(graph: Graph) -> None:
         # Of several tensors with one name the exporter would write one; this raises instead.
         tensors = part.tensors(check_duplicates=True)  # type: ignore[no-untyped-call]
         for tensor in tensors.values():
-            if tensor.dtype in _MISWRITTEN and not isinstance(tensor.dtype, int):
+            if _miswritten(tensor):
                 raise UnsupportedModelError(
                     f"graphsurgeon can't export {tensor.name!r}: it writes {tensor.dtype} data"
                     f" wrongly; load the .onnx file instead"
                 )
+
+
+def _miswritten(tensor: Tensor) -> bool:
+    if isinstance(tensor.dtype, int) or tensor.dtype is None:
+        return False
+    if isinstance(tensor, Constant):
+        # Values that were imported and never looked at are written as they were read.
+        return tensor.dtype in _MISWRITTEN and not isinstance(tensor._values, LazyValues)
+    return bool(tensor.dtype == np.dtype(ml_dtypes.float8_e4m3fnuz))
 
 
 def _mend(graph: GraphProto, outer: dict[str, TensorProto]) -> None:

@@ -1,4 +1,4 @@
-"""Names must be text: protobuf gives strings of a damaged model that are no UTF-8 as bytes."""
+"""Text of untrusted origin: names that are no UTF-8, and messages of C++ code in one line."""
 
 from __future__ import annotations
 
@@ -9,8 +9,22 @@ from onnx import FunctionProto, GraphProto, ModelProto, TypeProto
 from onnxfi.errors import ModelError
 
 
+def one_line(error: Exception) -> str:
+    """What a foreign error says, without line breaks and source positions, at most 300 characters.
+
+    onnx's C++ code writes ``/path/file.cc:12: function: Assertion `...` failed: reason``.
+    """
+    text = " ".join(str(error).split())
+    position, _, reason = text.partition("failed: ")
+    if "Assertion" in position and reason:
+        text = reason
+    return text[:300] or type(error).__name__
+
+
 def check_part(part: GraphProto | FunctionProto) -> None:
     """Refuse a graph or function body with a name that is not text.
+
+    protobuf gives the strings of a damaged model as bytes where they are no UTF-8.
 
     Raises:
         ModelError: There is such a name.

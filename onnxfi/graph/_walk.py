@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from onnx import AttributeProto, GraphProto, NodeProto
@@ -50,25 +50,40 @@ def scopes(graph: GraphProto) -> Iterator[Scope]:
 
     Needs node names that are unique within each graph (:func:`name_nodes` gives them).
     """
-    yield from _below(Scope(path="", graph=graph), {""})
+    yield from _below(Scope(path="", graph=graph), Unique([""]))
 
 
-def unused(name: str, taken: set[str]) -> str:
-    """``name``, or ``name#2`` and so on if it is taken; taken from then on."""
-    free, number = name, 2
-    while free in taken:
-        free, number = f"{name}#{number}", number + 1
-    taken.add(free)
-    return free
+class Unique:
+    """Names in use; a name that is taken gets ``#2``, ``#3`` and so on.
+
+    Args:
+        taken: Names that are in use already.
+    """
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+        # Where to go on counting: a file may repeat one name a million times.
+        self._last: dict[str, int] = {}
+
+    def take(self, name: str) -> str:
+        """``name``, or the next free one made from it; taken from then on."""
+        free = name
+        number = self._last.get(name, 1)
+        while free in self._taken:
+            number += 1
+            free = f"{name}#{number}"
+        self._last[name] = number
+        self._taken.add(free)
+        return free
 
 
-def _below(scope: Scope, taken: set[str]) -> Iterator[Scope]:
+def _below(scope: Scope, paths: Unique) -> Iterator[Scope]:
     yield scope
     for position, node in enumerate(scope.graph.node):
         for branch, body in bodies(node):
             # A file may hold a node that is called like another node's branch.
-            path = unused(join(join(scope.path, node.name), branch), taken)
-            yield from _below(Scope(path=path, graph=body, parent=scope, owner=position), taken)
+            path = paths.take(join(join(scope.path, node.name), branch))
+            yield from _below(Scope(path=path, graph=body, parent=scope, owner=position), paths)
 
 
 def own_names(graph: GraphProto) -> Iterator[str]:

@@ -7,10 +7,10 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from onnx import ModelProto
+from onnx import ModelProto, TensorProto
 
 from onnxfi.errors import ModelError, RewriteError, UnsupportedModelError
-from onnxfi.graph._external import external_tensors, read_external, reference_of
+from onnxfi.graph._external import external_tensors, read_external
 from onnxfi.graph._model import Model
 from onnxfi.graph._tensors import data_size, strip_data
 
@@ -36,8 +36,14 @@ def serialize(model: Model) -> Serialized:
     Raises:
         UnsupportedModelError: It has 2 GiB or more, which protobuf can't hold.
     """
-    external = any(True for _ in external_tensors(model._proto))
-    return Serialized(data=_bytes(model._proto), folder=model._folder if external else None)
+    folder = model._folder if _external(model) else None
+    return Serialized(data=_bytes(model._proto), folder=folder)
+
+
+def _external(model: Model) -> list[TensorProto]:
+    if not model._data_files:
+        return []
+    return list(external_tensors(model._proto))
 
 
 def _bytes(proto: ModelProto) -> bytes:
@@ -53,24 +59,26 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
 
     Args:
         model: The model.
-        path: Where to; an existing file is replaced, one that the model was read from is not.
+        path: Where to. An existing file is replaced, unless the model was loaded with external
+            data in it.
 
     Raises:
         UnsupportedModelError: With its external data it has 2 GiB or more.
         ModelError: External data can't be read, or the file can't be written.
-        RewriteError: The file is one that the model's own external data lies in.
+        RewriteError: The file holds external data of the model.
     """
     target = Path(path).absolute()
-    proto = _inlined(model, target)
-    data = _bytes(proto)
+    if any(_same(model._folder, location, target) for location in model._data_files):
+        raise RewriteError(f"{target} holds the model's external data; write to another file")
+    data = _bytes(_inlined(model))
     try:
         _replace_file(target, data)
     except OSError as error:
         raise ModelError(f"can't write model file {target}: {error.strerror}") from None
 
 
-def _inlined(model: Model, target: Path) -> ModelProto:
-    external = list(external_tensors(model._proto))
+def _inlined(model: Model) -> ModelProto:
+    external = _external(model)
     if not external:
         return model._proto
     total = model._proto.ByteSize() + sum(data_size(tensor) for tensor in external)
@@ -80,8 +88,6 @@ def _inlined(model: Model, target: Path) -> ModelProto:
         )
     proto = model._copy()
     for tensor in external_tensors(proto):
-        if _same(model._folder, reference_of(tensor).location, target):
-            raise RewriteError(f"{target} holds the model's external data; write to another file")
         data = read_external(tensor, model._folder)
         strip_data(tensor)
         tensor.raw_data = data

@@ -2,7 +2,7 @@
 
 from onnxfi.report._campaign import full_page, progress_text, rates_view, short_page
 from onnxfi.report._compare import comparison_page
-from onnxfi.report._document import summary_document
+from onnxfi.report._document import json_text, summary_document
 from onnxfi.report._export import RESULT_COLUMNS, write_csv, write_jsonl
 from onnxfi.report._files import atomic_text
 from onnxfi.report._format import (
@@ -18,9 +18,11 @@ from onnxfi.report._html import render_html
 from onnxfi.report._markdown import render_markdown
 from onnxfi.report._text import render_text
 from onnxfi.report._view import Column, Fact, Page, Row, TableView
+from onnxfi.report._write import SUFFIXES, write_report
 
 __all__ = [
     "RESULT_COLUMNS",
+    "SUFFIXES",
     "Column",
     "Condition",
     "Fact",
@@ -34,6 +36,7 @@ __all__ = [
     "duration_text",
     "full_page",
     "interval_text",
+    "json_text",
     "parse_condition",
     "progress_text",
     "rate_text",
@@ -46,4 +49,5 @@ __all__ = [
     "summary_document",
     "write_csv",
     "write_jsonl",
+    "write_report",
 ]

@@ -100,7 +100,7 @@ def campaign_facts(summary: CampaignSummary) -> Iterator[Fact]:
     yield Fact(
         label="engine",
         text=f"{summary.engine} on {summary.provider}, optimization {summary.optimization}, batch "
-        f"{summary.batch_size} ({summary.engine_reason})",
+        f"{summary.batch_size}; {summary.engine_reason}",
     )
 
 
@@ -128,7 +128,7 @@ def rates_view(summary: CampaignSummary) -> TableView:
         title="Rates",
         columns=(
             Column(title="rate", number=False),
-            Column(title="of", number=False),
+            Column(title="of", number=False, optional=True),
             Column(title="value"),
             Column(title="low"),
             Column(title="high"),
@@ -182,9 +182,11 @@ def domain_view(table: DomainTable, limit: int | None = None) -> TableView:
         title=title,
         columns=(
             Column(title=table.facet, number=False),
-            *(Column(title=text) for text in ("failed", "of", "failure rate", "critical", "due")),
-            Column(title="bits"),
-            Column(title="of all failures"),
+            *(Column(title=text) for text in ("failed", "of", "failure rate")),
+            *(
+                Column(title=text, optional=True)
+                for text in ("critical", "due", "bits", "of all failures")
+            ),
         ),
         rows=tuple(Row(cells=_cells(row), interval=row.rate) for row in rows),
         note="; ".join(_asides(table)),
@@ -221,6 +223,9 @@ def _notes(summary: CampaignSummary) -> Iterator[str]:
             f"{count_text(summary.total - summary.done)} injections are pending; "
             f"`onnxfi run {summary.folder}` goes on"
         )
+    silent = {table.reason for table in summary.tables.values() if not table.rows} - {""}
+    if summary.rates and len(silent) == 1:
+        yield f"no rates by layer or bit: {silent.pop()}"
     yield from summary.notes
 
 

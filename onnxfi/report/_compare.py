@@ -29,9 +29,9 @@ def _rates(summaries: Sequence[CampaignSummary]) -> TableView:
     measured = [name for name in _RATES if any(name in s.rates for s in summaries)]
     labelled = any(s.golden_accuracy is not None for s in summaries)
     columns = [Column(title="campaign", number=False), Column(title="scenarios")]
-    columns += [Column(title=name) for name in measured]
+    columns += [Column(title=name, optional=name != "failure") for name in measured]
     if labelled:
-        columns.append(Column(title="fault-free accuracy"))
+        columns.append(Column(title="fault-free accuracy", optional=True))
     rows = []
     for summary in summaries:
         cells = [summary.folder, count_text(summary.used)]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     from onnxfi.analysis import DomainTable
@@ -21,6 +24,12 @@ _OUTCOMES = (
     "due_crash",
     "correct",
 )
+
+
+def json_text(verb: str, content: Mapping[str, Any]) -> str:
+    """An indented JSON document, its schema ``onnxfi/<verb>/1`` first; NaN becomes null."""
+    data = msgspec.json.encode({"schema": f"onnxfi/{verb}/1", **content})
+    return msgspec.json.format(data, indent=2).decode() + "\n"
 
 
 def summary_document(summary: CampaignSummary) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,10 +16,12 @@ class Column:
     Attributes:
         title: Its heading.
         number: Whether its cells are numbers, to be set flush right.
+        optional: Whether a narrow terminal may leave it out.
     """
 
     title: str
     number: bool = True
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,14 @@ class TableView:
     rows: tuple[Row, ...]
     note: str = ""
     left_out: int = 0
+
+    def without(self, dropped: int) -> TableView:
+        """The table without one of its columns."""
+        rows = tuple(
+            replace(row, cells=row.cells[:dropped] + row.cells[dropped + 1 :]) for row in self.rows
+        )
+        columns = self.columns[:dropped] + self.columns[dropped + 1 :]
+        return replace(self, columns=columns, rows=rows)
 
     @property
     def drawn(self) -> bool:

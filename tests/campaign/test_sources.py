@@ -80,8 +80,20 @@ def test_a_campaigns_own_recipe_makes_the_same_campaign(create, rows_of, tmp_pat
     first = create("a")
     again = create("b", sampler={}, faults=str(first.folder.faults))
     assert again.document.identity == first.document.identity
-    with pytest.raises(FaultListError, match="another fault space"):
-        create("c", sampler={}, faults=str(first.folder.faults), targets=("weight",))
+    # The recipe tells its sites, so what is said about targets beside it does not matter.
+    third = create("c", sampler={}, faults=str(first.folder.faults), targets=("activation",))
+    assert third.document.identity == first.document.identity
+
+
+def test_a_recipe_for_other_sites_is_refused(create, tmp_path):
+    recipe = tmp_path / "recipe.jsonl"
+    text = create("a").folder.faults.read_text()
+    recipe.write_text(text.replace("fc3.bias_quantized", "fc9.bias_quantized"))
+    with pytest.raises(FaultListError, match=r"fc9\.bias_quantized"):
+        create("b", sampler={}, faults=str(recipe))
+    recipe.write_text(text.replace('"size":', '"size":1'))
+    with pytest.raises(FaultListError, match="another fault space: size"):
+        create("b", sampler={}, faults=str(recipe))
 
 
 def loud(site, rng: np.random.Generator) -> Fault:

@@ -77,7 +77,9 @@ def test_returned_values(parse):
     index = load(parse(NESTED)).index
     returned = {"y", "w", "If#1/then_branch/o", "If#1/else_branch/p"}
     values = {value for node in index.nodes for value in (*node.inputs, *node.outputs)}
-    assert {value for value in values | set(index.initializers) if index.returned(value)} == returned
+    assert {
+        value for value in values | set(index.initializers) if index.returned(value)
+    } == returned
 
 
 def test_types_are_inferred_in_bodies_too(parse):
@@ -90,11 +92,13 @@ def test_types_are_inferred_in_bodies_too(parse):
 
 
 def test_shadowing_initializers_mean_the_inner_value(parse):
-    index = load(parse("""agraph (bool c, float[2] x) => (float[2] y) <float[2] w = {1, 2}> {
+    index = load(
+        parse("""agraph (bool c, float[2] x) => (float[2] y) <float[2] w = {1, 2}> {
         a = Add(x, w)
         y = If (c) <then_branch = t () => (float[2] o) <float[2] w = {7, 7}> { o = Add(a, w) },
                     else_branch = e () => (float[2] p) { p = Add(a, w) }>
-    }""")).index
+    }""")
+    ).index
     assert [use.node.name for use in index.consumers("w")] == ["Add#1", "If#1/else_branch/Add#1"]
     assert len(index.consumers("If#1/then_branch/w")) == 1
 
@@ -119,19 +123,23 @@ def test_names_that_look_like_scopes_stay_apart(parse):
 
 
 def test_loop_bodies(parse):
-    index = load(parse("""agraph (int64 n, bool c, float[2] x) => (float[2] y) <float[2] w = {1, 1}> {
+    index = load(
+        parse("""agraph (int64 n, bool c, float[2] x) => (float[2] y) <float[2] w = {1, 1}> {
         y = Loop (n, c, x) <body = b (int64 i, bool go, float[2] s) => (bool on, float[2] t) {
             on = Identity(go)
             t = Add(s, w)
         }>
-    }""")).index
+    }""")
+    ).index
     assert index.producer("Loop#1/body/t").inputs == ("Loop#1/body/s", "w")
     assert index.element_of("Loop#1/body/s") is ElementType.FLOAT
     assert index.element_of("y") is ElementType.FLOAT
 
 
 def test_kinds_of_values(parse):
-    index = load(parse("""agraph (float[2] x) => (seq(float[2]) s) { s = SequenceConstruct(x) }""")).index
+    index = load(
+        parse("""agraph (float[2] x) => (seq(float[2]) s) { s = SequenceConstruct(x) }""")
+    ).index
     assert index.kind_of("s") == "sequence"
     assert index.element_of("s") is None
     assert index.kind_of("x") == "tensor"

@@ -3,9 +3,22 @@ import hashlib
 import numpy as np
 import pytest
 
+from onnxfi.bits import ElementType
 from onnxfi.errors import ModelError, UnsupportedModelError
 from onnxfi.graph import Limits, TensorSpec, load, serialize
-from onnxfi.bits import ElementType
+
+
+def refusal(data):
+    """Why a model is refused, None if it loads; any other error is a defect."""
+    try:
+        model = load(data)
+    except ModelError as error:
+        return str(error)
+    assert model.outputs
+    assert model.index.nodes is not None
+    assert serialize(model).data
+    return None
+
 
 SMALL = "agraph (float[N, 2] x) => (float[N, 2] y) <float[2] w = {1, 2}> { y = Add(x, w) }"
 
@@ -22,7 +35,9 @@ def test_path_bytes_and_message_give_the_same_model(tmp_path, parse):
 
 
 def test_a_message_is_not_changed(parse):
-    proto = parse("agraph (float[2] x) => (float[2] y) { c = Constant<value_float=1.0>() y = Add(x, c) }")
+    proto = parse(
+        "agraph (float[2] x) => (float[2] y) { c = Constant<value_float=1.0>() y = Add(x, c) }"
+    )
     before = proto.SerializeToString()
     model = load(proto)
     assert proto.SerializeToString() == before
@@ -50,7 +65,9 @@ def test_loading_what_was_serialized_changes_nothing_more(parse):
         k = Constant<value_floats=[1.0, 2.0]>()
         a = Add(x, k)
         b = Add(a, k)
-        y = If (c) <then_branch = t () => (float[2] o) { q = Constant<value_float=3.0>() o = Mul(b, q) },
+        y = If (c) <then_branch = t () => (float[2] o) {
+                        q = Constant<value_float = 3.0>()
+                        o = Mul(b, q) },
                     else_branch = e () => (float[2] p) { p = Neg(b) }>
     }"""
     once = serialize(load(parse(text))).data
@@ -79,12 +96,8 @@ def test_the_runtimes_own_format_is_refused():
 def test_every_truncation_is_refused_or_loads(parse):
     data = parse(SMALL).SerializeToString()
     for length in range(len(data)):
-        try:
-            model = load(data[:length])
-        except ModelError as error:
-            assert "\n" not in str(error)
-        else:
-            assert model.outputs
+        message = refusal(data[:length])
+        assert message is None or "\n" not in message
 
 
 def test_missing_file_folder_and_wrong_type(tmp_path):
@@ -130,9 +143,7 @@ def test_random_damage_never_escapes_as_another_error(parse):
         damaged = bytearray(data)
         for place in rng.integers(0, len(data), rng.integers(1, 4)):
             damaged[place] = rng.integers(0, 256)
-        try:
-            model = load(bytes(damaged))
-            loaded += len(model.index.nodes) > 0 and bool(serialize(model).data)
-        except ModelError as error:
-            assert "\n" not in str(error)
+        message = refusal(bytes(damaged))
+        assert message is None or "\n" not in message
+        loaded += message is None
     assert loaded > 20

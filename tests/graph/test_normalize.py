@@ -200,5 +200,5 @@ def test_other_domains_and_custom_operators_load(parse):
 
 def test_several_versions_of_onnx_are_refused(parse):
     proto = parse("agraph (float[2] x) => (float[2] y) { y = Relu(x) }", imports={"ai.onnx": 13})
-    with pytest.raises(ModelError, match="several ai.onnx versions"):
+    with pytest.raises(ModelError, match=r"several ai\.onnx versions"):
         load(proto)

@@ -12,6 +12,7 @@ from onnxfi.graph import (
     serialize,
     verify_untouched,
 )
+from onnxfi.graph._opset import _misfit
 
 FEEDS = {"c": np.array(True), "x": np.array([[1.0, -2.0]], np.float32)}
 OLD = """agraph (bool c, float[1, 2] x) => (float[M] y) <float[2] w = {1, 2}> {
@@ -116,14 +117,51 @@ def test_models_without_onnx_operators(parse):
     assert operators(raised) == operators(model)
 
 
-def test_operators_that_are_gone_are_refused(parse):
-    """Scatter is deprecated since 11, and the converter lets it through."""
+def test_operators_with_a_new_meaning_are_refused(parse):
+    """Scan of opset 8 runs over a batch; the converter lets it through as it is."""
     proto = parse(
-        """agraph (float[2] x, int64[1] i, float[1] u) => (float[2] y) {
-            y = Scatter(x, i, u) }""",
-        opset=10,
+        """agraph (float[1, 2] i, float[1, 3, 2] x) => (float[1, 2] y, float[1, 3, 2] z) {
+            y, z = Scan<num_scan_inputs = 1, body = b (float[2] s, float[2] e) =>
+                (float[2] t, float[2] u) { t = Add(s, e) u = Identity(t) }>(, i, x) }""",
+        opset=8,
+        ir_version=3,
     )
-    with pytest.raises(UnsupportedModelError, match="Scatter"):
+    with pytest.raises(UnsupportedModelError, match=r"'Scan#1' \(Scan\) has another meaning"):
+        raise_opset(load(proto), 26)
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        (helper.make_node("Squeeze", ["x"], ["y"], axes=[0]), "no attribute 'axes' in opset 26"),
+        (helper.make_node("Upsample", ["x", "s"], ["y"]), "deprecated in opset 26"),
+        (helper.make_node("Relu", ["x", "x"], ["y"]), "can't have 2 inputs in opset 26"),
+        (helper.make_node("ImageScaler", ["x"], ["y"]), "no operator of opset 26"),
+        (helper.make_node("Squeeze", ["x", "axes"], ["y"]), None),
+        (helper.make_node("Squeeze", ["x"], ["y"], axes=[0], domain="mine"), None),
+    ],
+)
+def test_nodes_that_do_not_fit_an_opset(node, message):
+    problem = _misfit(node, 26)
+    assert problem is None if message is None else message in problem
+
+
+def test_what_the_converter_lets_through_is_caught(parse, monkeypatch):
+    proto = parse("agraph (float[1, 2] x) => (float[2] y) { y = Squeeze<axes = [0]>(x) }", opset=11)
+    monkeypatch.setattr("onnx.version_converter.convert_version", lambda model, version: model)
+    with pytest.raises(UnsupportedModelError, match="no attribute 'axes'"):
+        raise_opset(load(proto), 26)
+
+
+def test_lost_names_are_caught(parse, monkeypatch):
+    proto = parse("agraph (float[2] x) => (float[2] y) { a = Relu(x) y = Neg(a) }", opset=11)
+
+    def rename(model, version):
+        model.graph.node[0].output[0] = model.graph.node[1].input[0] = "b"
+        return model
+
+    monkeypatch.setattr("onnx.version_converter.convert_version", rename)
+    with pytest.raises(UnsupportedModelError, match="lost the value 'a'"):
         raise_opset(load(proto), 26)
 
 

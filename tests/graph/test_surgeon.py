@@ -84,12 +84,15 @@ def test_functions(parse, run, same):
 def test_what_the_exporter_would_write_wrongly_is_refused(dtype):
     graph = small()
     graph.nodes[0].inputs[1] = gs.Constant("w", np.zeros(2, dtype))
-    with pytest.raises(UnsupportedModelError, match="writes .* data wrongly"):
+    with pytest.raises(UnsupportedModelError, match=r"writes .* data wrongly"):
         load(graph)
 
 
 def test_imported_four_bit_constants_keep_their_bits(parse):
-    proto = parse("agraph (float[2] x) => (float[5] y) <float s = {1}> { y = DequantizeLinear(k, s) }", opset=21)
+    proto = parse(
+        "agraph (float[2] x) => (float[5] y) <float s = {1}> { y = DequantizeLinear(k, s) }",
+        opset=21,
+    )
     tensor = onnx.helper.make_tensor("k", onnx.TensorProto.INT4, [5], [1, -8, 7, -1, 3])
     proto.graph.initializer.add().CopyFrom(tensor)
     words = initializer_words(load(gs.import_onnx(proto)), "k")

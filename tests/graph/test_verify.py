@@ -59,9 +59,7 @@ def edited(original):
             outputs=(ends.faulty,),
         )
         constants = {f"onnxfi/{value}/constant": np.zeros(1, np.float32)}
-        groups.append(
-            NodeGroup(value=value, nodes=(node,), constants=constants, inputs=(extra,))
-        )
+        groups.append(NodeGroup(value=value, nodes=(node,), constants=constants, inputs=(extra,)))
     return expose(insert(model, groups), ["a"])
 
 

@@ -13,8 +13,8 @@ is written by `tools/make_models.py` from [`cards.json`](cards.json); edit neith
 
 ```
 python -m venv .venv-models && . .venv-models/bin/activate
-pip install -r requirements-models.txt
-pip install --no-deps -r requirements-models-nodeps.txt
+pip install -r tools/zoo/requirements.txt
+pip install --no-deps -r tools/zoo/requirements-nodeps.txt
 python tools/make_models.py                # fetches, trains, exports, quantises: 4 minutes
 python tools/make_models.py --cards        # only re-measures the files and rewrites this page
 ```

@@ -1,0 +1,201 @@
+"""Engines: both carry out the same faults, and nothing else decides a result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from onnxfi.engine import EngineSettings, golden_run, open_engine, profile
+from onnxfi.errors import ConfigError, FaultError
+from onnxfi.faults import BitFlip, FaultSpace, enumerate_sites
+from onnxfi.graph import load
+from onnxfi.outcome import Outcome, OutcomeCounts, choose_criterion, classify_samples
+from onnxfi.sampling import BitErrorRateSampler, UniformSampler
+from onnxfi.workload import read_workload
+
+STORED = ("w1", "b1", "w2", "b2")
+COMPUTED = ("image", "c1", "r1", "p1", "t1", "t2", "t3", "f1", "scores")
+
+
+def _bits(outputs):
+    return {name: value.view(f"u{value.itemsize}") for name, value in outputs.items()}
+
+
+def _assert_same(mine, theirs):
+    for one, other in zip(mine, theirs, strict=True):
+        assert one.window == other.window
+        assert one.failure is other.failure is None
+        for name, bits in _bits(one.faulty).items():
+            np.testing.assert_array_equal(bits, _bits(other.faulty)[name])
+        for name, bits in _bits(one.golden).items():
+            np.testing.assert_array_equal(bits, _bits(other.golden)[name])
+
+
+@pytest.mark.parametrize("site", STORED + COMPUTED)
+def test_bake_and_ports_give_the_same_bits(bench, closing, scenario, site):
+    assert site in bench.sites
+    bake, ports = (closing(bench.engine(name, site)) for name in ("bake", "ports"))
+    last = bench.sites[site].layout.elements - 1
+    changed = 0
+    for bit in (0, 22, 30, 31):
+        faults = scenario((site, 0, bit), (site, last, bit))
+        found = list(bake.results(faults))
+        _assert_same(found, ports.results(faults))
+        differ = [r for r in found if not np.array_equal(r.golden["scores"], r.faulty["scores"])]
+        changed += len(differ)
+        assert bake.run(faults).counts == ports.run(faults).counts
+    assert changed  # else the comparison proves nothing
+
+
+def test_scenarios_of_several_sites(bench, closing, scenario):
+    faults = scenario(("w1", 3, 30), ("r1", 5, 29), ("w2", 0, 31), ("w1", 3, 2))
+    bake, ports = (closing(bench.engine(name)) for name in ("bake", "ports"))
+    _assert_same(bake.results(faults), ports.results(faults))
+
+
+def test_no_fault_is_masked_and_repeatable(bench, closing, scenario):
+    for name in ("bake", "ports"):
+        engine = closing(bench.engine(name))
+        counts = engine.run(scenario()).counts
+        assert counts == engine.golden_counts
+        assert counts.masked == counts.samples == 11
+        assert counts.correct is not None
+        first, second = list(engine.results(scenario())), list(engine.results(scenario()))
+        _assert_same(first, second)
+
+
+def test_disarmed_stays_close_to_the_original(bench_of, classifier, images, closing, scenario):
+    bench = bench_of(classifier, images)
+    original = golden_run(
+        classifier, images, bench.context.profile, bench.context.settings
+    ).samples("scores")
+    engine = closing(bench.engine("ports"))
+    found = np.concatenate([result.golden["scores"] for result in engine.results(scenario())])
+    np.testing.assert_allclose(found, original, rtol=1e-5, atol=1e-6)
+
+
+def test_counts_do_not_depend_on_the_batch_size(bench_of, classifier, images, closing, scenario):
+    faults = [
+        scenario(("w1", 3, 30)),
+        scenario(("r1", 5, 30)),
+        scenario(("t2", 60, 30)),
+        scenario(("r1", 5, 30, 2), ("r1", 5, 29, -1), ("t2", 9, 31, 10)),
+        scenario(("c1", 0, 30, 0)),
+    ]
+    counts = []
+    for size in (1, 4, 11):
+        bench = bench_of(classifier, images, batch_size=size, optimization="disabled")
+        assert bench.context.profile.batch_size == size
+        engine = closing(bench.engine("ports"))
+        counts.append([engine.run(fault).counts for fault in faults])
+    assert counts[0] == counts[1] == counts[2]
+    assert counts[0][4].masked >= 10  # only the first sample saw the fault
+
+
+def test_a_fault_bound_to_a_sample_changes_that_sample_only(bench, closing, scenario):
+    engine = closing(bench.engine("ports", "f1"))
+    bound, everywhere = scenario(("f1", 7, 30, 6)), scenario(("f1", 7, 30))
+    for faults, expected in ((bound, [6]), (everywhere, range(11))):
+        changed = []
+        for result in engine.results(faults):
+            start, layout = result.window.start, bench.context.profile.outputs
+            codes = classify_samples(result.golden, result.faulty, layout, bench.context.criterion)
+            changed += [start + k for k in np.flatnonzero(codes != Outcome.MASKED)]
+        assert set(changed) <= set(expected)
+        assert 6 in changed
+
+
+def test_results_do_not_depend_on_order_or_memory(bench, closing, scenario):
+    faults = [scenario((site, 1, 30)) for site in ("w1", "r1", "w2", "t2", "w1", "r1")]
+    roomy, tight = (
+        closing(bench.engine("ports")),
+        closing(bench.engine("ports", memory_limit_bytes=0)),
+    )
+    forth = [roomy.run(fault).counts for fault in faults]
+    back = [tight.run(fault).counts for fault in reversed(faults)]
+    assert forth == back[::-1]
+    assert forth[0] == forth[4]
+
+
+def test_engines_refuse_what_they_cannot_do(bench, closing, scenario):
+    with pytest.raises(ConfigError, match="engine 'lift2' is unknown; choose from bake, ports"):
+        bench.engine("lift2")
+    for name in ("bake", "ports"):
+        engine = closing(bench.engine(name, "w1"))
+        with pytest.raises(ConfigError, match="'w2' is not a site of this campaign"):
+            engine.run(scenario(("w2", 0, 0)))
+        with pytest.raises(FaultError, match="index 108 is out of range"):
+            engine.run(scenario(("w1", 108, 0)))
+    engine = closing(bench.engine("bake", "r1"))
+    with pytest.raises(FaultError, match="bound to one sample"):
+        engine.run(scenario(("r1", 0, 0, 1)))
+
+
+@pytest.mark.parametrize("name", ["resnet8_fashion_fp32", "resnet8_fashion_int8_qdq"])
+def test_engines_agree_on_real_models_at_the_default_level(models, closing, name):
+    model = load(models / f"{name}.onnx")
+    workload = read_workload(models / "fashion_test1000.npz", model.inputs).take(64)
+    settings = EngineSettings()
+    found = profile(model, workload, settings)
+    golden = golden_run(model, workload, found, settings)
+    criterion = choose_criterion(golden.outputs[0], found.outputs, labels=workload.labels)
+    table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)
+    bench_context = None
+    totals = {}
+    for kinds in (("weight", "bias"), ("activation",)):
+        sites = tuple(site for site in table.sites if site.kind.value in kinds)
+        space, sampler = FaultSpace(sites, [BitFlip()]), UniformSampler(n=12, seed=5)
+        rows = {}
+        for engine_name in ("bake", "ports"):
+            from onnxfi.engine import EngineContext
+
+            bench_context = EngineContext(
+                model=model,
+                workload=workload,
+                profile=found,
+                settings=settings,
+                sites=sites,
+                criterion=criterion,
+            )
+            engine = closing(open_engine(engine_name, bench_context))
+            rows[engine_name] = [engine.run(sampler.scenario(space, k)).counts for k in range(12)]
+        for mine, theirs in zip(rows["bake"], rows["ports"], strict=True):
+            assert (mine.critical, mine.due) == (theirs.critical, theirs.due)
+        totals[kinds] = sum(rows["ports"], OutcomeCounts(samples=0))
+    assert all(total.masked < total.samples for total in totals.values())
+
+
+@pytest.mark.parametrize("per_sample", [False, True])
+def test_bit_error_rates_through_ports(bench, closing, per_sample):
+    sites = tuple(bench.sites[name] for name in ("w1", "r1", "t2"))
+    space = FaultSpace(sites, [BitFlip()])
+    sampler = BitErrorRateSampler(ber=1e-3, n=3, seed=2, per_sample=per_sample, samples=11)
+    engine = closing(bench.engine("ports", *(site.name for site in sites)))
+    for k in range(3):
+        drawn = sampler.scenario(space, k)
+        assert drawn.size > 10
+        counts = engine.run(drawn).counts
+        assert counts.masked < counts.samples
+        if not per_sample:
+            assert counts == closing(bench.engine("bake")).run(drawn).counts
+
+
+def test_golden_counts(bench, closing):
+    golden = golden_run(
+        bench.context.model,
+        bench.context.workload,
+        bench.context.profile,
+        bench.context.settings,
+    )
+    right = (golden.samples("scores").argmax(axis=1) == bench.context.workload.labels).sum()
+    for name in ("bake", "ports"):
+        counts = closing(bench.engine(name)).golden_counts
+        assert counts == OutcomeCounts(samples=11, masked=11, correct=int(right))
+
+
+def test_without_labels(bench, closing, scenario):
+    bare = replace(bench.context, workload=replace(bench.context.workload, labels=None))
+    engine = closing(open_engine("ports", bare))
+    assert engine.run(scenario(("w1", 3, 30))).counts.correct is None
