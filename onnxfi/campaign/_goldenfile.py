@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.campaign._folder import write_atomically
 from onnxfi.engine import Golden
 from onnxfi.errors import CampaignMismatchError, GoldenError, StoreError
+from onnxfi.files import atomic_file
 from onnxfi.outcome import BoundCriterion, OutcomeCounts
 from onnxfi.workload import Workload
 
@@ -57,16 +56,15 @@ class GoldenFile:
     def write(self, path: Path) -> None:
         """Write the file."""
         correct = -1 if self.correct is None else self.correct
-        buffer = io.BytesIO()
-        np.savez_compressed(
-            buffer,
-            allow_pickle=False,
-            output=np.array(self.output),
-            values=self.values,
-            sha256=np.array(self.sha256),
-            correct=np.array(correct),
-        )
-        write_atomically(path, buffer.getvalue())
+        with atomic_file(path) as file:
+            np.savez_compressed(
+                file,
+                allow_pickle=False,
+                output=np.array(self.output),
+                values=self.values,
+                sha256=np.array(self.sha256),
+                correct=np.array(correct),
+            )
 
     @classmethod
     def read(cls, path: Path) -> GoldenFile:

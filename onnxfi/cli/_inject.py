@@ -46,6 +46,7 @@ def command(
     from onnxfi.cli._talk import note
     from onnxfi.graph import save
     from onnxfi.inject import bake
+    from onnxfi.report import counted
 
     check_free(output, options["force"])
     subject = load_subject(model, inputs)
@@ -58,7 +59,7 @@ def command(
         print_document("inject", {**content, **told})
     else:
         note(
-            f"{output}: scenario {scenario.number} with {scenario.size:,} faults at "
+            f"{output}: scenario {scenario.number} with {counted(scenario.size, 'fault')} at "
             f"{', '.join(scenario.sites[:3])}{', ...' if len(scenario.sites) > 3 else ''}"
         )
 

@@ -69,7 +69,13 @@ def _document(subject: Subject) -> dict[str, Any]:
             "share": covered / in_file if in_file else None,
         },
         "left_out": [
-            {"reason": reason, **_tally(tally), "names": names}
+            {
+                "reason": reason,
+                "count": tally.tensors,
+                "elements": None if tally.unknown else tally.elements,
+                "stored_bits": tally.bits,
+                "names": names,
+            }
             for reason, (tally, names) in tally_left_out(subject).items()
         ],
         "profile": _profile(subject),
@@ -222,7 +228,7 @@ def _left_out_view(subject: Subject) -> TableView:
             Column(title="such as", number=False),
         ),
         rows=tuple(
-            Row(cells=(reason, *_tally_texts(tally), ", ".join(names)))
+            Row(cells=(reason, *_tally_texts(tally)[:2], f"{tally.bits:,}", ", ".join(names)))
             for reason, (tally, names) in tally_left_out(subject).items()
         ),
     )
@@ -230,5 +236,5 @@ def _left_out_view(subject: Subject) -> TableView:
 
 def _tally_texts(tally: Tally) -> tuple[str, str, str]:
     if tally.unknown:
-        return f"{tally.tensors:,}", "?", f"{tally.bits:,}" if tally.bits else "?"
+        return f"{tally.tensors:,}", "?", "?"
     return f"{tally.tensors:,}", f"{tally.elements:,}", f"{tally.bits:,}"

@@ -50,7 +50,7 @@ common_options = _stack(
         is_flag=True,
         expose_value=False,
         callback=_debugging,
-        help="Show tracebacks and debug records.",
+        help="Show the traceback of an error.",
     ),
 )
 

@@ -42,10 +42,12 @@ class Speed:
 
 
 def describe(progress: Progress, speed: float) -> str:
-    """``37 failed, 52.1/s, 16.0 s left``; what is not known yet is left away."""
+    """``37 failed, 52.1/s, 16.0 s left``; what is not known yet is left out."""
     from onnxfi.report import count_text, duration_text
 
-    parts = [f"{count_text(progress.failures)} failed"]
+    # Failures stored by earlier runs are not known here.
+    where = " in this run" if progress.done_before else ""
+    parts = [f"{count_text(progress.failures)} failed{where}"]
     if speed > 0:
         left = (progress.total - progress.done) / speed
         parts += [f"{speed:.1f}/s", f"{duration_text(left)} left"]

@@ -112,13 +112,17 @@ def _carry_out(
     """Run what is pending; also the number of the signal that ended it."""
     from onnxfi.campaign import RunOptions, StopRequest, run_campaign, stop_on_signals
     from onnxfi.cli._progress import showing_progress
-    from onnxfi.cli._talk import note
+    from onnxfi.cli._talk import detail, note
 
     done, plan = campaign.done(), campaign.plan
     if done < campaign.total:
         note(
             f"{campaign.folder.path}: {done:,} of {campaign.total:,} injections stored; engine "
             f"{plan.engine}: {plan.engine_reason}"
+        )
+        detail(
+            f"{len(plan.sites)} sites, batch {plan.batch_size}, blocks of {plan.block_size}, "
+            f"criterion {plan.criterion} of {plan.criterion_output}"
         )
     stop = StopRequest()
     how = RunOptions(

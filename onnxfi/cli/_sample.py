@@ -93,7 +93,7 @@ def _write(output: str, subject: Subject, space: FaultSpace, sampler: Sampler) -
 def _tell(output: str, space: FaultSpace, sampler: Sampler, as_json: bool) -> None:
     from onnxfi.cli._output import print_document
     from onnxfi.cli._talk import note
-    from onnxfi.report import count_text
+    from onnxfi.report import counted
 
     scenarios = sampler.size(space)
     if as_json:
@@ -102,6 +102,6 @@ def _tell(output: str, space: FaultSpace, sampler: Sampler, as_json: bool) -> No
         return
     where = "stdout" if output == "-" else output
     note(
-        f"{count_text(scenarios)} scenarios written to {where}; the fault space has "
-        f"{count_text(space.size)} single faults at {count_text(len(space.sites))} sites"
+        f"{counted(scenarios, 'scenario')} written to {where}; the fault space has "
+        f"{counted(space.size, 'single fault')} at {counted(len(space.sites), 'site')}"
     )

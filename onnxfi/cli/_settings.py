@@ -122,7 +122,11 @@ def describe_changes(stored: CampaignSettings, wanted: CampaignSettings) -> str:
 
 
 def _text(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, Mapping):
+        return str(value.get("kind", "none"))
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def _absolute(path: str) -> str:

@@ -82,7 +82,7 @@ def _faults(site: FaultSite, models: Sequence[FaultModel]) -> int | None:
 
 
 def _page(name: str, sites: Sequence[FaultSite], models: Sequence[FaultModel]) -> Page:
-    from onnxfi.report import Column, Page, Row, TableView, count_text
+    from onnxfi.report import Column, Page, Row, TableView, count_text, counted
 
     texts = ("site", "kind", "type", "layer", "operator")
     columns = [Column(title=title, number=False) for title in texts]
@@ -96,7 +96,8 @@ def _page(name: str, sites: Sequence[FaultSite], models: Sequence[FaultModel]) -
     known = [line for line in _lines(sites, models) if line["faults"] is not None]
     bits = sum(line["bits"] for line in known)
     faults = sum(line["faults"] for line in known)
-    note = f"{len(sites):,} sites, {bits:,} bits, {faults:,} single faults"
+    parts = ((len(sites), "site"), (bits, "bit"), (faults, "single fault"))
+    note = ", ".join(counted(number, noun) for number, noun in parts)
     if len(known) < len(sites):
         note += "; ? is known only with --inputs"
     table = TableView(title="Fault sites", columns=tuple(columns), rows=tuple(rows), note=note)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from onnxfi.cli._talk import detail
+
 if TYPE_CHECKING:
     from onnxfi.engine import Profile
     from onnxfi.faults import SiteTable
@@ -35,6 +37,7 @@ def load_subject(path: str, inputs: str | None) -> Subject:
     from onnxfi.graph import load
 
     model = load(path)
+    detail(f"{path}: sha256 {model.sha256}, {len(model.index.nodes)} nodes")
     workload, profile = None, None
     if inputs is not None:
         from onnxfi.engine import EngineSettings
@@ -43,6 +46,7 @@ def load_subject(path: str, inputs: str | None) -> Subject:
 
         workload = read_workload(inputs, model.inputs)
         profile = profile_model(model, workload, EngineSettings())
+        detail(f"{workload.samples} samples, batch {profile.batch_size}: {profile.reason}")
     layouts = None if profile is None else profile.layouts
     table = enumerate_sites(model.index, model.inputs, model.outputs, layouts)
     return Subject(model=model, table=table, workload=workload, profile=profile)

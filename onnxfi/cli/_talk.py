@@ -37,9 +37,3 @@ def detail(message: str) -> None:
     """Say something on stderr only with ``-v``."""
     if talk().level > 0:
         click.echo(message, err=True)
-
-
-def warn(message: str) -> None:
-    """Say on stderr what may make a result wrong or surprising, unless ``-qq``."""
-    if talk().level >= -1:
-        click.echo(f"warning: {message}", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,14 +54,15 @@ class Golden:
         return total
 
     def samples(self, output: str) -> NDArray[Any]:
-        """One output over the whole workload.
+        """One output over the whole workload, for comparing decisions.
 
         Returns:
             Samples along axis 0: (samples * rows, ...). An output that exists once per run gives
-            one entry a run.
+            one entry a run; where its shape differs between runs, entries are filled up with
+            zeros.
 
         Raises:
-            GoldenError: Its shape differs between runs.
+            GoldenError: Its rank or type differs between runs.
         """
         layout = self.layouts[output]
         parts = []
@@ -71,9 +73,10 @@ class Golden:
                 continue
             moved = np.moveaxis(value, layout.batch_axis, 0)
             parts.append(moved[: window.samples * layout.rows])
-        if len({part.shape[1:] for part in parts}) > 1:
-            raise GoldenError(f"output {output!r} has another shape in some runs than in others")
-        return np.concatenate(parts)
+        if len({(part.ndim, part.dtype) for part in parts}) > 1:
+            raise GoldenError(f"output {output!r} has another rank in some runs than in others")
+        largest = np.max([part.shape[1:] for part in parts], axis=0).astype(int)
+        return np.concatenate([_filled_up(part, tuple(largest)) for part in parts])
 
 
 def golden_run(
@@ -92,13 +95,10 @@ def golden_run(
             changed the inputs.
         BackendError: onnxruntime refuses the model.
     """
-    watchdog = Watchdog()
-    try:
+    cut = windows(workload.samples, profile.batch_size, profile.fixed_batch)
+    with closing(Watchdog()) as watchdog:
         session = Session(model, settings, watchdog)
-        cut = windows(workload.samples, profile.batch_size, profile.fixed_batch)
         outputs = tuple(twice(session, workload, window, {}) for window in cut)
-    finally:
-        watchdog.close()
     return Golden(windows=cut, outputs=outputs, layouts=profile.outputs, sha256=_hash(outputs))
 
 
@@ -157,6 +157,14 @@ def twice(
                 f" fault's effect can be told (random operators?)"
             )
     return first
+
+
+def _filled_up(part: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    if part.shape[1:] == shape:
+        return part
+    whole = np.zeros((len(part), *shape), part.dtype)
+    whole[tuple(slice(size) for size in part.shape)] = part
+    return whole
 
 
 def _hash(groups: tuple[Mapping[str, NDArray[Any]], ...]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +18,7 @@ from onnxfi.engine._providers import find_provider
 from onnxfi.engine._reference import Reference
 from onnxfi.engine._session import Session
 from onnxfi.engine._watchdog import Watchdog
-from onnxfi.errors import ConfigError
+from onnxfi.errors import BackendError, ConfigError
 from onnxfi.faults import FaultSite, Scenario
 from onnxfi.graph import initializer_words
 from onnxfi.inject import (
@@ -28,6 +29,8 @@ from onnxfi.inject import (
     instrument,
 )
 from onnxfi.outcome import OutcomeCounts, RunOutputs
+
+_INDEXABLE = 2**31
 
 
 class PortsEngine:
@@ -98,10 +101,19 @@ class OpenModel:
     ) -> None:
         settings = context.settings
         on_cpu = find_provider(settings).on_cpu
+        if not on_cpu:
+            _check_sizes(sites, context.profile.fixed_batch or context.profile.batch_size)
         self.instrumented: Instrumented = instrument(
             context.model, sites, scatter="elements" if on_cpu else "nd"
         )
-        self.session = Session(self.instrumented.model, settings, watchdog)
+        try:
+            self.session = Session(self.instrumented.model, settings, watchdog)
+        except BackendError as error:
+            names = ", ".join(repr(site.name) for site in sites[:3])
+            raise BackendError(
+                f"the model with {names}{', …' if len(sites) > 3 else ''} open for faults does not"
+                f" load (--engine bake may run it): {error}"
+            ) from error
         self.workload = context.workload
         self.words = {
             lift.site.name: initializer_words(context.model, lift.site.name)
@@ -114,6 +126,19 @@ class OpenModel:
     def nbytes(self) -> int:
         """Bytes held, roughly."""
         return self.reference.nbytes
+
+
+def _check_sizes(sites: Sequence[FaultSite], samples: int) -> None:
+    """Refuse tensors that CUDA's Gather and Scatter can't index: they count in 32 bits."""
+    for site in sites:
+        if site.kind.stored or site.layout is None:
+            continue
+        elements = math.prod(site.layout.run_shape(samples))
+        if elements >= _INDEXABLE:
+            raise BackendError(
+                f"site {site.name!r} has {elements} elements in a run of {samples} samples, the"
+                f" provider's kernels index below 2^31; use a smaller --batch-size"
+            )
 
 
 class _ArmedModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -18,6 +19,7 @@ from onnxfi.engine._probe import Prober
 from onnxfi.engine._session import Session
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._values import ValueLayouts, value_layouts
+from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError
 from onnxfi.faults import SampleLayout
 from onnxfi.graph import Model, expose
@@ -70,19 +72,20 @@ def profile(
             compute. Inputs and outputs are always included.
 
     Raises:
-        GoldenError: The fault-free model fails on the samples.
+        GoldenError: The fault-free model fails on the samples, or takes too long.
         BackendError: onnxruntime refuses the model.
     """
     rows = None if workload.stacked or not workload.axes else fixed_batch(model.inputs)
-    prober = Prober(Session(model, settings), workload, rows)
-    verdict = _verdict(model, prober, workload, rows)
-    size, reason = _batch_size(model, prober, workload, settings, verdict)
-    found = ValueLayouts()
     wanted = _wanted(model, workload, candidates)
     typed = [name for name in wanted if model.index.element_of(name) is not None]
-    if typed:
-        inside = Prober(_exposed(model, typed, settings), workload, rows)
-        found = value_layouts(inside, typed, verdict, rows or 1, workload.samples - 1)
+    with closing(Watchdog()) as watchdog:
+        prober = Prober(Session(model, settings, watchdog), workload, rows)
+        verdict = _verdict(model, prober, workload, rows)
+        size, reason = _batch_size(model, prober, workload, settings, verdict)
+        found = ValueLayouts()
+        if typed:
+            inside = Prober(_exposed(model, typed, settings, watchdog), workload, rows)
+            found = value_layouts(inside, typed, verdict, rows or 1, workload.samples - 1)
     for name in set(wanted).difference(typed):
         found.add(name, "its element type is not known")
     return Profile(
@@ -139,14 +142,16 @@ def _wanted(model: Model, workload: Workload, candidates: Sequence[str] | None) 
     return [value for node in nodes for value in node.outputs if value]
 
 
-def _exposed(model: Model, names: Sequence[str], settings: EngineSettings) -> Session:
+def _exposed(
+    model: Model, names: Sequence[str], settings: EngineSettings, watchdog: Watchdog
+) -> Session:
     exposed = expose(model, names)
     # Outputs keep optimisation from doing much, and sessions start faster without it; yet some
     # models only load with it, since it removes operators that have no kernel.
     try:
-        return Session(exposed, replace(settings, optimization="disabled"))
+        return Session(exposed, replace(settings, optimization="disabled"), watchdog)
     except BackendError:
-        return Session(exposed, settings)
+        return Session(exposed, settings, watchdog)
 
 
 def _inputs(workload: Workload) -> dict[str, SampleLayout]:

@@ -49,9 +49,13 @@ class Reference:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, roughly: onnxruntime keeps weights as read and as packed for its kernels."""
+        """Bytes held, roughly.
+
+        Weights count three times: in the model, as onnxruntime reads them, and as it packs them
+        for its kernels.
+        """
         outputs = sum(
             value.nbytes for outputs in self._outputs.values() for value in outputs.values()
         )
         extra = sum(value.nbytes for value in self._extra.values())
-        return 2 * self._session.nbytes + outputs + extra
+        return 3 * self._session.nbytes + outputs + extra

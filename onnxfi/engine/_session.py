@@ -128,6 +128,10 @@ def _options(settings: EngineSettings, folder: str | None) -> SessionOptions:
     options.graph_optimization_level = _LEVELS[settings.optimization]
     options.log_severity_level = _FATAL
     options.use_deterministic_compute = True
+    if settings.optimization == "disabled":
+        # "Disabled" means that nothing is rearranged: packed constants go through other kernels
+        # than lifted ones, which moves the last bits of matrix products.
+        options.add_session_config_entry("session.disable_prepacking", "1")
     if folder is not None:
         options.add_session_config_entry(
             "session.model_external_initializers_file_folder_path", folder

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 
 from onnxfi.engine._runtime import RunOptions
 
+_SHORTEST = 0.005
+_LONGEST = 1.0
+
 
 class Guard:
     """One guarded run.
@@ -38,11 +41,14 @@ class Watchdog:
     """Ends runs past their limit through ``RunOptions.terminate``, which stops endless loops too.
 
     One run is guarded at a time. The thread starts with the first one and ends with :meth:`close`.
+    It looks at the clock eight times per limit, at most every 5 ms and at least once a second, and
+    is not told when runs begin and end: waking it would cost more than short runs take.
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
         self._guard: Guard | None = None
+        self._period = _LONGEST
+        self._bell = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -50,39 +56,35 @@ class Watchdog:
     def guard(self, options: RunOptions, seconds: float) -> Iterator[Guard]:
         """Guard the run that happens inside the ``with`` block."""
         guard = Guard(options, time.monotonic() + seconds)
-        self._watch(guard)
+        self._guard = guard
+        self._start(max(_SHORTEST, seconds / 8))
         try:
             yield guard
         finally:
-            self._watch(None)
+            self._guard = None
 
     def close(self) -> None:
         """End the thread."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
         if self._thread is not None:
+            self._closed = True
+            self._bell.set()
             self._thread.join()
             self._thread = None
 
-    def _watch(self, guard: Guard | None) -> None:
-        with self._changed:
-            self._guard = guard
-            if self._thread is None and guard is not None:
-                self._closed = False
-                self._thread = threading.Thread(
-                    target=self._loop, name="onnxfi-watchdog", daemon=True
-                )
-                self._thread.start()
-            self._changed.notify()
+    def _start(self, period: float) -> None:
+        if self._thread is None:
+            self._closed = False
+            self._period = min(_LONGEST, period)
+            self._thread = threading.Thread(target=self._loop, name="onnxfi-watchdog", daemon=True)
+            self._thread.start()
+        elif period < self._period:
+            self._period = period
+            self._bell.set()
 
     def _loop(self) -> None:
-        with self._changed:
-            while not self._closed:
-                guard = self._guard
-                if guard is None or guard.fired:
-                    self._changed.wait()
-                elif guard.left() > 0:
-                    self._changed.wait(guard.left())
-                else:
-                    guard.fire()
+        while not self._closed:
+            self._bell.wait(self._period)
+            self._bell.clear()
+            guard = self._guard
+            if guard is not None and not guard.fired and guard.left() <= 0:
+                guard.fire()

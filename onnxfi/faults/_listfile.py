@@ -12,12 +12,12 @@ import numpy as np
 
 from onnxfi.bits import format_of
 from onnxfi.errors import FaultError, FaultListError
-from onnxfi.faults._atomic import atomic_file
 from onnxfi.faults._check import check_group, site_named
 from onnxfi.faults._entries import read_entry, write_entry
 from onnxfi.faults._records import SCHEMA, FaultListHeader, ScenarioLine
 from onnxfi.faults._scenario import FaultGroup, Scenario
 from onnxfi.faults._site import FaultSite
+from onnxfi.files import atomic_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

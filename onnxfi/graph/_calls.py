@@ -74,21 +74,21 @@ def check_expansion(proto: ModelProto) -> Cost:
 def _settle(start: Key, stored: dict[Key, _Body], done: dict[Key, Cost]) -> None:
     """Cost of a function and of all that it calls, callees first, without recursion."""
     on_path: set[Key] = set()
-    todo = [(start, False)]
-    while todo:
-        key, settled = todo.pop()
+    pending = [(start, False)]
+    while pending:
+        key, settled = pending.pop()
         if settled:
             done[key] = _total(stored[key], done)
             on_path.discard(key)
         elif key not in done:
             on_path.add(key)
-            todo.append((key, True))
+            pending.append((key, True))
             callees = {callee for callee, _ in stored[key].calls} - done.keys()
             if callees & on_path:
                 raise ModelError(
                     f"model-local function {_shown(min(callees & on_path))} calls itself"
                 )
-            todo += [(callee, False) for callee in callees]
+            pending += [(callee, False) for callee in callees]
 
 
 def _total(body: _Body, done: dict[Key, Cost]) -> Cost:

@@ -193,8 +193,10 @@ def _tensor(name: str, values: NDArray[Any]) -> TensorProto:
 
 
 def _import_domains(proto: ModelProto, groups: Sequence[NodeGroup]) -> frozenset[str]:
-    known = {entry.domain for entry in proto.opset_import} | {"", "ai.onnx"}
+    known = {"" if entry.domain == "ai.onnx" else entry.domain for entry in proto.opset_import}
     used = {node.domain for group in groups for node in group.nodes}
+    if "" in used - known:
+        raise RewriteError("the model imports no version of ai.onnx; raise its opset first")
     for domain in sorted(used - known):
         proto.opset_import.add(domain=domain, version=1)
     return frozenset(used - known)

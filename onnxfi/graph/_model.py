@@ -122,7 +122,9 @@ def opset_of(proto: ModelProto) -> int:
     """
     versions = {entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")}
     if len(versions) > 1:
-        raise UnsupportedModelError(f"the model imports several ai.onnx versions: {versions}")
+        raise UnsupportedModelError(
+            f"the model imports several ai.onnx versions: {sorted(versions)}"
+        )
     return int(versions.pop()) if versions else 1
 
 

@@ -117,7 +117,7 @@ def _from_literal(attribute: AttributeProto, tensor: TensorProto) -> TensorProto
     if attribute.name in ("value_float", "value_floats"):
         many = attribute.name.endswith("s")
         tensor.data_type = TensorProto.FLOAT
-        tensor.float_data.extend(attribute.floats if many else [attribute.f])
+        tensor.raw_data = _float_bits(attribute)
     elif attribute.name in ("value_int", "value_ints"):
         many = attribute.name.endswith("s")
         tensor.data_type = TensorProto.INT64
@@ -160,3 +160,21 @@ def _check_declared(proto: ModelProto) -> None:
                 raise ModelError(
                     f"the model imports no version of ai.onnx, but node {shown(node)} needs one"
                 )
+
+
+def _float_bits(attribute: AttributeProto) -> bytes:
+    """Bytes of ``f`` and ``floats``, bit-exact.
+
+    Read from the wire form, one tag and four bytes each: on the way through Python floats,
+    signalling NaNs lose a bit.
+    """
+    only = AttributeProto()
+    only.CopyFrom(attribute)
+    many = attribute.name.endswith("s")
+    for descriptor, _ in attribute.ListFields():
+        if descriptor.name != ("floats" if many else "f"):
+            only.ClearField(descriptor.name)
+    wire: bytes = only.SerializeToString()
+    if not many and not wire:
+        return bytes(4)
+    return b"".join(wire[start + 1 : start + 5] for start in range(0, len(wire), 5))

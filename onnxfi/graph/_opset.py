@@ -7,11 +7,11 @@ from types import MappingProxyType
 
 import onnx.defs
 import onnx.version_converter
-from onnx import GraphProto, ModelProto, NodeProto
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
 from onnxfi.errors import ModelError, RewriteError, UnsupportedModelError
 from onnxfi.graph._infer import infer_types
-from onnxfi.graph._model import Model, opset_of
+from onnxfi.graph._model import Model, opset_of, stored_names
 from onnxfi.graph._normalize import normalize
 from onnxfi.graph._skeleton import skeleton
 from onnxfi.graph._text import one_line
@@ -19,6 +19,16 @@ from onnxfi.graph._walk import bodies, own_names, scopes, shown
 
 # Operators whose old form the converter takes for the new one.
 _NEW_MEANING: Mapping[str, int] = MappingProxyType({"Scan": 9})
+# Where operators hide that are in ai.onnx's domain, but are not of it.
+_STRANGERS = "onnxfi.strangers"
+_SPARSE = (AttributeProto.SPARSE_TENSOR, AttributeProto.SPARSE_TENSORS)
+_HEAVY = (
+    *_SPARSE,
+    AttributeProto.TENSOR,
+    AttributeProto.TENSORS,
+    AttributeProto.TYPE_PROTO,
+    AttributeProto.TYPE_PROTOS,
+)
 
 
 def raise_opset(model: Model, at_least: int) -> Model:
@@ -51,10 +61,8 @@ def _converted(original: ModelProto, version: int) -> ModelProto:
     proto = ModelProto()
     proto.CopyFrom(original)
     if any(entry.domain in ("", "ai.onnx") for entry in original.opset_import):
+        bare = _for_converter(original)
         try:
-            bare = skeleton(original)
-            # Below 4 the converter wants every initializer among the inputs; no runtime does.
-            bare.ir_version = max(bare.ir_version, 4)
             graph = onnx.version_converter.convert_version(bare, version).graph
         except Exception as error:  # the C++ converter raises whatever it meets
             raise ModelError(one_line(error)) from None
@@ -69,11 +77,41 @@ def _converted(original: ModelProto, version: int) -> ModelProto:
     return proto
 
 
+def _for_converter(original: ModelProto) -> ModelProto:
+    """A skeleton that the converter takes."""
+    bare = skeleton(original)
+    # Below 4 it wants every initializer among the inputs; no runtime does.
+    bare.ir_version = max(bare.ir_version, 4)
+    # It refuses operators of onnxruntime in ai.onnx's domain (LayerNormalization before opset 17).
+    version = opset_of(original)
+    strangers = [node for node in _nodes(bare) if _is_onnx(node) and not _schema(node, version)]
+    for node in strangers:
+        node.domain = _STRANGERS
+    if strangers:
+        bare.opset_import.add(domain=_STRANGERS, version=1)
+    for scope in scopes(bare.graph):
+        _hide_sparse(scope.graph)
+    return bare
+
+
+def _hide_sparse(graph: GraphProto) -> None:
+    """Dense stand-ins for sparse tensors, which the converter refuses."""
+    for sparse in graph.sparse_initializer:
+        graph.initializer.add(
+            name=sparse.values.name, data_type=sparse.values.data_type, dims=sparse.dims
+        )
+    graph.ClearField("sparse_initializer")
+    for node in graph.node:
+        for position in reversed(range(len(node.attribute))):
+            if node.attribute[position].type in _SPARSE:
+                del node.attribute[position]
+
+
 def _take_over(graph: GraphProto, converted: GraphProto) -> None:
     """Give a graph the converted nodes and added tensors; the rest stays as it was."""
     before = {node.name: node for node in graph.node if node.name}
     nodes = [_restored(node, before.get(node.name)) for node in converted.node]
-    known = {tensor.name for tensor in graph.initializer}
+    known = stored_names(graph)
     graph.initializer.extend(t for t in converted.initializer if t.name not in known)
     del graph.node[:]
     graph.node.extend(nodes)
@@ -90,6 +128,9 @@ def _restored(node: NodeProto, before: NodeProto | None) -> NodeProto:
     for field in ("overload", "doc_string", "metadata_props"):
         node.ClearField(field)
     node.MergeFrom(dropped)
+    if node.domain == _STRANGERS:
+        node.domain = before.domain
+    _restore_attributes(node, before)
     bodies_before = dict(bodies(before))
     for branch, body in bodies(node):
         if branch in bodies_before:
@@ -98,6 +139,17 @@ def _restored(node: NodeProto, before: NodeProto | None) -> NodeProto:
             _take_over(whole, body)
             body.CopyFrom(whole)
     return node
+
+
+def _restore_attributes(node: NodeProto, before: NodeProto) -> None:
+    """Attributes that hold tensors or types, which the converter re-encodes or drops."""
+    if node.op_type != before.op_type:
+        return
+    after = {attribute.name: attribute for attribute in node.attribute}
+    for attribute in before.attribute:
+        if attribute.type in _HEAVY:
+            target = after.get(attribute.name)
+            (node.attribute.add() if target is None else target).CopyFrom(attribute)
 
 
 def _set_version(proto: ModelProto, version: int) -> None:
@@ -138,11 +190,10 @@ def _nodes(proto: ModelProto) -> Iterator[NodeProto]:
 
 def _misfit(node: NodeProto, version: int) -> str | None:
     """Why a node does not fit the operator's schema of this version; None if it does."""
-    if node.domain not in ("", "ai.onnx"):
+    if not _is_onnx(node):
         return None
-    try:
-        schema = onnx.defs.get_schema(node.op_type, version, "")
-    except onnx.defs.SchemaError:
+    schema = _schema(node, version)
+    if schema is None:
         return f"is no operator of opset {version}"
     if schema.deprecated:
         return f"is deprecated in opset {version}"
@@ -152,3 +203,14 @@ def _misfit(node: NodeProto, version: int) -> str | None:
     if not schema.min_input <= len(node.input) <= schema.max_input:
         return f"can't have {len(node.input)} inputs in opset {version}"
     return None
+
+
+def _is_onnx(node: NodeProto) -> bool:
+    return node.domain in ("", "ai.onnx")
+
+
+def _schema(node: NodeProto, version: int) -> onnx.defs.OpSchema | None:
+    try:
+        return onnx.defs.get_schema(node.op_type, version, "")
+    except onnx.defs.SchemaError:
+        return None

@@ -131,10 +131,9 @@ def _hoist(graph: GraphProto, local: str, name: str) -> list[str]:
     Returns:
         Names of nodes that had to be added.
     """
+    if any(value.name == local for value in graph.input):
+        raise RewriteError(f"initializer {name!r} is the default of an input of its body")
     rename_reads(graph, {local: name})
-    for position in reversed(range(len(graph.input))):
-        if graph.input[position].name == local:
-            del graph.input[position]
     if all(value.name != local for value in graph.output):
         return []
     # onnxruntime refuses a nested graph that returns a value of the graph around it.

@@ -120,7 +120,7 @@ def _mend(graph: GraphProto, outer: dict[str, TensorProto]) -> None:
     for position in reversed(range(len(graph.initializer))):
         tensor = graph.initializer[position]
         around = outer.get(tensor.name)
-        if around is not None and around == tensor:
+        if around is not None and _wire(around) == _wire(tensor):
             del graph.initializer[position]
     own = set(own_names(graph))
     for position in reversed(range(len(graph.value_info))):
@@ -130,3 +130,9 @@ def _mend(graph: GraphProto, outer: dict[str, TensorProto]) -> None:
     for node in graph.node:
         for _, body in bodies(node):
             _mend(body, visible)
+
+
+def _wire(tensor: TensorProto) -> bytes:
+    """Comparable form: two NaNs in a float field are not equal as messages."""
+    wire: bytes = tensor.SerializeToString(deterministic=True)
+    return wire

@@ -1,15 +1,15 @@
-"""Writing: the model as bytes for a session, or as an ordinary file."""
+"""Writing: the model as bytes for the runtime, or as an ordinary file."""
 
 from __future__ import annotations
 
 import os
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 from onnx import ModelProto, TensorProto
 
 from onnxfi.errors import ModelError, RewriteError, UnsupportedModelError
+from onnxfi.files import atomic_file
 from onnxfi.graph._external import external_tensors, read_external
 from onnxfi.graph._model import Model
 from onnxfi.graph._tensors import data_size, strip_data
@@ -72,7 +72,8 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
         raise RewriteError(f"{target} holds the model's external data; write to another file")
     data = _bytes(_inlined(model))
     try:
-        _replace_file(target, data)
+        with atomic_file(target) as file:
+            file.write(data)
     except OSError as error:
         raise ModelError(f"can't write model file {target}: {error.strerror}") from None
 
@@ -99,29 +100,3 @@ def _same(folder: Path | None, location: str, target: Path) -> bool:
         return False
     path = folder / location
     return path.exists() and path.samefile(target)
-
-
-def _replace_file(target: Path, data: bytes) -> None:
-    # Not tempfile: its files are readable by their owner only, and renaming keeps that.
-    name = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
-    try:
-        with name.open("xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        name.replace(target)
-        _sync_folder(target.parent)
-    except BaseException:
-        name.unlink(missing_ok=True)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the renaming itself durable, where the system can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,6 +8,7 @@ from onnxfi.report._files import atomic_text
 from onnxfi.report._format import (
     bytes_text,
     count_text,
+    counted,
     duration_text,
     interval_text,
     rate_text,
@@ -33,6 +34,7 @@ __all__ = [
     "bytes_text",
     "comparison_page",
     "count_text",
+    "counted",
     "duration_text",
     "full_page",
     "interval_text",

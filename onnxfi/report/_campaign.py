@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from onnxfi.report._format import (
     bytes_text,
     count_text,
+    counted,
     interval_text,
     rate_text,
     share_text,
@@ -107,18 +108,18 @@ def campaign_facts(summary: CampaignSummary) -> Iterator[Fact]:
 def faults_text(summary: CampaignSummary) -> str:
     """``flip in weight: 10 sites, 77.4 KiB, 611,456 single faults``."""
     models = ", ".join(summary.fault_models) or "as listed"
-    parts = [f"{count_text(summary.sites)} sites"]
+    parts = [counted(summary.sites, "site")]
     if summary.space_bits is not None:
         parts.append(bytes_text(summary.space_bits / 8))
     if summary.space_size is not None:
-        parts.append(f"{count_text(summary.space_size)} single faults")
+        parts.append(counted(summary.space_size, "single fault"))
     return f"{models} in {', '.join(summary.targets)}: {', '.join(parts)}"
 
 
 def progress_text(summary: CampaignSummary) -> str:
     """``2,000 of 2,000 injections over 1,000 samples each``."""
-    done, total = count_text(summary.done), count_text(summary.total)
-    return f"{done} of {total} injections over {count_text(summary.samples)} samples each"
+    done, total = count_text(summary.done), counted(summary.total, "injection")
+    return f"{done} of {total} over {counted(summary.samples, 'sample')} each"
 
 
 def rates_view(summary: CampaignSummary) -> TableView:
@@ -140,11 +141,12 @@ def rates_view(summary: CampaignSummary) -> TableView:
                     RATE_TITLES.get(name, name),
                     *map(rate_text, (interval.value, interval.low, interval.high)),
                 ),
-                interval=interval,
+                # On one scale with accuracies near 1, the rates could not be told apart.
+                interval=None if name == "accuracy" else interval,
             )
             for name, interval in summary.rates.items()
         ),
-        note=f"{_percent(some.confidence)} intervals from {count_text(summary.used)} scenarios",
+        note=f"{_percent(some.confidence)} intervals from {counted(summary.used, 'scenario')}",
     )
 
 

@@ -32,6 +32,11 @@ def count_text(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 site``, ``2,000 sites``."""
+    return f"{count_text(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def share_text(part: int, whole: int) -> str:
     """``99.9 %``; never rounded up to all or down to none."""
     if whole == 0:

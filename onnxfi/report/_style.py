@@ -31,5 +31,5 @@ svg .axis { stroke: var(--line); }
 svg .range { stroke: var(--mark); stroke-width: 2; }
 svg circle { fill: var(--mark); }
 summary { cursor: pointer; color: var(--soft); }
-@media print { details { display: block; } .wide { overflow: visible; } }
+@media print { .wide { overflow: visible; } }
 """

@@ -91,7 +91,8 @@ def _check_names(given: Arrays, inputs: Sequence[TensorSpec], where: str) -> Non
         spec = missing[0]
         has = ", ".join(map(repr, given)) or "nothing"
         raise WorkloadError(
-            f"{where} has no input {spec.name!r}; the model needs {describe(spec)}; it has: {has}"
+            f"{where} has no input {spec.name!r}; the model needs {_describe(spec, inputs)};"
+            f" it has: {has}"
         )
     if extra:
         needs = ", ".join(map(repr, wanted)) or "none"
@@ -101,10 +102,16 @@ def _check_names(given: Arrays, inputs: Sequence[TensorSpec], where: str) -> Non
         )
 
 
-def describe(spec: TensorSpec) -> str:
+def _describe(spec: TensorSpec, inputs: Sequence[TensorSpec]) -> str:
     """An input in words, e.g. ``'image' float32 (samples, 3, 32, 32)``."""
-    shape = "" if spec.shape is None else f" {_text(('samples', *spec.shape[1:]))}"
-    return f"{spec.name!r} {spec.element.value if spec.element else spec.kind}{shape}"
+    kind = spec.element.value if spec.element else spec.kind
+    if spec.shape is None:
+        return f"{spec.name!r} {kind}"
+    axis = batch_axes(inputs).axes.get(spec.name)
+    shape = spec.shape
+    if axis is not None:
+        shape = ("samples", *shape[:axis], *shape[axis + 1 :])
+    return f"{spec.name!r} {kind} {_text(shape)}"
 
 
 def _typed(values: NDArray[Any], spec: TensorSpec, where: str) -> NDArray[Any]:

@@ -91,9 +91,11 @@ def _size(spec: TensorSpec, place: int, dim: Dim, request: RandomRequest) -> int
             return request.sizes[name]
     if isinstance(dim, int) and not is_free(dim):
         return dim
+    # Exporters also write "?" for dimensions that have nothing to do with each other.
+    shown = names[-1] if re.fullmatch(r"[\w.]+", names[-1]) else names[0]
     raise WorkloadError(
         f"input {spec.name!r} leaves dimension {place} open; give its size, e.g."
-        f" random:{request.samples}:{request.seed}:{names[-1]}=16"
+        f" random:{request.samples}:{request.seed}:{shown}=16"
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from onnxfi.engine import EngineSettings, golden_run, open_engine, profile
-from onnxfi.errors import ConfigError, FaultError
+from onnxfi.engine import EngineContext, EngineSettings, golden_run, open_engine, profile
+from onnxfi.errors import BackendError, ConfigError, FaultError
 from onnxfi.faults import BitFlip, FaultSpace, enumerate_sites
 from onnxfi.graph import load
 from onnxfi.outcome import Outcome, OutcomeCounts, choose_criterion, classify_samples
@@ -136,22 +136,19 @@ def test_engines_refuse_what_they_cannot_do(bench, closing, scenario):
 @pytest.mark.parametrize("name", ["resnet8_fashion_fp32", "resnet8_fashion_int8_qdq"])
 def test_engines_agree_on_real_models_at_the_default_level(models, closing, name):
     model = load(models / f"{name}.onnx")
-    workload = read_workload(models / "fashion_test1000.npz", model.inputs).take(64)
+    workload = read_workload(models / "fashion_test1000.npz", model.inputs).take(48)
     settings = EngineSettings()
     found = profile(model, workload, settings)
     golden = golden_run(model, workload, found, settings)
     criterion = choose_criterion(golden.outputs[0], found.outputs, labels=workload.labels)
     table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)
-    bench_context = None
     totals = {}
     for kinds in (("weight", "bias"), ("activation",)):
         sites = tuple(site for site in table.sites if site.kind.value in kinds)
-        space, sampler = FaultSpace(sites, [BitFlip()]), UniformSampler(n=12, seed=5)
+        space, sampler = FaultSpace(sites, [BitFlip()]), UniformSampler(n=8, seed=5)
         rows = {}
         for engine_name in ("bake", "ports"):
-            from onnxfi.engine import EngineContext
-
-            bench_context = EngineContext(
+            context = EngineContext(
                 model=model,
                 workload=workload,
                 profile=found,
@@ -159,8 +156,8 @@ def test_engines_agree_on_real_models_at_the_default_level(models, closing, name
                 sites=sites,
                 criterion=criterion,
             )
-            engine = closing(open_engine(engine_name, bench_context))
-            rows[engine_name] = [engine.run(sampler.scenario(space, k)).counts for k in range(12)]
+            engine = closing(open_engine(engine_name, context))
+            rows[engine_name] = [engine.run(sampler.scenario(space, k)).counts for k in range(8)]
         for mine, theirs in zip(rows["bake"], rows["ports"], strict=True):
             assert (mine.critical, mine.due) == (theirs.critical, theirs.due)
         totals[kinds] = sum(rows["ports"], OutcomeCounts(samples=0))
@@ -171,7 +168,7 @@ def test_engines_agree_on_real_models_at_the_default_level(models, closing, name
 def test_bit_error_rates_through_ports(bench, closing, per_sample):
     sites = tuple(bench.sites[name] for name in ("w1", "r1", "t2"))
     space = FaultSpace(sites, [BitFlip()])
-    sampler = BitErrorRateSampler(ber=1e-3, n=3, seed=2, per_sample=per_sample, samples=11)
+    sampler = BitErrorRateSampler(ber=3e-3, n=3, seed=2, per_sample=per_sample, samples=11)
     engine = closing(bench.engine("ports", *(site.name for site in sites)))
     for k in range(3):
         drawn = sampler.scenario(space, k)
@@ -199,3 +196,24 @@ def test_without_labels(bench, closing, scenario):
     bare = replace(bench.context, workload=replace(bench.context.workload, labels=None))
     engine = closing(open_engine("ports", bare))
     assert engine.run(scenario(("w1", 3, 30))).counts.correct is None
+
+
+def test_a_model_that_does_not_load_with_a_site_open(bench, closing, scenario, monkeypatch):
+    from onnxfi.engine import _ports
+
+    def refuse(*_):
+        raise BackendError("onnxruntime says no")
+
+    engine = closing(bench.engine("ports", "w1"))
+    monkeypatch.setattr(_ports, "Session", refuse)
+    with pytest.raises(BackendError, match=r"with 'w1' open .*\(--engine bake may run it\): onnx"):
+        engine.run(scenario(("w1", 0, 0)))
+
+
+def test_tensors_that_cuda_cannot_index(bench):
+    from onnxfi.engine._ports import _check_sizes
+
+    sites = [bench.sites["w1"], bench.sites["r1"]]
+    _check_sizes(sites, 64)
+    with pytest.raises(BackendError, match=r"'r1' has \d+ elements .*smaller --batch-size"):
+        _check_sizes(sites, 2**24)

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from onnxfi.errors import ModelError, RewriteError
+from onnxfi.errors import ModelError, RewriteError, UnsupportedModelError
 from onnxfi.graph import (
     initializer_words,
     lift_initializers,
@@ -141,6 +141,26 @@ def test_saving_over_the_models_own_data_is_refused(external):
     with pytest.raises(RewriteError, match="external data"):
         save(load(path), path.parent / "w.bin")
     np.testing.assert_array_equal(np.fromfile(path.parent / "w.bin", np.float32), VALUES)
+
+
+def test_saving_over_the_data_is_refused_even_if_it_is_not_needed_any_more(external):
+    path = external()
+    replaced = replace_initializers(load(path), {"w": np.zeros(4, np.uint32)})
+    with pytest.raises(RewriteError, match="external data"):
+        save(replaced, path.parent / "w.bin")
+
+
+def test_prepacked_weights_are_refused(external):
+    with pytest.raises(UnsupportedModelError, match="prepacked"):
+        load(external(prepacked_0="a|0|16"))
+
+
+def test_another_folder_is_noticed(external, tmp_path):
+    path = external()
+    other = tmp_path / "other"
+    shutil.copytree(path.parent, other)
+    with pytest.raises(RewriteError, match="folder of external data"):
+        verify_untouched(load(path), load(other / path.name))
 
 
 def test_data_that_shrinks_after_loading_is_noticed(external):

@@ -14,6 +14,7 @@ from onnxfi.graph import (
     endpoints,
     insert,
     load,
+    raise_opset,
     serialize,
     unique_prefix,
     verify_untouched,
@@ -221,6 +222,32 @@ def test_groups_that_do_not_fit(branchy, change, message):
     node = NodeSpec(op_type="Identity", **{**fitting, **change})
     with pytest.raises(RewriteError, match=message):
         insert(branchy, [NodeGroup(value="a", nodes=(node,))])
+
+
+def test_values_that_can_not_be_declared(branchy):
+    ends = endpoints(branchy, "a")
+    node = NodeSpec(
+        op_type="Identity", name="onnxfi/1", inputs=(ends.clean,), outputs=(ends.faulty,)
+    )
+    for spec in (
+        TensorSpec(name="onnxfi/in"),
+        TensorSpec(name="onnxfi/in", element=ElementType.FLOAT, kind="sequence"),
+    ):
+        with pytest.raises(RewriteError, match="can't declare 'onnxfi/in'"):
+            insert(branchy, [NodeGroup(value="a", nodes=(node,), inputs=(spec,))])
+
+
+def test_a_model_without_onnx_needs_a_version_first(parse):
+    proto = parse("agraph (float[1, 2] x) => (float[1, 2] y) { y = ai.onnx.ml.Scaler(x) }")
+    del proto.opset_import[:]
+    proto.opset_import.add(domain="ai.onnx.ml", version=3)
+    model = load(proto)
+    with pytest.raises(RewriteError, match="raise its opset first"):
+        insert(model, [add_one(model, "y")])
+    raised = raise_opset(model, 18)
+    edited = insert(raised, [add_one(raised, "y")])
+    verify_untouched(model, edited)
+    assert edited.opset == 18
 
 
 def test_two_groups_on_one_value_at_once(branchy):

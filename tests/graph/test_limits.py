@@ -41,10 +41,10 @@ def nested(depth: int) -> ModelProto:
 def test_functions_that_expand_to_millions_are_refused_at_once():
     bomb = functions(depth=24, calls=2)
     assert bomb.ByteSize() < 2000
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(ModelError, match="25165823 nodes once its functions are expanded"):
         load(bomb)
-    assert time.perf_counter() - start < 0.1
+    assert time.thread_time() - start < 0.1
 
 
 def test_expansion_beyond_any_number_is_refused():
@@ -148,6 +148,29 @@ def test_tensor_bytes_are_capped_for_external_and_sparse_data(external, parse):
     sparse.indices.CopyFrom(helper.make_tensor("i", TensorProto.INT64, [1], [7]))
     with pytest.raises(ModelError, match="tensor_bytes"):
         load(proto)
+
+
+def test_segmented_tensors_are_refused(parse):
+    proto = parse("agraph (float[2] x) => (float[2] y) <float[2] w = {1, 2}> { y = Add(x, w) }")
+    proto.graph.initializer[0].segment.begin = 0
+    with pytest.raises(ModelError, match="segments"):
+        load(proto)
+
+
+def test_text_tensors_are_counted(parse):
+    proto = parse('agraph () => (string[1] y) <string[1] w = {"abc"}> { y = Identity(w) }')
+    assert load(proto).index.initializers["w"].nbytes == 3
+    proto.graph.initializer[0].dims[:] = [2]
+    with pytest.raises(ModelError, match="has 2 elements of type string, its data holds 1"):
+        load(proto)
+
+
+def test_training_graphs_are_counted(parse):
+    proto = parse("agraph (float[2] x) => (float[2] y) { y = Relu(x) }")
+    proto.training_info.add().algorithm.CopyFrom(proto.graph)
+    assert load(proto).index.nodes
+    with pytest.raises(ModelError, match="more than 1 nodes"):
+        load(proto, limits=Limits(nodes=1))
 
 
 def test_tensors_in_attributes_are_checked(parse):

@@ -1,4 +1,5 @@
 import hashlib
+import time
 
 import numpy as np
 import pytest
@@ -107,6 +108,65 @@ def test_missing_file_folder_and_wrong_type(tmp_path):
         load(tmp_path)
     with pytest.raises(ModelError, match="from int"):
         load(7)
+
+
+def test_inputs_without_a_type(parse):
+    proto = parse(SMALL)
+    proto.graph.input[0].ClearField("type")
+    with pytest.raises(ModelError, match="'x' has no type"):
+        load(proto)
+
+
+def test_outputs_without_a_type_have_the_inferred_one(parse):
+    proto = parse(SMALL)
+    proto.graph.output[0].ClearField("type")
+    assert load(proto).outputs == (TensorSpec(name="y", element=ElementType.FLOAT, shape=("N", 2)),)
+
+
+def test_models_that_import_no_version(parse):
+    proto = parse(SMALL)
+    del proto.opset_import[:]
+    with pytest.raises(ModelError, match="imports no version"):
+        load(proto)
+
+
+def test_declared_types_of_all_kinds(parse):
+    proto = parse("""agraph (seq(float[2]) s, optional(float[2]) o, map(int64, float) m, float[2] x)
+        => (float[2] y) { y = Relu(x) }""")
+    sparse = proto.graph.input.add(name="p")
+    sparse.type.sparse_tensor_type.elem_type = 1
+    opaque = proto.graph.input.add(name="q")
+    opaque.type.opaque_type.name = "thing"
+    specs = load(proto).inputs
+    assert [spec.kind for spec in specs] == [
+        "sequence", "optional", "map", "tensor", "sparse", "tensor",
+    ]  # fmt: skip
+    assert [spec.element for spec in specs[:2]] == [ElementType.FLOAT] * 2
+    assert specs[5].element is None
+
+
+def test_negative_dimensions_mean_any(parse):
+    proto = parse(SMALL)
+    proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value = -1
+    assert load(proto).inputs[0].shape == (None, 2)
+
+
+def test_declared_shapes_cost_nothing(parse):
+    """Data propagation in onnx's shape inference would make an object per element."""
+    size = 10**12
+    start = time.thread_time()
+    model = load(parse(f"agraph (int64[{size}] x) => (int64[{size}] y) {{ y = Add(x, x) }}"))
+    assert model.index.shape_of("y") == (size,)
+    assert time.thread_time() - start < 1
+
+
+def test_a_name_repeated_very_often_is_no_burden(parse):
+    proto = parse("agraph (float[2] x) => (float[2] y) { y = Relu(x) }")
+    for number in range(20_000):
+        proto.graph.node.add(op_type="Neg", name="same", input=["x"], output=[f"v{number}"])
+    start = time.thread_time()
+    assert load(proto).index.nodes[-1].name == "same#20000"
+    assert time.thread_time() - start < 5
 
 
 def test_file_size_cap(tmp_path, parse):

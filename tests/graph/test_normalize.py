@@ -57,6 +57,32 @@ def test_integer_and_text_constants(parse):
     }
 
 
+@pytest.mark.parametrize("count", [1, 40])
+def test_literal_floats_keep_every_bit(parse, count):
+    """Signalling NaNs would become quiet on the way through Python floats."""
+    bits = np.array([0x7F800001] * count, dtype="<u4")
+    name, tag = ("value_float", b"\x15") if count == 1 else ("value_floats", b"\x3d")
+    proto = parse(
+        "agraph (float[2] x) => (float[2] y) { k = Constant<value_float = 1.0>() y = Add(x, k) }"
+    )
+    attribute = proto.graph.node[0].attribute[0]
+    attribute.Clear()
+    attribute.name, attribute.type = name, 1 if count == 1 else 6
+    wire = b"".join(tag + word.tobytes() for word in bits)
+    attribute.MergeFromString(wire)
+    model = load(proto)
+    assert model.index.initializers["k"].shape == (() if count == 1 else (count,))
+    np.testing.assert_array_equal(initializer_words(model, "k"), bits)
+
+
+def test_a_literal_that_is_not_there_is_zero(parse):
+    proto = parse(
+        "agraph (float[2] x) => (float[2] y) { k = Constant<value_float = 1.0>() y = Add(x, k) }"
+    )
+    proto.graph.node[0].attribute[0].ClearField("f")
+    assert initializer_words(load(proto), "k").tolist() == [0]
+
+
 def test_sparse_constants_stay_nodes(parse):
     proto = parse("agraph (float[4] x) => (float[4] y) { y = Add(x, k) }")
     sparse = helper.make_sparse_tensor(
@@ -196,6 +222,44 @@ def test_other_domains_and_custom_operators_load(parse):
         "ai.onnx.ml",
     ]
     assert serialize(model).folder is None
+
+
+def test_names_that_are_defined_twice(parse):
+    proto = parse("agraph (float[2] x) => (float[2] y) <float[2] w = {1, 1}> { y = Add(x, w) }")
+    proto.graph.input.add().CopyFrom(proto.graph.input[0])
+    with pytest.raises(ModelError, match="two graph inputs"):
+        load(proto)
+    proto.graph.input.pop()
+    sparse = proto.graph.sparse_initializer.add(dims=[2])
+    sparse.values.CopyFrom(helper.make_tensor("w", TensorProto.FLOAT, [1], [5.0]))
+    sparse.indices.CopyFrom(helper.make_tensor("i", TensorProto.INT64, [1], [0]))
+    with pytest.raises(ModelError, match="stored twice"):
+        load(proto)
+    proto.graph.sparse_initializer.pop()
+    proto.graph.initializer.add(data_type=1, dims=[0])
+    with pytest.raises(ModelError, match="without a name"):
+        load(proto)
+
+
+def test_nodes_of_constants_that_are_odd_stay(parse):
+    proto = parse(
+        "agraph (float[2] x) => (float[2] y) { k = Constant<value_float = 1.0>() y = Add(x, k) }"
+    )
+    proto.graph.node[0].attribute[0].name = "value_of_the_future"
+    assert [node.op_type for node in load(proto).index.nodes] == ["Constant", "Add"]
+    proto.graph.node[0].attribute.add(name="more", type=1)
+    assert [node.op_type for node in load(proto).index.nodes] == ["Constant", "Add"]
+
+
+def test_functions_that_can_not_be_inlined(parse):
+    proto = parse(
+        """agraph (float[2] x) => (float[2] y) { y = l.f(x, x, x) }
+        <domain: "l", opset_import: ["": 17]> f (x) => (y) { y = Relu(x) }""",
+        imports={"l": 1},
+    )
+    with pytest.raises(ModelError, match="inline") as caught:
+        load(proto)
+    assert "\n" not in str(caught.value)
 
 
 def test_several_versions_of_onnx_are_refused(parse):

@@ -62,6 +62,51 @@ def test_types_stay_known(old):
     assert index.element_of("g") is not None
 
 
+def test_tensors_in_attributes_keep_their_bits(parse):
+    proto = parse(
+        """agraph (int64[1] n, float[4] x) => (float[N] y, float[4] z) {
+            y = ConstantOfShape<value = float[1] {1.0}>(n)
+            z = Add(x, k) }""",
+        opset=12,
+    )
+    tensor = proto.graph.node[0].attribute[0].t
+    tensor.ClearField("float_data")
+    tensor.raw_data = np.array([0x7F800001], "<u4").tobytes()
+    sparse = helper.make_sparse_tensor(
+        helper.make_tensor("k", TensorProto.FLOAT, [1], [7.0]),
+        helper.make_tensor("i", TensorProto.INT64, [1], [2]),
+        [4],
+    )
+    proto.graph.node.insert(0, helper.make_node("Constant", [], ["k"], sparse_value=sparse))
+    proto.graph.sparse_initializer.add().CopyFrom(sparse)
+    proto.graph.sparse_initializer[0].values.name = "s"
+    raised = raise_opset(load(proto), 26)
+    constant, filled = raised._proto.graph.node[:2]
+    assert constant.attribute[0].sparse_tensor == sparse
+    assert raised._proto.graph.sparse_initializer == proto.graph.sparse_initializer
+    assert list(raised.index.initializers) == ["s"]
+    assert filled.attribute[0].t == tensor
+
+
+def test_onnxruntimes_operators_in_the_onnx_domain(parse, run, same):
+    proto = parse(
+        """agraph (bool c, float[2, 4] x) => (float[2, 4] y) <float[4] g = {1, 2, 3, 4}> {
+            a = LayerNormalization<axis = -1>(x, g)
+            y = If (c) <then_branch = t () => (float[2, 4] o) {
+                            o = LayerNormalization<axis = -1>(a, g) },
+                        else_branch = e () => (float[2, 4] p) { p = Neg(a) }>
+        }""",
+        opset=13,
+    )
+    model = load(proto)
+    raised = raise_opset(model, 26)
+    verify_untouched(model, raised)
+    assert operators(raised) == operators(model)
+    assert all(entry.domain != "onnxfi.strangers" for entry in raised._proto.opset_import)
+    feeds = {"c": np.array(True), "x": np.arange(8, dtype=np.float32).reshape(2, 4)}
+    assert same(run(raised, feeds), run(proto, feeds))
+
+
 def test_only_if_below(old):
     model = load(old)
     assert raise_opset(model, 11) is model

@@ -124,6 +124,29 @@ def test_sparse_initializers(parse):
         lift_initializers(model, ["s"])
 
 
+def test_lifting_the_default_of_a_body_input_is_refused(parse):
+    proto = parse("""agraph (int64 n, bool c, float[2] x) => (float[2] y) {
+        y = Loop (n, c, x) <body = b (int64 i, bool go, float[2] s) => (bool go, float[2] t)
+            <float[2] s = {1, 2}> { t = Add(s, s) }>
+    }""")
+    loop = proto.graph.node[0].attribute[0].g
+    loop.input.add().CopyFrom(loop.input[0])
+    loop.input[2].name = "s"
+    del loop.input[3:]
+    model = load(proto)
+    with pytest.raises(RewriteError, match="default of an input"):
+        lift_initializers(model, ["Loop#1/body/s"])
+
+
+def test_lifting_to_a_name_in_use_is_refused(nested, parse):
+    proto = nested._copy()
+    body = proto.graph.node[1].attribute[1].g
+    body.node.add(op_type="Neg", input=["k"], output=[THEN])
+    model = load(proto)
+    with pytest.raises(RewriteError, match="name is in use"):
+        lift_initializers(model, [THEN])
+
+
 def test_edits_in_a_chain_add_up(nested, run, same):
     replaced = replace_initializers(nested, {"w": np.zeros(2, np.uint32)})
     lifted = lift_initializers(replaced, [THEN])

@@ -56,9 +56,7 @@ def test_an_imported_graph_is_the_model(parse, run, same):
         y = If (c) <then_branch = t () => (float[2] o) { o = Mul(a, w) },
                     else_branch = e () => (float[2] p) <float[2] k = {5, 6}> { p = Mul(a, k) }>
     }""")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        graph = gs.import_onnx(proto)
+    graph = gs.import_onnx(onnx.shape_inference.infer_shapes(proto))
     model = load(graph)
     # The exporter alone would give each body a copy of w.
     assert list(model.index.initializers) == ["w", "If#1/else_branch/k"]
@@ -115,6 +113,21 @@ def test_optional_types_are_refused(capfd):
     with pytest.raises(UnsupportedModelError, match="graphsurgeon can't export"):
         load(graph)
     assert capfd.readouterr() == ("", "")
+
+
+def test_subclasses_of_graph_load():
+    class Mine(gs.Graph):
+        pass
+
+    graph = small()
+    assert load(Mine(graph.nodes, graph.inputs, graph.outputs, opset=17)).index.nodes
+
+
+def test_variables_of_lossy_types_are_refused():
+    graph = small()
+    graph.nodes[0].outputs[0].dtype = np.dtype(ml_dtypes.float8_e4m3fnuz)
+    with pytest.raises(UnsupportedModelError, match="float8_e4m3fnuz"):
+        load(graph)
 
 
 def test_the_ir_version_is_one_that_the_runtime_takes():

@@ -2,7 +2,7 @@ import ml_dtypes
 import numpy as np
 import onnx.helper
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper
 
@@ -75,7 +75,8 @@ def test_words_in_typed_fields(element):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=200))
+@given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=90))
+@example([0x7F800001] * 5000)
 def test_float_fields_keep_every_bit(patterns):
     """Signalling NaNs would become quiet on the way through Python floats."""
     words = np.array(patterns, dtype="<u4")

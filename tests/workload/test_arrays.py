@@ -182,3 +182,17 @@ def test_take(spec):
     assert full.take(9) is full
     with pytest.raises(ConfigError, match="at least one sample"):
         full.take(0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [
+        (("time", "batch", 2), r"'b' float32 \(samples, time, 2\)"),
+        ((), r"'b' float32 \(\);"),
+        ((9, 4), r"'b' float32 \(9, 4\);"),
+        (("batch",), r"'b' float32 \(samples,\);"),
+    ],
+)
+def test_missing_inputs_are_described(spec, shape, text):
+    with pytest.raises(WorkloadError, match=text):
+        read_workload({"a": _floats(2, 3)}, [spec("a", "batch", 3), spec("b", *shape)])

@@ -54,6 +54,8 @@ def test_open_dimensions(spec):
         read_workload("random:4:1", inputs)
     with pytest.raises(WorkloadError, match=r"dimension 3 open.*x\.3=16"):
         read_workload("random:4:1:height=8", inputs)
+    with pytest.raises(WorkloadError, match=r"dimension 1 open.*:y\.1=16"):
+        read_workload("random:4:1", [spec("y", "batch", "?", "?")])
     with pytest.raises(WorkloadError, match="'depth' is no dimension"):
         read_workload("random:4:1:height=8,x.3=6,depth=2", inputs)
 

@@ -20,6 +20,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     Yields:
         A binary file to write to; it and its folder are synced to the disk before the end.
     """
+    # Not tempfile: its files can be read by their owner only, and renaming keeps that.
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as file:

@@ -1,0 +1,61 @@
+"""doctor: what is installed and what starts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import onnx.parser
+import pytest
+from click.testing import Result
+
+import onnxfi
+from onnxfi.cli import _doctor
+
+Run = Callable[..., Result]
+
+
+def test_the_tiny_model_is_what_it_says() -> None:
+    model = onnx.load_model_from_string(_doctor.TINY_MODEL)
+    onnx.checker.check_model(model, full_check=True)
+    text = (
+        '<ir_version: 8, opset_import: ["": 13]> g (float[1] x) => (float[1] y) {y = Identity(x)}'
+    )
+    assert model == onnx.parser.parse_model(text)
+
+
+def test_doctor_reports_versions_and_providers(run_cli: Run) -> None:
+    result = run_cli("doctor", "--json")
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["schema"] == "onnxfi/doctor/1"
+    assert document["onnxfi"] == onnxfi.__version__
+    assert document["packages"]["onnx"] == onnx.__version__
+    assert document["problems"] == []
+    states = {provider["name"]: provider for provider in document["providers"]}
+    assert states["cpu"] == {"name": "cpu", "starts": True, "reason": None}
+    assert all(state["starts"] == (state["reason"] is None) for state in states.values())
+    printed = run_cli("doctor").stdout
+    assert f"onnx               {onnx.__version__}" in printed
+    assert "cpu" in printed
+
+
+def test_two_runtimes_are_a_problem(run_cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_doctor, "_version", lambda _package: "1.0")
+    result = run_cli("doctor")
+    assert result.exit_code == 1
+    assert "problem: both onnxruntime and onnxruntime-gpu are installed" in result.stderr
+
+
+def test_a_runtime_that_cannot_be_loaded_is_a_problem(
+    run_cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise ImportError("libgomp.so.1: no such file")
+
+    monkeypatch.setattr(_doctor, "_try_providers", broken)
+    result = run_cli("doctor", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["problems"] == [
+        "onnxruntime can't be loaded: libgomp.so.1: no such file"
+    ]

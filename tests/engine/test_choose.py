@@ -1,0 +1,135 @@
+"""Choosing an engine, the cache of sessions, the default batch size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from onnxfi.bits import ElementType
+from onnxfi.engine import Scenarios, choose_engine
+from onnxfi.engine._batch import default_batch_size
+from onnxfi.engine._cache import Cache
+from onnxfi.engine._cost import multiply_accumulates
+from onnxfi.errors import ConfigError
+from onnxfi.graph import load
+from onnxfi.workload import read_workload
+
+ONE, MANY = Scenarios(single_site=True), Scenarios(single_site=False)
+BOUND = replace(MANY, bound=True)
+
+
+def _choose(bench, requested, *names, scenarios=ONE, samples=1000):
+    sites = [bench.sites[name] for name in names]
+    return choose_engine(requested, bench.context.model, samples, sites, scenarios)
+
+
+def test_as_asked_for(bench):
+    for name in ("bake", "ports"):
+        choice = _choose(bench, name, "w1", "r1")
+        assert (choice.name, choice.reason) == (name, "as asked for")
+    with pytest.raises(ConfigError, match="engine 'warp' is unknown; choose from auto, bake"):
+        _choose(bench, "warp", "w1")
+    with pytest.raises(ConfigError, match="engine bake can't run this campaign: some faults are"):
+        _choose(bench, "bake", "r1", scenarios=BOUND)
+
+
+def test_computed_sites_go_through_ports(bench):
+    assert _choose(bench, "auto", "w1", "r1").name == "ports"
+    choice = _choose(bench, "auto", "w1", scenarios=BOUND)
+    assert choice.name == "ports"
+    assert "the only one that can" in choice.reason
+
+
+def test_types_decide(bench):
+    packed = replace(bench.sites["w1"], element=ElementType.INT4)
+    choice = choose_engine("auto", bench.context.model, 10, [packed], ONE)
+    assert choice.name == "bake"
+    assert "packed below one byte" in choice.reason
+    with pytest.raises(ConfigError, match=r"no engine can run this campaign \(bake: some.*ports: "):
+        choose_engine("auto", bench.context.model, 10, [packed], BOUND)
+
+
+def test_costs_decide_for_stored_sites(models, bench):
+    model = load(models / "resnet8_fashion_int8_qdq.onnx")
+    sites = [replace(bench.sites["w1"], name="w")]
+    assert choose_engine("auto", model, 1000, sites, ONE).name == "bake"
+    assert choose_engine("auto", model, 1000, sites, MANY).name == "bake"
+    assert choose_engine("auto", model, 10, sites, ONE).name == "ports"
+    large = _wide(2000)  # 16 MB of weights, few operations
+    assert choose_engine("auto", large, 100, sites, ONE).name == "ports"
+
+
+def _wide(width: int):
+    weight = numpy_helper.from_array(np.zeros((width, width), np.float32), "w")
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", width])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", width])],
+        [weight],
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    return load(helper.make_model(graph, opset_imports=opsets, ir_version=10))
+
+
+def test_multiply_accumulates(classifier, models):
+    assert multiply_accumulates(classifier) == 4 * 3 * 3 * 3 * 64 + 5 * 64
+    # ResNet-8 on 28 x 28: the same network in both files.
+    counts = {
+        name: multiply_accumulates(load(models / f"resnet8_fashion_{name}.onnx"))
+        for name in ("fp32", "int8_qdq")
+    }
+    assert counts["fp32"] == counts["int8_qdq"] > 9_000_000
+
+
+def test_default_batch_size(classifier, images, model_of):
+    assert default_batch_size(classifier, images) == 11
+    many = read_workload("random:1000:1", classifier.inputs)
+    assert default_batch_size(classifier, many) == 64
+    large = model_of("""
+    <ir_version: 10, opset_import: ["" : 17]>
+    g (float[batch, 2000, 1000] x) => (float[batch, 2000, 1000] y)
+    { y = Neg(x) }
+    """)
+    few = replace(many, inputs={"x": np.zeros((1, 1), np.float32)})
+    assert default_batch_size(large, few) == 32  # 16 MB a sample, 512 MB in all
+
+
+@dataclass
+class Item:
+    nbytes: int
+
+
+def test_cache_drops_what_was_used_least_recently():
+    cache: Cache[Item] = Cache(25)
+    made = []
+
+    def get(key: str, nbytes: int = 10) -> Item:
+        return cache.get(key, lambda: made.append(key) or Item(nbytes))
+
+    get("a"), get("b"), get("a"), get("c")
+    assert made == ["a", "b", "c"]
+    get("a")
+    get("b")
+    assert made == ["a", "b", "c", "b"]
+    get("large", 100)
+    assert get("large") is get("large")  # it alone is over the limit, and stays while in use
+    get("a")
+    assert made == ["a", "b", "c", "b", "large", "a"]
+    get("large")
+    assert made[-1] == "large"
+    cache.clear()
+    get("a")
+    assert made[-1] == "a"
+
+
+def test_items_that_grow_push_others_out():
+    cache: Cache[Item] = Cache(25)
+    first = cache.get("a", lambda: Item(10))
+    cache.get("b", lambda: Item(10))
+    first.nbytes = 20
+    assert cache.get("a", lambda: Item(0)) is first
+    assert cache.get("b", lambda: Item(1)).nbytes == 1

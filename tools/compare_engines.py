@@ -1,0 +1,195 @@
+"""Do the engines agree? Random scenarios through `bake` and `ports`, on every model of the zoo.
+
+For each model, kind of site and optimisation level: how many samples have the same outcome, how
+many of the rest differ in `due` or `critical`, and how far the fault-free outputs of the
+instrumented session are from those of the untouched model.
+
+    python tools/compare_engines.py                     # the table of docs/engines.md
+    python tools/compare_engines.py --scenarios 200 --only resnet8
+
+Exits with 1 if the engines differ at all with optimisation disabled, or in `critical` or `due` of
+more than one sample in 10,000 at the default level.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from onnxfi.engine import EngineContext, EngineSettings, golden_run, open_engine, profile
+from onnxfi.faults import BitFlip, FaultSite, FaultSpace, enumerate_sites
+from onnxfi.graph import load
+from onnxfi.inject import can_bake, can_open
+from onnxfi.outcome import Outcome, choose_criterion, classify_samples
+from onnxfi.sampling import SampledScenarios, UniformSampler
+from onnxfi.workload import read_workload
+
+MODELS = Path(__file__).resolve().parent.parent / "models"
+Level = Literal["disabled", "all"]
+ALLOWED = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What a comparison found.
+
+    Attributes:
+        model: File name.
+        kind: Kind of the sites.
+        level: Optimisation level.
+        scenarios: Scenarios compared.
+        samples: Samples compared, over all scenarios.
+        moved: Samples with different outcomes.
+        decided: Those of them that are due or critical in one engine only.
+        bits: Output elements that differ in some bit.
+        drift: Largest difference of a fault-free output, instrumented against untouched.
+        turned: Fault-free decisions that differ between the two, all scenarios together.
+    """
+
+    model: str
+    kind: str
+    level: Level
+    scenarios: int
+    samples: int
+    moved: int
+    decided: int
+    bits: int
+    drift: float
+    turned: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the engines agree as the documentation promises."""
+        if self.level == "disabled":
+            return self.bits == 0
+        return self.decided <= ALLOWED * self.samples
+
+
+def context_of(path: Path, kind: str, level: Level, images: int) -> EngineContext:
+    """Everything that an engine needs, for the sites of one kind that both engines can fault."""
+    model = load(path)
+    data = "fashion" if "fashion" in path.name else "mnist"
+    workload = read_workload(MODELS / f"{data}_test1000.npz", model.inputs).take(images)
+    settings = EngineSettings(optimization=level)
+    found = profile(model, workload, settings)
+    table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)
+    sites = tuple(site for site in table.sites if site.kind.value == kind and _both(site))
+    golden = golden_run(model, workload, found, settings)
+    bound = choose_criterion(golden.outputs[0], found.outputs, labels=workload.labels)
+    return EngineContext(
+        model=model,
+        workload=workload,
+        profile=found,
+        settings=settings,
+        sites=sites,
+        criterion=bound,
+    )
+
+
+def _both(site: FaultSite) -> bool:
+    return can_bake(site) is None and can_open(site) is None
+
+
+def compare(path: Path, kind: str, level: Level, options: argparse.Namespace) -> Agreement:
+    """Run the same scenarios through both engines."""
+    context = context_of(path, kind, level, options.images)
+    space = FaultSpace(context.sites, [BitFlip()])
+    scenarios = SampledScenarios(space, UniformSampler(n=options.scenarios, seed=11))
+    plain = golden_run(context.model, context.workload, context.profile, context.settings)
+    total = Agreement(
+        model=path.name,
+        kind=kind,
+        level=level,
+        scenarios=options.scenarios,
+        samples=0,
+        moved=0,
+        decided=0,
+        bits=0,
+        drift=0.0,
+        turned=0,
+    )
+    bake, ports = open_engine("bake", context), open_engine("ports", context)
+    try:
+        for scenario in scenarios:
+            pairs = zip(bake.results(scenario), ports.results(scenario), strict=True)
+            for (mine, theirs), clean in zip(pairs, plain.outputs, strict=True):
+                total = _add(total, context, (mine, theirs), clean)
+    finally:
+        bake.close()
+        ports.close()
+    return total
+
+
+def _add(total: Agreement, context: EngineContext, pair, clean) -> Agreement:  # type: ignore[no-untyped-def]
+    layouts, bound = context.profile.outputs, context.criterion
+    codes = []
+    for result in pair:
+        if result.faulty is None:
+            codes.append(np.full(result.window.samples, int(result.failure), np.int8))
+        else:
+            codes.append(
+                classify_samples(
+                    result.golden, result.faulty, layouts, bound, samples=result.window.samples
+                )
+            )
+    serious = [np.isin(c, (Outcome.MASKED, Outcome.TOLERABLE), invert=True) for c in codes]
+    bits, name = 0, bound.output
+    if all(result.faulty is not None for result in pair):
+        mine, theirs = (result.faulty[name].view(np.uint32) for result in pair)
+        bits = int(np.count_nonzero(mine != theirs))
+    instrumented, original = pair[1].golden[name], clean[name]
+    return replace(
+        total,
+        samples=total.samples + len(codes[0]),
+        moved=total.moved + int((codes[0] != codes[1]).sum()),
+        decided=total.decided + int((serious[0] != serious[1]).sum()),
+        bits=total.bits + bits,
+        drift=max(total.drift, float(np.abs(instrumented - original).max())),
+        turned=total.turned + int((instrumented.argmax(1) != original.argmax(1)).sum()),
+    )
+
+
+def table(found: list[Agreement]) -> Iterator[str]:
+    """The Markdown that the documentation quotes."""
+    yield (
+        "| model | sites | optimisation | samples | other outcome | other due or critical | "
+        "fault-free drift | fault-free decisions turned |"
+    )
+    yield "|---|---|---|---:|---:|---:|---:|---:|"
+    for a in found:
+        yield (
+            f"| {a.model} | {a.kind} | {a.level} | {a.samples:,} | {a.moved} | {a.decided} "
+            f"| {a.drift:.2g} | {a.turned} |"
+        )
+
+
+def main() -> int:
+    """Compare, print, and say by the exit code whether the promises hold."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--scenarios", type=int, default=60, help="a model, kind and level")
+    parser.add_argument("--images", type=int, default=100)
+    parser.add_argument("--only", default="", help="only models whose name contains this")
+    options = parser.parse_args()
+    found = []
+    levels: tuple[Level, ...] = ("disabled", "all")
+    paths = [path for path in sorted(MODELS.glob("*.onnx")) if options.only in path.name]
+    for path in paths:
+        for kind in ("weight", "activation"):
+            for level in levels:
+                found.append(compare(path, kind, level, options))
+                print(f"{path.name} {kind} {level}", file=sys.stderr)
+    print("\n".join(table(found)))
+    broken = [a for a in found if not a.holds]
+    for a in broken:
+        print(f"DIFFER: {a}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
