@@ -162,11 +162,20 @@ def table(found: list[Agreement]) -> Iterator[str]:
         "fault-free drift | fault-free decisions turned |"
     )
     yield "|---|---|---|---:|---:|---:|---:|---:|"
+    quiet = [a for a in found if not (a.moved or a.decided or a.bits or a.drift or a.turned)]
     for a in found:
+        if a in quiet:
+            continue
         yield (
             f"| {a.model} | {a.kind} | {a.level} | {a.samples:,} | {a.moved} | {a.decided} "
             f"| {a.drift:.2g} | {a.turned} |"
         )
+    samples = sum(a.samples for a in found)
+    yield (
+        f"| all {len(found)} lines, {len(quiet)} of them with nothing but zeros | | | {samples:,} "
+        f"| {sum(a.moved for a in found)} | {sum(a.decided for a in found)} | "
+        f"{max(a.drift for a in found):.2g} | {sum(a.turned for a in found)} |"
+    )
 
 
 def main() -> int:

@@ -20,7 +20,9 @@ from onnxfi.campaign._identity import identity_of, surroundings
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._store import ResultStore
 from onnxfi.errors import CampaignMismatchError
-from onnxfi.outcome import InjectionRecord
+from onnxfi.outcome import COUNT_COLUMNS, RECORD_COLUMNS, InjectionRecord
+
+_COUNTED = (*COUNT_COLUMNS, "metrics")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,20 +123,7 @@ def open_campaign(path: Path, custom: CustomParts | None = None) -> OpenCampaign
 def export_rows(campaign: OpenCampaign) -> Iterator[dict[str, Any]]:
     """Stored results as flat dictionaries, in scenario order."""
     for record in campaign.records():
-        counts = record.counts
         yield {
-            "scenario": record.scenario,
-            "samples": counts.samples,
-            "masked": counts.masked,
-            "tolerable": counts.tolerable,
-            "critical": counts.critical,
-            "due_nonfinite": counts.due_nonfinite,
-            "due_exception": counts.due_exception,
-            "due_timeout": counts.due_timeout,
-            "due_crash": counts.due_crash,
-            "correct": counts.correct,
-            "metrics": dict(counts.metrics),
-            "run_s": record.run_s,
-            "worker": record.worker,
-            "finished_at": record.finished_at,
+            name: getattr(record.counts if name in _COUNTED else record, name)
+            for name in RECORD_COLUMNS
         }

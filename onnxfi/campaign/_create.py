@@ -32,6 +32,7 @@ from onnxfi.errors import CampaignMismatchError, ConfigError
 from onnxfi.faults import write_fault_list
 from onnxfi.files import atomic_file
 from onnxfi.graph import load, save
+from onnxfi.sampling import fitted_recipe
 
 RUNS = Path("runs")
 
@@ -114,6 +115,8 @@ def _fill(
         header = recipe_in(Path(settings.faults), subject.model.sha256)
     if header is not None:
         settings = by_recipe(settings, header)
+    sampler = fitted_recipe(settings.sampler, subject.workload.samples)
+    settings = msgspec.structs.replace(settings, sampler=sampler)
     prepared = prepare(settings, custom, subject, header)
     _write_faults(staged, prepared.experiment)
     parts = _identity_parts(settings, prepared.experiment, prepared.plan, staged)

@@ -55,17 +55,14 @@ class Dispatcher:
         self._window = 1 if workers == 1 else 2 * workers
 
     def run(self, next_unit: Callable[[], Unit]) -> Iterator[Finished]:
-        """Run units until ``next_unit`` gives an empty one and all submitted ones are back."""
+        """Run units until all submitted ones are back and ``next_unit`` gives an empty one."""
         executor = self._factory(self._workers)
         flying: dict[Future[list[InjectionRecord]], Unit] = {}
-        exhausted = False
         try:
             while True:
-                while not exhausted and len(flying) < self._window:
-                    unit = next_unit()
-                    exhausted = not unit
-                    if unit:
-                        flying[executor.submit(self._run_unit, unit)] = unit
+                # Asked again each time: what came back last may have to be tried once more.
+                while len(flying) < self._window and (unit := next_unit()):
+                    flying[executor.submit(self._run_unit, unit)] = unit
                 if not flying:
                     return
                 finished = wait(flying, return_when=FIRST_COMPLETED).done

@@ -137,11 +137,14 @@ class _Run:
             on_progress(self._progress())
 
     def summary(self) -> RunSummary:
+        total = self._campaign.total
+        # A limit that was met with the last injection stopped nothing.
+        complete = self._done_before + self._done_now == total
         return RunSummary(
-            total=self._campaign.total,
+            total=total,
             done_before=self._done_before,
             done_now=self._done_now,
-            stopped=self._stopped,
+            stopped=None if complete else self._stopped,
         )
 
     def _next(self, pending: Iterator[int]) -> Unit:

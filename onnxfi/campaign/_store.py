@@ -10,28 +10,15 @@ from pathlib import Path
 from types import TracebackType
 
 from onnxfi.errors import StoreError
-from onnxfi.outcome import InjectionRecord, OutcomeCounts
+from onnxfi.outcome import COUNT_COLUMNS, RECORD_COLUMNS, InjectionRecord, OutcomeCounts
 
 SCHEMA_VERSION = 1
-
-_COUNTS = (
-    "samples",
-    "masked",
-    "tolerable",
-    "critical",
-    "due_nonfinite",
-    "due_exception",
-    "due_timeout",
-    "due_crash",
-    "correct",
-)
-_COLUMNS = ("scenario", *_COUNTS, "metrics", "run_s", "worker", "finished_at")
 
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE results (
     scenario INTEGER PRIMARY KEY,
-    {", ".join(f"{name} INTEGER NOT NULL" for name in _COUNTS[:-1])},
+    {", ".join(f"{name} INTEGER NOT NULL" for name in COUNT_COLUMNS[:-1])},
     correct INTEGER,
     metrics TEXT NOT NULL,
     run_s REAL NOT NULL,
@@ -122,10 +109,10 @@ class ResultStore:
 
     def add(self, records: Iterable[InjectionRecord]) -> None:
         """Store records in one transaction; a scenario that is stored already is left as it is."""
-        marks = ", ".join("?" * len(_COLUMNS))
+        marks = ", ".join("?" * len(RECORD_COLUMNS))
         with self._connection:
             self._connection.executemany(
-                f"INSERT OR IGNORE INTO results ({', '.join(_COLUMNS)}) VALUES ({marks})",
+                f"INSERT OR IGNORE INTO results ({', '.join(RECORD_COLUMNS)}) VALUES ({marks})",
                 [_row(record) for record in records],
             )
 
@@ -140,6 +127,13 @@ class ResultStore:
     def attempts(self) -> int:
         """Number of machinery failures noted."""
         return int(self._connection.execute("SELECT count(*) FROM attempts").fetchone()[0])
+
+    def mean_run_s(self) -> float | None:
+        """Seconds of the mean injection stored; None if there is none."""
+        mean: float | None = self._connection.execute(
+            "SELECT avg(run_s) FROM results"
+        ).fetchone()[0]
+        return mean
 
     def done(self) -> set[int]:
         """Numbers of the stored scenarios."""
@@ -161,7 +155,7 @@ class ResultStore:
 
     def records(self, below: int | None = None) -> Iterator[InjectionRecord]:
         """Stored records in scenario order, of scenarios below ``below`` if it is given."""
-        query = f"SELECT {', '.join(_COLUMNS)} FROM results"
+        query = f"SELECT {', '.join(RECORD_COLUMNS)} FROM results"
         limit = () if below is None else (below,)
         where = "" if below is None else " WHERE scenario < ?"
         for row in self._connection.execute(f"{query}{where} ORDER BY scenario", limit):
@@ -171,7 +165,7 @@ class ResultStore:
 def _row(record: InjectionRecord) -> tuple[object, ...]:
     return (
         record.scenario,
-        *(getattr(record.counts, name) for name in _COUNTS),
+        *(getattr(record.counts, name) for name in COUNT_COLUMNS),
         json.dumps(dict(record.counts.metrics), sort_keys=True),
         record.run_s,
         record.worker,
@@ -180,9 +174,9 @@ def _row(record: InjectionRecord) -> tuple[object, ...]:
 
 
 def _record(row: tuple[object, ...]) -> InjectionRecord:
-    values = dict(zip(_COLUMNS, row, strict=True))
+    values = dict(zip(RECORD_COLUMNS, row, strict=True))
     counts = OutcomeCounts(
-        **{name: values[name] for name in _COUNTS},  # type: ignore[arg-type]
+        **{name: values[name] for name in COUNT_COLUMNS},  # type: ignore[arg-type]
         metrics=json.loads(str(values["metrics"])),
     )
     return InjectionRecord(

@@ -109,7 +109,7 @@ def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSumma
         confidence=confidence,
     )
     with campaign.open_store() as store:
-        done, attempts = store.progress().done, store.attempts()
+        done, attempts, run_s = store.progress().done, store.attempts(), store.mean_run_s()
     return CampaignSummary(
         folder=str(campaign.folder.path),
         identity=document.identity,
@@ -138,7 +138,7 @@ def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSumma
         accuracy=estimates.accuracy,
         counts=estimates.total,
         tables={table.facet: table for table in estimates.tables},
-        run_s=sum(r.run_s for r in records) / len(records) if records else None,
+        run_s=run_s,
         attempts=attempts,
         notes=_notes(campaign, done, used, attempts),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import socket
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -74,6 +75,8 @@ class Bench:
                 criterion=bound,
             ),
         )
+        # The cache that drops a bench can't close it; its engine holds sessions and a thread.
+        weakref.finalize(self, self._engine.close)
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
 
     def run(self, number: int) -> InjectionRecord:

@@ -84,13 +84,13 @@ def sampler_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
 def build_sampler(options: Mapping[str, Any], samples: int | None) -> Sampler:
     """The sampler of the options; ``samples`` of the workload are needed for --ber-per-sample."""
     from onnxfi.errors import ConfigError
-    from onnxfi.sampling import from_recipe
+    from onnxfi.sampling import fitted_recipe, from_recipe
 
     recipe = sampler_recipe(options)
-    if recipe.get("per_sample"):
-        if samples is None:
-            raise ConfigError("--ber-per-sample needs --inputs, which tells how many samples")
-        recipe["samples"] = samples
+    if samples is not None:
+        recipe = fitted_recipe(recipe, samples)
+    elif recipe.get("per_sample"):
+        raise ConfigError("--ber-per-sample needs --inputs, which tells how many samples")
     return from_recipe(recipe)
 
 

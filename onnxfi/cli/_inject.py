@@ -50,7 +50,7 @@ def command(
 
     check_free(output, options["force"])
     subject = load_subject(model, inputs)
-    sites = {site.name: site for site in subject.table.sites}
+    sites = subject.table.by_name()
     scenario = _scenario(subject, faults, number)
     save(bake(subject.model, scenario, sites), output)
     if options["as_json"]:
@@ -68,7 +68,7 @@ def _scenario(subject: Subject, path: str, number: int | None) -> Scenario:
     from onnxfi.errors import FaultListError
     from onnxfi.faults import read_fault_list
 
-    sites = {site.name: site for site in subject.table.sites}
+    sites = subject.table.by_name()
     faults = read_fault_list(path, sites, subject.model.sha256)
     if faults.scenarios is None:
         return _drawn(subject, faults, path, number)
@@ -91,20 +91,13 @@ def _scenario(subject: Subject, path: str, number: int | None) -> Scenario:
 def _drawn(subject: Subject, faults: FaultList, path: str, number: int | None) -> Scenario:
     """A scenario of a list that holds only its recipe."""
     from onnxfi.errors import FaultListError
-    from onnxfi.faults import FaultSpace, SiteFilter, check_space, parse_fault_model
+    from onnxfi.faults import recipe_space
     from onnxfi.sampling import SampledScenarios, from_recipe
 
     header = faults.header
-    targets = tuple((header.space or {}).get("targets", ()))
-    models = tuple((header.space or {}).get("fault_models", ()))
-    if not targets or not models or header.sampler is None:
-        raise FaultListError(
-            f"{path} is a recipe that does not tell its fault space; write the scenarios out with "
-            "`onnxfi sample`"
-        )
-    sites = SiteFilter(targets=targets).select(subject.table.sites)
-    space = FaultSpace(sites, [parse_fault_model(text) for text in models])
-    check_space(header, space)
+    if header.sampler is None:
+        raise FaultListError(f"{path} has neither scenarios nor a recipe for them; nothing to draw")
+    space = recipe_space(header, subject.table.by_name())
     scenarios = SampledScenarios(space, from_recipe(header.sampler))
     if number is None:
         raise FaultListError(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from onnxfi.cli._exit import ExitCode
 from onnxfi.cli._options import common_options, confidence_option, json_option
-from onnxfi.cli._types import ConditionText
+from onnxfi.cli._types import ConditionText, ReportFile
 
 if TYPE_CHECKING:
     from onnxfi.campaign import CampaignSummary
     from onnxfi.report import Condition
+
+    Held = tuple[CampaignSummary, Condition]
 
 
 @click.command(name="report", short_help="Report on campaigns, compare them, or gate on a rate.")
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(),
+    type=ReportFile(),
     help="Write the whole report to a file instead: .html, .md or .json.",
 )
 @click.option(
@@ -49,12 +51,7 @@ def command(
     failed_share, critical_share and due_share (samples), and with labels accuracy.
     """
     from onnxfi.campaign import open_campaign, summarize
-    from onnxfi.report import SUFFIXES
 
-    if output is not None and Path(output).suffix.lower() not in SUFFIXES:
-        raise click.BadParameter(
-            f"'{output}' must end in {', '.join(SUFFIXES)}", param_hint="'--output'"
-        )
     summaries = [summarize(open_campaign(Path(folder)), confidence) for folder in folders]
     held = [
         (summary, condition)
@@ -62,10 +59,12 @@ def command(
         for condition in conditions
         if condition.holds(summary.rates)
     ]
-    document = _document(summaries, held)
     if output is not None:
-        _write(output, summaries)
-    _print(summaries, document, as_json, quiet=output is not None)
+        _write(output, summaries, held)
+    if as_json:
+        _print_json(summaries, held)
+    elif output is None:
+        _print_page(summaries)
     for summary, condition in held:
         click.echo(
             f"--fail-if is true for {summary.folder}: {_explain(summary, condition)}", err=True
@@ -74,40 +73,29 @@ def command(
         click.get_current_context().exit(ExitCode.GATE)
 
 
-def _document(
-    summaries: Sequence[CampaignSummary], held: Sequence[tuple[CampaignSummary, Condition]]
-) -> dict[str, Any]:
-    from onnxfi.report import summary_document
-
-    return {
-        "campaigns": [summary_document(summary) for summary in summaries],
-        "failed_if": [
-            {"folder": summary.folder, "condition": condition.text} for summary, condition in held
-        ],
-    }
-
-
-def _write(output: str, summaries: Sequence[CampaignSummary]) -> None:
+def _write(output: str, summaries: Sequence[CampaignSummary], held: Sequence[Held]) -> None:
     from onnxfi.cli._output import check_free
     from onnxfi.cli._talk import note
     from onnxfi.report import write_report
 
     check_free(output, force=True)
-    write_report(summaries, Path(output))
+    write_report(summaries, Path(output), held)
     note(f"report written to {output}")
 
 
-def _print(
-    summaries: Sequence[CampaignSummary], document: dict[str, Any], as_json: bool, *, quiet: bool
-) -> None:
-    from onnxfi.cli._output import print_document, print_page
+def _print_json(summaries: Sequence[CampaignSummary], held: Sequence[Held]) -> None:
+    from onnxfi.cli._output import print_document
+    from onnxfi.report import report_document
+
+    print_document("report", report_document(summaries, held))
+
+
+def _print_page(summaries: Sequence[CampaignSummary]) -> None:
+    from onnxfi.cli._output import print_page
     from onnxfi.report import comparison_page, short_page
 
-    if as_json:
-        print_document("report", document)
-    elif not quiet:
-        several = len(summaries) > 1
-        print_page(comparison_page(summaries) if several else short_page(summaries[0]))
+    several = len(summaries) > 1
+    print_page(comparison_page(summaries) if several else short_page(summaries[0]))
 
 
 def _explain(summary: CampaignSummary, condition: Condition) -> str:

@@ -75,7 +75,7 @@ def new_settings(options: Mapping[str, Any], given: Collection[str]) -> Campaign
         _refuse_with_faults(given)
         values["faults"] = options["faults"]
     else:
-        values["sampler"] = _recipe(options, options["model"], options["inputs"])
+        values["sampler"] = sampler_recipe(options)
     return CampaignSettings(**values, fault_models=fault_specs(options))
 
 
@@ -95,10 +95,10 @@ def changed_settings(
         _refuse_with_faults(given)
         changes |= {"faults": _absolute(options["faults"]), "sampler": {}}
     elif any(name in given for name in _SAMPLER):
-        model = changes.get("model", stored.model)
-        inputs = changes.get("inputs", stored.inputs)
         asked = _over_recipe(stored.sampler, options, given)
-        recipe = _recipe(asked, str(model), str(inputs))
+        recipe = sampler_recipe(asked)
+        if recipe.get("per_sample") and changes.get("inputs", stored.inputs) == stored.inputs:
+            recipe["samples"] = stored.sampler.get("samples")
         # --confidence alone may only be meant for the intervals of the report.
         if not (set(given) & set(_SAMPLER) == {"confidence"} and "n" in stored.sampler):
             changes |= {"sampler": recipe, "faults": None}
@@ -164,13 +164,3 @@ def _over_recipe(
         if name in given and name != "sampler":
             asked[name] = options[name]
     return asked
-
-
-def _recipe(options: Mapping[str, Any], model: str, inputs: str) -> dict[str, Any]:
-    recipe = sampler_recipe(options)
-    if recipe.get("per_sample"):
-        from onnxfi.graph import load
-        from onnxfi.workload import read_workload
-
-        recipe["samples"] = read_workload(inputs, load(model).inputs).samples
-    return recipe

@@ -10,7 +10,7 @@ import click
 from onnxfi.cli._options import common_options, confidence_option, json_option
 
 if TYPE_CHECKING:
-    from onnxfi.campaign import CampaignSummary, OpenCampaign
+    from onnxfi.campaign import CampaignSummary
     from onnxfi.report import Page
 
 
@@ -24,24 +24,19 @@ def command(folder: str, confidence: float, as_json: bool) -> None:
     from onnxfi.campaign import open_campaign, summarize
     from onnxfi.cli._output import print_document, print_page
 
-    campaign = open_campaign(Path(folder))
-    summary = summarize(campaign, confidence)
-    left_s = _time_left_s(campaign, summary)
+    summary = summarize(open_campaign(Path(folder)), confidence)
+    left_s = _time_left_s(summary)
     if as_json:
         print_document("status", _document(summary, left_s))
     else:
         print_page(_page(summary, left_s))
 
 
-def _time_left_s(campaign: OpenCampaign, summary: CampaignSummary) -> float | None:
+def _time_left_s(summary: CampaignSummary) -> float | None:
     """Seconds of running that are left, for one worker; None before anything is known."""
     if summary.complete:
         return 0.0
     each = summary.run_s
-    if each is None:
-        # No block is finished yet; the few rows that are stored tell as much.
-        stored = [record.run_s for record in campaign.records()]
-        each = sum(stored) / len(stored) if stored else None
     return None if each is None else each * (summary.total - summary.done)
 
 

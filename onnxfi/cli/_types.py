@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -95,6 +96,23 @@ class ConditionText(click.ParamType):  # type: ignore[type-arg]  # generic from 
             return parse_condition(str(value))
         except OnnxFIError as error:
             self.fail(str(error), param, ctx)
+
+
+class ReportFile(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """A file whose suffix says which form of report to write."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the path unchanged if there is such a form."""
+        from onnxfi.errors import OnnxFIError
+        from onnxfi.report import report_form
+
+        try:
+            report_form(Path(value))
+        except OnnxFIError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
 
 
 def split_commas(value: str | Sequence[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The registry of engines. A new engine is one file, one class and one line here."""
+"""The table of engines. A new engine is one file, one class and one line here."""
 
 from __future__ import annotations
 

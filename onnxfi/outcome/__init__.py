@@ -7,11 +7,13 @@ from onnxfi.outcome._criterion import BoundCriterion, Criterion, Metric
 from onnxfi.outcome._function import FunctionCriterion
 from onnxfi.outcome._kinds import Outcome
 from onnxfi.outcome._outputs import RunOutputs, flatten_outputs
-from onnxfi.outcome._record import InjectionRecord
+from onnxfi.outcome._record import COUNT_COLUMNS, RECORD_COLUMNS, InjectionRecord
 from onnxfi.outcome._tolerance import Tolerance
 from onnxfi.outcome._topk import LabelLost, Top1, TopK
 
 __all__ = [
+    "COUNT_COLUMNS",
+    "RECORD_COLUMNS",
     "BoundCriterion",
     "Criterion",
     "FunctionCriterion",

@@ -102,7 +102,7 @@ def correct_samples(
     layout = layouts[bound.output]
     if layout.batch_axis is None or layout.rows != 1:
         return None
-    rows = samples_first(outputs[bound.output], layout, len(labels))
+    rows = presented(outputs[bound.output], layout, len(labels), by_row=True)
     return bound.criterion.correct(rows, labels)
 
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from onnxfi.outcome._counts import OutcomeCounts
+from onnxfi.outcome._kinds import Outcome
+
+#: Counts of a record, as every table of results names them.
+COUNT_COLUMNS = ("samples", *(kind.label for kind in Outcome), "correct")
+#: A whole record as a flat row: the result store, exports and documents agree on it.
+RECORD_COLUMNS = ("scenario", *COUNT_COLUMNS, "metrics", "run_s", "worker", "finished_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

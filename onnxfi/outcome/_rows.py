@@ -40,8 +40,17 @@ def samples_first(array: NDArray[Any], layout: SampleLayout, samples: int) -> ND
 def presented(
     array: NDArray[Any], layout: SampleLayout, samples: int, *, by_row: bool
 ) -> NDArray[Any]:
-    """An output as a criterion wants to see it."""
-    return (rows_first if by_row else samples_first)(array, layout, samples)
+    """An output as a criterion wants to see it.
+
+    Rows lose spatial axes of size 1: fully convolutional classifiers answer (B, C, 1, 1). A single
+    trailing 1 stays: (B, T, 1) is rather a series of values than scores of T classes.
+    """
+    if not by_row:
+        return samples_first(array, layout, samples)
+    rows = rows_first(array, layout, samples)
+    if rows.ndim > 3 and set(rows.shape[2:]) == {1}:
+        return rows.reshape(rows.shape[:2])
+    return rows
 
 
 def per_sample(flags: NDArray[np.bool_], layout: SampleLayout, samples: int) -> NDArray[np.bool_]:

@@ -2,8 +2,8 @@
 
 from onnxfi.report._campaign import full_page, progress_text, rates_view, short_page
 from onnxfi.report._compare import comparison_page
-from onnxfi.report._document import json_text, summary_document
-from onnxfi.report._export import RESULT_COLUMNS, write_csv, write_jsonl
+from onnxfi.report._document import json_text, report_document, summary_document
+from onnxfi.report._export import write_csv, write_jsonl
 from onnxfi.report._files import atomic_text
 from onnxfi.report._format import (
     bytes_text,
@@ -19,11 +19,9 @@ from onnxfi.report._html import render_html
 from onnxfi.report._markdown import render_markdown
 from onnxfi.report._text import render_text
 from onnxfi.report._view import Column, Fact, Page, Row, TableView
-from onnxfi.report._write import SUFFIXES, write_report
+from onnxfi.report._write import report_form, write_report
 
 __all__ = [
-    "RESULT_COLUMNS",
-    "SUFFIXES",
     "Column",
     "Condition",
     "Fact",
@@ -46,6 +44,8 @@ __all__ = [
     "render_html",
     "render_markdown",
     "render_text",
+    "report_document",
+    "report_form",
     "share_text",
     "short_page",
     "summary_document",

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from onnxfi.outcome import COUNT_COLUMNS
+
 if TYPE_CHECKING:
     from onnxfi.analysis import DomainTable
     from onnxfi.campaign import CampaignSummary
     from onnxfi.outcome import OutcomeCounts
-
-_OUTCOMES = (
-    "samples",
-    "masked",
-    "tolerable",
-    "critical",
-    "due_nonfinite",
-    "due_exception",
-    "due_timeout",
-    "due_crash",
-    "correct",
-)
-
+    from onnxfi.report._gate import Condition
 
 def json_text(verb: str, content: Mapping[str, Any]) -> str:
     """An indented JSON document, its schema ``onnxfi/<verb>/1`` first; NaN becomes null."""
@@ -67,9 +57,21 @@ def summary_document(summary: CampaignSummary) -> dict[str, Any]:
     }
 
 
+def report_document(
+    summaries: Sequence[CampaignSummary], held: Sequence[tuple[CampaignSummary, Condition]] = ()
+) -> dict[str, Any]:
+    """A report on campaigns, and which conditions of a gate are true for which of them."""
+    return {
+        "campaigns": [summary_document(summary) for summary in summaries],
+        "failed_if": [
+            {"folder": summary.folder, "condition": condition.text} for summary, condition in held
+        ],
+    }
+
+
 def outcome_document(counts: OutcomeCounts) -> dict[str, int | None]:
     """Samples by outcome."""
-    return {name: getattr(counts, name) for name in _OUTCOMES}
+    return {name: getattr(counts, name) for name in COUNT_COLUMNS}
 
 
 def _table(table: DomainTable) -> dict[str, Any]:

@@ -8,24 +8,7 @@ from typing import Any, TextIO
 
 import msgspec
 
-#: Columns of a result row, in the order of the exported table.
-RESULT_COLUMNS = (
-    "scenario",
-    "samples",
-    "masked",
-    "tolerable",
-    "critical",
-    "due_nonfinite",
-    "due_exception",
-    "due_timeout",
-    "due_crash",
-    "correct",
-    "metrics",
-    "run_s",
-    "worker",
-    "finished_at",
-)
-
+from onnxfi.outcome import RECORD_COLUMNS
 
 def write_jsonl(rows: Iterable[Mapping[str, Any]], file: TextIO) -> int:
     """Write one JSON object a line; returns how many."""
@@ -43,16 +26,16 @@ def write_csv(rows: Iterable[Mapping[str, Any]], file: TextIO) -> int:
     Nested values (faults, metrics) are written as JSON text, None as an empty field.
 
     Args:
-        rows: The rows, with the keys of ``RESULT_COLUMNS``.
+        rows: The rows, with the keys of ``RECORD_COLUMNS``.
         file: Where to write.
     """
     encode = msgspec.json.Encoder().encode
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(RESULT_COLUMNS)
+    writer.writerow(RECORD_COLUMNS)
     count = 0
     for row in rows:
         count += 1
-        cells = (row[name] for name in RESULT_COLUMNS)
+        cells = (row[name] for name in RECORD_COLUMNS)
         writer.writerow(
             encode(cell).decode() if isinstance(cell, Mapping | list | tuple) else cell
             for cell in cells

@@ -1,13 +1,15 @@
-"""Writing a report or an export so that nothing half-written is ever left in its place."""
+"""Text files that are written whole or not at all: reports and exports."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
+
+from onnxfi.files import atomic_file
 
 
 @contextlib.contextmanager
@@ -16,15 +18,7 @@ def atomic_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
 
     Line ends are written as they are given, since CSV brings its own.
     """
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)  # mkstemp makes files private
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_file(Path(path)) as raw:
+        file = io.TextIOWrapper(raw, encoding="utf-8", newline="")
+        yield file
+        file.detach()

@@ -5,7 +5,7 @@ from onnxfi.sampling._bernoulli import bernoulli_positions
 from onnxfi.sampling._exhaustive import ExhaustiveSampler
 from onnxfi.sampling._permutation import Permutation, permutation
 from onnxfi.sampling._random import Stream, generator, raw_bits
-from onnxfi.sampling._recipe import from_recipe
+from onnxfi.sampling._recipe import fitted_recipe, from_recipe
 from onnxfi.sampling._sampler import Sampler, SingleFaultSampler
 from onnxfi.sampling._size import sample_size
 from onnxfi.sampling._source import ListedScenarios, SampledScenarios, ScenarioSource
@@ -23,6 +23,7 @@ __all__ = [
     "Stream",
     "UniformSampler",
     "bernoulli_positions",
+    "fitted_recipe",
     "from_recipe",
     "generator",
     "permutation",

@@ -26,7 +26,8 @@ class BitErrorRateSampler:
         seed: 0..2^64 - 1.
         per_sample: Redraw the masks of computed tensors for every sample of the workload; stored
             tensors keep one mask a scenario, as memory does.
-        samples: Samples of the workload; needed for ``per_sample``.
+        samples: Samples of the workload, for ``per_sample``; None leaves it to the campaign, which
+            knows its workload.
     """
 
     ber: float
@@ -43,8 +44,6 @@ class BitErrorRateSampler:
             raise ConfigError(f"the bit-error rate must be from 0 to 1, got {self.ber}")
         if self.samples is not None:
             check_count("samples", self.samples)
-        if self.per_sample and self.samples is None:
-            raise ConfigError("a bit-error rate per sample needs the number of samples")
 
     def size(self, space: FaultSpace) -> int:
         """Scenarios.
@@ -63,7 +62,9 @@ class BitErrorRateSampler:
     def scenario(self, space: FaultSpace, k: int) -> Scenario:
         """Scenario k."""
         check_number(k, self.size(space))
-        if self.per_sample and self.samples is not None:
+        if self.per_sample:
+            if self.samples is None:
+                raise ConfigError("a bit-error rate per sample needs the number of samples")
             groups = bit_errors_per_sample(space, self.ber, self.samples, self.seed, k)
             return Scenario(number=k, groups=groups)
         numbers = bernoulli_positions(space.size, self.ber, self.seed, Stream.BIT_ERRORS, k)

@@ -13,6 +13,23 @@ from onnxfi.sampling._sampler import Sampler
 from onnxfi.sampling._uniform import UniformSampler
 
 
+def fitted_recipe(recipe: Mapping[str, Any], samples: int) -> dict[str, Any]:
+    """The recipe for a workload of so many samples, which draws per sample depend on.
+
+    Raises:
+        ConfigError: It is for another number of samples.
+    """
+    if not recipe.get("per_sample"):
+        return dict(recipe)
+    meant = recipe.get("samples")
+    if meant not in (None, samples):
+        raise ConfigError(
+            f"the sampler draws bit errors for each of {meant} samples, the workload has "
+            f"{samples}; leave samples out, or use the workload it was made for"
+        )
+    return {**recipe, "samples": samples}
+
+
 def from_recipe(recipe: Mapping[str, object]) -> Sampler:
     """The sampler of a recipe, the inverse of ``Sampler.recipe``.
 

@@ -132,3 +132,17 @@ def test_bake_needs_inputs_for_activations(arrays):
     with pytest.raises(fi.FaultError):
         fi.bake(MODEL, scenario)
     assert len(fi.bake(MODEL, scenario, inputs=arrays)) > MODEL.stat().st_size
+
+
+def test_bit_errors_per_sample_take_their_number_from_the_workload(tmp_path, arrays):
+    chosen = {"model": MODEL, "inputs": arrays, "targets": ["activation"], "op_types": ["Conv"]}
+    sampler = fi.BitErrorRateSampler(ber=1e-4, n=3, per_sample=True)
+    campaign = fi.Campaign.create(tmp_path / "c", **chosen, sampler=sampler)
+    assert campaign.opened.settings.sampler["samples"] == 40
+    assert campaign.run().done_now == 3
+    said = fi.BitErrorRateSampler(ber=1e-4, n=3, per_sample=True, samples=40)
+    assert list(fi.Campaign.create(tmp_path / "c", **chosen, sampler=said).rows())
+    wrong = fi.BitErrorRateSampler(ber=1e-4, n=3, per_sample=True, samples=41)
+    with pytest.raises(fi.ConfigError, match="the workload has 40"):
+        fi.Campaign.create(tmp_path / "d", **chosen, sampler=wrong)
+    assert not (tmp_path / "d").exists()

@@ -82,6 +82,21 @@ def test_failing_machinery_is_retried_and_never_counted(create, monkeypatch, row
         assert store.attempts() >= 2
 
 
+def test_machinery_that_fails_on_the_last_unit_gets_its_retry(create, monkeypatch):
+    campaign, real, left, failures = create(), run_module.run_unit, [60], []
+
+    def flaky(key, unit):
+        if not failures and len(unit) == left[0]:
+            failures.append(unit)
+            raise OSError("disk on fire")
+        left[0] -= len(unit)
+        return real(key, unit)
+
+    monkeypatch.setattr(run_module, "run_unit", flaky)
+    assert run_campaign(campaign).done_now == 60
+    assert failures
+
+
 def test_machinery_that_never_works_ends_the_run_with_what_to_do(create, monkeypatch):
     campaign = create()
 

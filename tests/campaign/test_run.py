@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
@@ -67,6 +69,17 @@ def test_a_stop_request_ends_the_run_with_what_is_done_stored(create):
     summary = run_campaign(campaign, on_progress=after_the_first, stop=stop)
     assert summary.stopped == "signal"
     assert campaign.done() == summary.done_now < 60
+
+
+def test_a_stop_request_after_the_last_injection_stops_nothing(create):
+    stop = StopRequest()
+
+    def at_the_end(progress: Progress) -> None:
+        if progress.done == progress.total:
+            stop.request(signal.SIGINT)
+
+    summary = run_campaign(create(), on_progress=at_the_end, stop=stop)
+    assert (summary.done_now, summary.stopped) == (60, None)
 
 
 def test_the_first_signal_asks_and_the_second_interrupts():
@@ -190,3 +203,10 @@ def _children_of(folder: Path) -> list[str]:
         if str(folder) in text and "child.py" in text:
             found.append(text)
     return found
+
+
+def test_nothing_is_left_running_in_this_process(create):
+    before = {thread.name for thread in threading.enumerate()}
+    run_campaign(create())
+    gc.collect()
+    assert {thread.name for thread in threading.enumerate()} <= before

@@ -83,6 +83,8 @@ def test_unfinished_blocks_are_not_used_and_it_says_so(create):
     assert (summary.done, summary.used, summary.complete) == (30, 20, False)
     assert summary.rates["failure"].n == 20
     assert any("10 stored injections are not used" in note for note in summary.notes)
+    # Times tell how long the rest will take, so they come from all that is stored.
+    assert summary.run_s == pytest.approx(np.mean([r.run_s for r in campaign.records()]))
 
 
 def test_nothing_run_gives_no_rates(create):

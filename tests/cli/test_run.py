@@ -13,7 +13,7 @@ import pytest
 from click.testing import Result
 
 from onnxfi.cli._exit import ExitCode
-from onnxfi.report import RESULT_COLUMNS
+from onnxfi.outcome import RECORD_COLUMNS
 
 Run = Callable[..., Result]
 
@@ -216,7 +216,7 @@ def test_export_as_csv_is_the_same_table(
     run_cli(*new)
     printed = run_cli("export", "runs/a").stdout
     rows = list(csv.DictReader(io.StringIO(printed)))
-    assert tuple(rows[0]) == RESULT_COLUMNS
+    assert tuple(rows[0]) == RECORD_COLUMNS
     for row, expected in zip(rows, _rows(run_cli), strict=True):
         assert int(row["critical"]) == expected["critical"]
         assert json.loads(row["metrics"]) == expected["metrics"]
@@ -227,7 +227,7 @@ def test_export_as_csv_is_the_same_table(
     by_suffix = run_cli("export", "runs/a", "-o", "out.jsonl")
     assert by_suffix.exit_code == 0
     lines = (tmp_path / "out.jsonl").read_text().splitlines()
-    assert tuple(json.loads(lines[0])) == RESULT_COLUMNS
+    assert tuple(json.loads(lines[0])) == RECORD_COLUMNS
 
 
 def test_reports_gate(run_cli: Run, new: tuple[object, ...]) -> None:

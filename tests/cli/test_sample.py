@@ -215,3 +215,28 @@ def test_a_recipe_is_drawn_from(run_cli: Run, model: Path, tmp_path: Path) -> No
         result = run_cli("inject", model, name, "--scenario", 5, "-o", out)
         assert result.exit_code == 0, result.stderr
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+
+
+def test_the_recipe_of_a_filtered_campaign_is_drawn_from(
+    run_cli: Run, model: Path, samples: Path, tmp_path: Path
+) -> None:
+    words = ("--targets", "weight,activation", "--include", "h*", "--include", "active", "-n", 6)
+    words = (*words, "--seed", 4, "--inputs", samples)
+    assert run_cli("run", "c", "--model", model, *words).exit_code == 0
+    assert run_cli("sample", model, *words, "-o", "written.jsonl").exit_code == 0
+    for number in range(6):
+        for name, out in (("c/faults.jsonl", "a.onnx"), ("written.jsonl", "b.onnx")):
+            how = ("--scenario", number, "--inputs", samples, "--force", "-o", out)
+            result = run_cli("inject", model, name, *how)
+            assert result.exit_code == 0, result.stderr
+        assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+
+
+def test_a_recipe_of_activations_says_that_it_needs_inputs(
+    run_cli: Run, model: Path, samples: Path
+) -> None:
+    words = ("--targets", "activation", "-n", 3, "--inputs", samples)
+    assert run_cli("run", "c", "--model", model, *words).exit_code == 0
+    refused = run_cli("inject", model, "c/faults.jsonl", "--scenario", 0, "-o", "a.onnx")
+    assert refused.exit_code == 1
+    assert "--inputs" in refused.stderr

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from onnxfi.bits import ElementType
+from onnxfi.engine import open_engine
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, Scenario, SiteKind
+from onnxfi.outcome import BoundCriterion, Tolerance
 from onnxfi.workload import read_workload
 
 LOOKUP = """
@@ -67,6 +71,17 @@ def test_only_samples_that_raise_alone_are_due(lookup, closing, scenario):
     # The run of three failed, so its samples ran singly; the last run was not touched.
     assert [(r.window.start, r.window.stop) for r in results] == [(0, 1), (1, 2), (2, 3), (3, 4)]
     assert results[1].faulty is None
+
+
+def test_labels_that_the_output_does_not_answer(model_of, bench_of, closing, scenario):
+    text = LOOKUP.replace("[4] table", "[4, 1] table").replace("float[batch, 2]", "float[n, 2, 1]")
+    model = model_of(text)
+    given = {"ids": np.array([[0, 1], [2, 3], [1, 0]]), "labels": np.array([1, 1, 0])}
+    bench = bench_of(model, read_workload(given, model.inputs), batch_size=2)
+    criterion = BoundCriterion(criterion=Tolerance(0.5), output="y")
+    engine = closing(open_engine("ports", replace(bench.context, criterion=criterion)))
+    counts = engine.run(scenario(("same", 0, 40, 1))).counts
+    assert (counts.due_exception, counts.masked, counts.correct) == (1, 2, None)
 
 
 @pytest.mark.parametrize("name", ["bake", "ports"])

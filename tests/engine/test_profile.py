@@ -207,6 +207,13 @@ def test_a_fixed_batch_of_mixed_samples(model_of):
     assert found.outputs["y"] == _layout(1, 2)
 
 
+def test_a_fixed_batch_whose_places_differ(model_of):
+    text = FIXED.replace("y = MatMul(u, w)", "m = MatMul(u, w) y = Add(m, b)")
+    found = _profile(model_of(text), {"x": _floats(10, 3)})
+    assert (found.batch_size, found.rows_independent) == (1, False)
+    assert "other bits for a sample in a batch than alone" in found.reason
+
+
 def test_a_fixed_batch_of_one(model_of):
     model = model_of(FIXED.replace("[4, 3] x", "[1, 3] x").replace("[4, 2] y", "[1, 2] y"))
     found = _profile(model, {"x": _floats(10, 3)})

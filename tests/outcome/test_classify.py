@@ -292,3 +292,22 @@ def test_detectors_have_no_right_answers():
     bound = BoundCriterion(criterion=Top1(), output="y")
     layouts = {"y": SampleLayout(shape=(2, 4), batch_axis=0)}
     assert correct_samples({"y": boxes}, layouts, bound, np.zeros(3, np.int64)) is None
+
+
+@pytest.mark.parametrize("criterion", ["top1", "top5", "label"])
+def test_scores_with_spatial_axes_of_size_1_are_judged_as_scores(judge, criterion):
+    rng = np.random.default_rng(1)
+    golden, faulty = rng.normal(size=(2, 40, 8)).astype(np.float32)
+    labels = golden.argmax(axis=1).tolist()
+    plain = judge(golden, faulty, criterion, labels)
+    assert judge(golden[..., None, None], faulty[..., None, None], criterion, labels) == plain
+    assert {Outcome.TOLERABLE, Outcome.CRITICAL} == set(plain)
+
+
+def test_labels_are_compared_with_scores_that_have_spatial_axes():
+    golden = np.eye(4, dtype=np.float32)[..., None, None]
+    bound = BoundCriterion(criterion=Top1(), output="y")
+    layouts = {"y": SampleLayout(shape=(1, 4, 1, 1), batch_axis=0)}
+    right = correct_samples({"y": golden}, layouts, bound, np.array([0, 1, 2, 0]))
+    assert right is not None
+    assert right.tolist() == [True, True, True, False]

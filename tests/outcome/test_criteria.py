@@ -227,3 +227,12 @@ def test_other_criteria_count_right_answers_where_there_are_classes():
         assert right is not None
         assert right.tolist() == [True, True, False]
         assert criterion.correct(floats(3, 1), labels) is None
+
+
+@pytest.mark.parametrize("criterion", ["auto", "top1", "top5", "label"])
+def test_spatial_axes_of_size_1_do_not_hide_class_scores(criterion):
+    scores = {"y": floats(3, 10, 1, 1)}
+    labels = np.zeros(3, np.int64)
+    assert choose(scores, requested=criterion, labels=labels).output == "y"
+    with pytest.raises(ConfigError, match="no output"):
+        choose({"series": floats(3, 10, 1)})

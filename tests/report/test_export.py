@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from onnxfi.report import RESULT_COLUMNS, atomic_text, write_csv, write_jsonl
+from onnxfi.outcome import RECORD_COLUMNS
+from onnxfi.report import atomic_text, write_csv, write_jsonl
 
 
 def _row(number: int) -> dict[str, Any]:
-    values: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS, number)
+    values: dict[str, Any] = dict.fromkeys(RECORD_COLUMNS, number)
     return values | {"correct": None, "metrics": {"iou": 0.5}, "worker": 'a,"b"\nc', "run_s": 0.1}
 
 
@@ -23,7 +24,7 @@ def test_csv_reads_back() -> None:
     assert write_csv([_row(0), _row(1)], file) == 2
     file.seek(0)
     rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == RESULT_COLUMNS
+    assert tuple(rows[0]) == RECORD_COLUMNS
     assert [row["scenario"] for row in rows] == ["0", "1"]
     assert rows[1]["correct"] == ""
     assert rows[1]["worker"] == 'a,"b"\nc'
@@ -34,7 +35,7 @@ def test_csv_reads_back() -> None:
 def test_csv_of_nothing_is_its_header() -> None:
     file = io.StringIO()
     assert write_csv([], file) == 0
-    assert file.getvalue() == ",".join(RESULT_COLUMNS) + "\n"
+    assert file.getvalue() == ",".join(RECORD_COLUMNS) + "\n"
 
 
 def test_jsonl_reads_back() -> None:

@@ -19,6 +19,7 @@ from onnxfi.sampling import (
     Sampler,
     SingleFaultSampler,
     UniformSampler,
+    fitted_recipe,
     from_recipe,
     sample_size,
 )
@@ -228,7 +229,10 @@ def test_per_sample_with_two_models_on_one_site(mixed):
         (lambda: UniformSampler(margin=2), "margin must be above 0"),
         (lambda: BitErrorRateSampler(ber=1.1, n=2), "bit-error rate must be from 0 to 1"),
         (lambda: BitErrorRateSampler(ber=float("nan"), n=2), "bit-error rate"),
-        (lambda: BitErrorRateSampler(ber=0.1, n=2, per_sample=True), "number of samples"),
+        (
+            lambda: fitted_recipe({"kind": "ber", "per_sample": True, "samples": 5}, 8),
+            "each of 5 samples, the workload has 8",
+        ),
         (lambda: BitErrorRateSampler(ber=0.1, n=2, samples=0), "samples must be"),
         (lambda: from_recipe({"kind": "psychic"}), "kind 'psychic'; expected uniform"),
         (lambda: from_recipe({}), "kind None"),
@@ -296,3 +300,13 @@ def test_a_users_own_sampler_needs_four_methods_only(mixed):
     source = SampledScenarios(mixed, FirstBits())
     assert [scenario.size for scenario in source] == [2, 2, 2]
     assert (source.population, source.fault_numbers(0, 3)) == (None, None)
+
+
+def test_samples_of_a_recipe_are_those_of_the_workload(mixed):
+    open_ended = BitErrorRateSampler(ber=0.05, n=3, seed=2, per_sample=True)
+    with pytest.raises(ConfigError, match="needs the number of samples"):
+        open_ended.scenario(mixed, 0)
+    fitted = from_recipe(fitted_recipe(open_ended.recipe(), 8))
+    assert fitted == BitErrorRateSampler(ber=0.05, n=3, seed=2, per_sample=True, samples=8)
+    plain = UniformSampler(n=3).recipe()
+    assert fitted_recipe(plain, 8) == plain
