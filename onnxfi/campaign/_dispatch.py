@@ -1,8 +1,9 @@
 """Handing work units to an executor, and surviving the workers that a fault kills.
 
 A worker that dies takes every unit in flight with it, and nobody can tell which scenario did it.
-The scenarios of those units are therefore run again, each alone in a fresh process; one that
-kills that process too, twice, has the outcome ``due_crash``.
+The scenarios of those units are therefore run again, each alone in a fresh process that has first
+shown that it works; one that kills that process too, twice, has the outcome ``due_crash``. A
+process that dies before it was given a scenario is broken machinery, and never an outcome.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
 
+from onnxfi.errors import BackendError
 from onnxfi.outcome import InjectionRecord
 
 Unit = Sequence[int]
@@ -62,7 +64,7 @@ class Dispatcher:
             while True:
                 # Asked again each time: what came back last may have to be tried once more.
                 while len(flying) < self._window and (unit := next_unit()):
-                    flying[executor.submit(self._run_unit, unit)] = unit
+                    flying[_submitted(executor, self._run_unit, unit)] = unit
                 if not flying:
                     return
                 finished = wait(flying, return_when=FIRST_COMPLETED).done
@@ -97,6 +99,16 @@ class Dispatcher:
                     break
 
 
+def _submitted(executor: Executor, run_unit: RunUnit, unit: Unit) -> Future[list[InjectionRecord]]:
+    """Submit; to a pool that broke meanwhile too, whose refusal then counts as the unit's end."""
+    try:
+        return executor.submit(run_unit, unit)
+    except BrokenExecutor as error:
+        refused: Future[list[InjectionRecord]] = Future()
+        refused.set_exception(error)
+        return refused
+
+
 class _Solo:
     """A pool of one worker for one suspect."""
 
@@ -104,6 +116,14 @@ class _Solo:
         self._executor = factory(1)
 
     def run(self, run_unit: RunUnit, unit: Unit) -> Finished:
+        try:
+            # An empty unit loads the campaign and runs golden.
+            self._executor.submit(run_unit, ()).result()
+        except BrokenExecutor as error:
+            raise BackendError(
+                "worker processes die before they are given any fault; what was done is stored, "
+                "run again with one worker to see why (or with fewer, if memory is short)"
+            ) from error
         future = self._executor.submit(run_unit, unit)
         try:
             future.result()

@@ -130,10 +130,8 @@ class ResultStore:
 
     def mean_run_s(self) -> float | None:
         """Seconds of the mean injection stored; None if there is none."""
-        mean: float | None = self._connection.execute(
-            "SELECT avg(run_s) FROM results"
-        ).fetchone()[0]
-        return mean
+        found = self._connection.execute("SELECT avg(run_s) FROM results").fetchone()
+        return None if found[0] is None else float(found[0])
 
     def done(self) -> set[int]:
         """Numbers of the stored scenarios."""

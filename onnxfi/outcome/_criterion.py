@@ -18,7 +18,8 @@ class Criterion(Protocol):
     Arrays come with samples along axis 0. An output with one row a sample has shape (B, ...). One
     with m > 1 rows a sample (a detector's boxes, the steps of a sequence) comes as (B*m, ...) to a
     criterion that judges by row, and a sample's decision has changed if any of its rows has; to
-    others it comes as (B, m, ...). Judged by row, (B, C, 1, 1) comes as (B, C). An output that exists once per run comes as (1, ...).
+    others it comes as (B, m, ...). Judged by row, (B, C, 1, 1) comes as (B, C). An
+    output that exists once per run comes as (1, ...).
     """
 
     @property

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from onnxfi.outcome import OutcomeCounts
     from onnxfi.report._gate import Condition
 
+
 def json_text(verb: str, content: Mapping[str, Any]) -> str:
     """An indented JSON document, its schema ``onnxfi/<verb>/1`` first; NaN becomes null."""
     data = msgspec.json.encode({"schema": f"onnxfi/{verb}/1", **content})

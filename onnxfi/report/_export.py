@@ -10,6 +10,7 @@ import msgspec
 
 from onnxfi.outcome import RECORD_COLUMNS
 
+
 def write_jsonl(rows: Iterable[Mapping[str, Any]], file: TextIO) -> int:
     """Write one JSON object a line; returns how many."""
     encode = msgspec.json.Encoder().encode

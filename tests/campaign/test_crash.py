@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import threading
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,23 @@ def test_a_scenario_that_kills_its_worker_is_due_crash_and_the_rest_is_whole(
     assert len(rows_of(campaign)) == campaign.total
 
 
+def _die() -> None:
+    os._exit(3)
+
+
+def test_workers_that_can_not_start_are_no_outcome(create, importable):
+    """A broken installation, or too little memory, must not be blamed on the faults."""
+
+    def broken(workers: int) -> Executor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(workers, mp_context=context, initializer=importable._die)
+
+    campaign = create()
+    with pytest.raises(BackendError, match="die before they are given any fault"):
+        run_campaign(campaign, RunOptions(workers=2, executor=broken))
+    assert campaign.done() == 0
+
+
 def test_failing_machinery_is_retried_and_never_counted(create, monkeypatch, rows_of):
     campaign, calm = create("flaky"), create("calm")
     real, lock, failures = run_module.run_unit, threading.Lock(), []
@@ -93,7 +112,8 @@ def test_machinery_that_fails_on_the_last_unit_gets_its_retry(create, monkeypatc
         return real(key, unit)
 
     monkeypatch.setattr(run_module, "run_unit", flaky)
-    assert run_campaign(campaign).done_now == 60
+    options = RunOptions(workers=2, executor=lambda _workers: ThreadPoolExecutor(1))
+    assert run_campaign(campaign, options).done_now == 60
     assert failures
 
 

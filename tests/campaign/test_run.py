@@ -83,14 +83,14 @@ def test_a_stop_request_after_the_last_injection_stops_nothing(create):
 
 
 def test_the_first_signal_asks_and_the_second_interrupts():
-    stop = StopRequest()
+    stop, before = StopRequest(), signal.getsignal(signal.SIGTERM)
     with stop_on_signals(stop):
         signal.raise_signal(signal.SIGTERM)
         assert stop.requested
         assert stop.signal == signal.SIGTERM
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize("workers", [1, 2])

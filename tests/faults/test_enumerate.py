@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import onnx
 import onnx.helper as oh
 import pytest
@@ -12,8 +9,6 @@ import pytest
 from onnxfi.bits import ElementType
 from onnxfi.faults import SampleLayout, SiteTable, enumerate_sites
 from onnxfi.graph import load
-
-MODELS = Path(__file__).parents[2] / "models"
 
 
 def parse(text: str) -> onnx.ModelProto:
@@ -362,73 +357,6 @@ def test_layouts_of_a_profile():
     told = table(text, {"x": row, "y": row, "none": nothing}, {"h": "two axes grow"})
     assert reasons(told)["h"] == "two axes grow"
     assert reasons(found)["none"] == "empty tensor"
-
-
-def test_sparse_tensors_are_left_out():
-    values = oh.make_tensor("w", onnx.TensorProto.FLOAT, [2], [1.0, 2.0])
-    places = oh.make_tensor("i", onnx.TensorProto.INT64, [2], [0, 3])
-    node = oh.make_node("Add", ["x", "w"], ["y"])
-    graph = oh.make_graph(
-        [node],
-        "g",
-        [oh.make_tensor_value_info("x", 1, ["N", 4])],
-        [oh.make_tensor_value_info("y", 1, ["N", 4])],
-        sparse_initializer=[oh.make_sparse_tensor(values, places, [4])],
-    )
-    proto = oh.make_model(graph, opset_imports=[oh.make_opsetid("", 21)], ir_version=10)
-    model = load(proto)
-    found = enumerate_sites(model.index, model.inputs, model.outputs)
-    (left,) = found.left_out
-    assert (left.name, left.reason) == ("w", "sparse tensor, not supported")
-    assert (left.elements, left.bits) == (2, 64)
-
-
-def test_weights_in_attributes_are_named():
-    node = oh.make_node(
-        "LinearRegressor", ["x"], ["y"], name="lin", domain="ai.onnx.ml", coefficients=[1.0, 2.0]
-    )
-    graph = oh.make_graph(
-        [node],
-        "g",
-        [oh.make_tensor_value_info("x", 1, ["N", 2])],
-        [oh.make_tensor_value_info("y", 1, ["N", 1])],
-    )
-    opsets = [oh.make_opsetid("", 21), oh.make_opsetid("ai.onnx.ml", 3)]
-    model = load(oh.make_model(graph, opset_imports=opsets, ir_version=10))
-    found = enumerate_sites(model.index, model.inputs, model.outputs)
-    assert reasons(found) == {"lin": "held in node attributes, not in a tensor"}
-    assert kinds(found) == {"x": "input", "y": "activation"}
-
-
-@pytest.mark.parametrize("path", sorted(MODELS.glob("*.onnx")), ids=lambda path: path.stem)
-def test_real_models_lose_nothing_in_silence(path):
-    model = load(path)
-    found = enumerate_sites(model.index, model.inputs, model.outputs)
-    names = [site.name for site in found.sites] + [left.name for left in found.left_out]
-    assert len(names) == len(set(names))
-    expected = {spec.name for spec in model.inputs} | set(model.index.initializers)
-    for node in model.index.nodes:
-        expected.update(filter(None, node.outputs))
-    assert set(names) == expected
-    stored = [site for site in found.sites if site.kind.stored]
-    assert sum(site.layout.elements for site in stored if site.kind == "weight") > 1000
-    bits = sum(left.bits for left in found.left_out)
-    assert bits < 5000, "only shapes and the like are left out of these files"
-    for site in stored:
-        assert site.layout.shape == model.index.initializers[site.name].shape
-        assert np.prod(site.layout.shape, dtype=int) > 0
-
-
-def test_int8_weights_of_the_qdq_model_belong_to_their_layers():
-    path = MODELS / "resnet8_fashion_int8_qdq.onnx"
-    model = load(path)
-    sites = enumerate_sites(model.index, model.inputs, model.outputs).sites
-    weights = [site for site in sites if site.kind == "weight"]
-    biases = [site for site in sites if site.kind == "bias"]
-    assert {site.element for site in weights} == {ElementType.INT8}
-    assert {site.element for site in biases} == {ElementType.INT32}
-    assert {site.op_type for site in weights} == {"Conv", "Gemm"}
-    assert len(weights) == len(biases) == len({site.layer for site in weights})
 
 
 def test_weights_that_are_cut_and_joined_first_belong_to_who_computes_with_them():
