@@ -66,6 +66,7 @@ class CampaignArguments:
 
 def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, InMemory]:
     """Settings for the file, and apart from them what only exists in this process."""
+    _check(given)
     models = _models(given.fault_model)
     # What a file can't hold is passed along as it is; its spec still goes into the settings.
     custom_models = () if all(_written(model) for model in models) else models
@@ -75,10 +76,10 @@ def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, In
     settings = CampaignSettings(
         model=_path_or_none(given.model) or InMemory.MODEL,
         inputs=_path_or_none(given.inputs) or InMemory.INPUTS,
-        targets=tuple(given.targets),
-        include=tuple(given.include),
-        exclude=tuple(given.exclude),
-        op_types=tuple(given.op_types),
+        targets=_texts(given.targets),
+        include=_texts(given.include),
+        exclude=_texts(given.exclude),
+        op_types=_texts(given.op_types),
         fault_models=tuple(model.spec() for model in models),
         sampler={} if drawn is None else dict(drawn.recipe()),
         faults=None if given.faults is None else fspath(given.faults),
@@ -110,6 +111,28 @@ def _criterion(given: str | Callable[..., Any] | Criterion) -> tuple[str, Criter
 
 def _path_or_none(value: object) -> str | None:
     return fspath(value) if isinstance(value, str | PathLike) else None
+
+
+def _check(given: CampaignArguments) -> None:
+    """Refuse what is not of its kind, before it fails somewhere inside."""
+    if not isinstance(given.inputs, str | PathLike | Mapping):
+        raise ConfigError(
+            f"inputs is a {type(given.inputs).__name__}; give a path, random:N:SEED, or a mapping "
+            "of the model's input names to arrays"
+        )
+    if given.sampler is not None and not isinstance(given.sampler, Sampler):
+        raise ConfigError(
+            f"sampler is {given.sampler!r}; give a sampler, such as UniformSampler(n=1000, seed=0)"
+        )
+    models: Any = given.fault_model  # whatever the caller took for one
+    for model in (models,) if isinstance(models, str) else _models(models):
+        if not isinstance(model, FaultModel):
+            raise ConfigError(f"fault_model is {model!r}; give a fault model, such as BitFlip()")
+
+
+def _texts(given: Sequence[str]) -> tuple[str, ...]:
+    """The texts; a single one is not meant as a sequence of letters."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _models(given: FaultModel | Sequence[FaultModel]) -> tuple[FaultModel, ...]:

@@ -56,7 +56,8 @@ class Campaign:
         try:
             given = CampaignArguments(**arguments)
         except TypeError as error:
-            raise ConfigError(f"Campaign.create: {error}") from error
+            said = str(error).replace("CampaignArguments.__init__()", "Campaign.create")
+            raise ConfigError(said) from error
         settings, custom, objects = resolve(given)
         target = None if folder is None else Path(folder)
         return cls(resume_or_create(target, settings, custom=custom, objects=objects))
@@ -87,7 +88,8 @@ class Campaign:
         """Do what is pending; interrupt it and call it again, nothing is lost.
 
         Args:
-            workers: Processes; 1 runs in this one.
+            workers: Processes; 1 runs in this one. Others import the calling script, which must
+                do its work under ``if __name__ == "__main__":``.
             max_injections: Stop after so many injections of this call.
             time_budget_s: Stop after so many seconds of this call.
             executor: Factory of any ``concurrent.futures.Executor`` for a number of workers.

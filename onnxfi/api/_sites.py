@@ -58,8 +58,7 @@ def load_model(model: Any) -> Model:
 
 def site_table(model: Model, inputs: Inputs | None) -> SiteTable:
     """All sites of a model, and what is left out; with run-time layouts where inputs are given."""
-    layouts = None
-    if inputs is not None:
-        workload = read_workload(inputs, model.inputs)
-        layouts = profile(model, workload, EngineSettings()).layouts
-    return all_sites(model.index, model.inputs, model.outputs, layouts)
+    if inputs is None:
+        return all_sites(model.index, model.inputs, model.outputs)
+    found = profile(model, read_workload(inputs, model.inputs), EngineSettings())
+    return all_sites(model.index, model.inputs, model.outputs, found.layouts, found.left_out)

@@ -19,8 +19,14 @@ from onnxfi.campaign._folder import CampaignFolder
 from onnxfi.campaign._identity import identity_of, surroundings
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._store import ResultStore
-from onnxfi.errors import CampaignMismatchError
-from onnxfi.outcome import COUNT_COLUMNS, RECORD_COLUMNS, InjectionRecord
+from onnxfi.errors import CampaignError, CampaignMismatchError, ConfigError
+from onnxfi.outcome import (
+    COUNT_COLUMNS,
+    RECORD_COLUMNS,
+    Criterion,
+    InjectionRecord,
+    parse_criterion,
+)
 
 _COUNTED = (*COUNT_COLUMNS, "metrics")
 
@@ -71,8 +77,10 @@ class OpenCampaign:
         """Model, workload, sites and scenarios, as they were when the campaign was made.
 
         Raises:
+            CampaignError: The model or the workload is not there any more.
             CampaignMismatchError: The model or the workload has changed since.
         """
+        self._check_files()
         subject = load_subject(self.settings, self.folder.path)
         parts = self.document.identity_parts
         for name, path, now in (
@@ -82,12 +90,37 @@ class OpenCampaign:
             if now != parts[name]:
                 raise CampaignMismatchError(
                     f"{path} has changed since {self.folder.path} was made (sha256 "
-                    f"{parts[name][:12]} then, {now[:12]} now); restore the file, or make a new "
-                    "campaign"
+                    f"{parts[name][:12]} then, {now[:12]} now); restore the file, say where it is "
+                    f"with `{self.folder.resume} --{name} PATH`, or make a new campaign"
                 )
         return restore_experiment(
             self.settings, self.custom, subject, self.plan, self.folder.faults
         )
+
+    def criterion(self) -> Criterion:
+        """What a changed decision is.
+
+        Raises:
+            ConfigError: It is a function of the user's that was not given again.
+        """
+        if self.custom.criterion is not None:
+            return self.custom.criterion
+        try:
+            return parse_criterion(self.plan.criterion)
+        except ConfigError as error:
+            raise ConfigError(
+                f"{self.folder.path} is judged by {self.plan.criterion}, which no file can hold; "
+                "go on from Python, with the Campaign.create(...) that made it"
+            ) from error
+
+    def _check_files(self) -> None:
+        for name in ("model", "inputs"):
+            path = self.folder.path / getattr(self.settings, name)
+            if not getattr(self.settings, name).startswith("random:") and not path.exists():
+                raise CampaignError(
+                    f"{path}, the {name} of {self.folder.path}, is not there any more; put it "
+                    f"back, or say where it is with `{self.folder.resume} --{name} PATH`"
+                )
 
     def check_surroundings(self) -> None:
         """Refuse a runtime or a machine on which rows could come out differently.
@@ -121,9 +154,16 @@ def open_campaign(path: Path, custom: CustomParts | None = None) -> OpenCampaign
 
 
 def export_rows(campaign: OpenCampaign) -> Iterator[dict[str, Any]]:
-    """Stored results as flat dictionaries, in scenario order."""
-    for record in campaign.records():
-        yield {
+    """Stored results as flat dictionaries, in scenario order.
+
+    Raises:
+        StoreError: The result store can't be read; raised here, not at the first row.
+    """
+    records = campaign.records()
+    return (
+        {
             name: getattr(record.counts if name in _COUNTED else record, name)
             for name in RECORD_COLUMNS
         }
+        for record in records
+    )

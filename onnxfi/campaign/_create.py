@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +33,7 @@ from onnxfi.faults import write_fault_list
 from onnxfi.files import atomic_file
 from onnxfi.graph import load, save
 from onnxfi.sampling import fitted_recipe
+from onnxfi.workload import read_workload
 
 RUNS = Path("runs")
 
@@ -90,12 +91,33 @@ def resume_or_create(
 def _same(target: Path, wanted: CampaignDocument, custom: CustomParts) -> OpenCampaign:
     found = open_campaign(target, custom)
     if found.document.identity == wanted.identity:
-        return found
+        return _relocated(found, wanted)
     different = differences(found.document.identity_parts, wanted.identity_parts)
     raise CampaignMismatchError(
         f"{target} holds another experiment; it differs in {'; '.join(different)}; name another "
-        f"folder, or resume this one with `onnxfi run {target}`"
+        f"folder, or resume this one with `{found.folder.resume}`"
     )
+
+
+def _relocated(found: OpenCampaign, wanted: CampaignDocument) -> OpenCampaign:
+    """The campaign with the paths given now: the files are the same, they may have moved."""
+    paths = {
+        name: (getattr(found.settings, name), getattr(wanted.settings, name))
+        for name in ("model", "inputs")
+    }
+    # A path that is not absolute lies inside the folder, or is no path: it did not move.
+    moved = {
+        name: new
+        for name, (old, new) in paths.items()
+        if old != new and Path(old).is_absolute() and Path(new).is_absolute()
+    }
+    if not moved:
+        return found
+    settings = msgspec.structs.replace(found.settings, **moved)
+    document = msgspec.structs.replace(found.document, settings=settings)
+    with atomic_file(found.folder.document) as file:
+        file.write(encode_document(document))
+    return replace(found, document=document)
 
 
 def _fill(
@@ -107,6 +129,8 @@ def _fill(
         settings = msgspec.structs.replace(settings, model=InMemory.MODEL)
     if objects.inputs is not None:
         arrays = {name: np.asarray(values) for name, values in objects.inputs.items()}
+        # Read here once more, where refusals name the array and not a file that nobody made.
+        read_workload(arrays, load(staged.path / settings.model).inputs)
         np.savez(staged.inputs, allow_pickle=False, **arrays)
         settings = msgspec.structs.replace(settings, inputs=InMemory.INPUTS)
     subject = load_subject(settings, staged.path)

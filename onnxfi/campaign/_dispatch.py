@@ -25,12 +25,21 @@ ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A unit that came back: its records, or what went wrong with the machinery."""
+    """A unit that came back: its records, or what went wrong with the machinery.
+
+    Attributes:
+        unit: The scenarios.
+        records: Their records, if all went well.
+        error: What went wrong, else None.
+        crashed: Whether the scenarios killed their process again and again.
+        repeated: Whether the unit is being run again, so that this is for the record only.
+    """
 
     unit: Unit
     records: tuple[InjectionRecord, ...] = ()
     error: BaseException | None = None
     crashed: bool = False
+    repeated: bool = False
 
 
 class InlineExecutor(Executor):
@@ -72,6 +81,7 @@ class Dispatcher:
                 if broken:
                     yield from self._keep_whole(flying)
                     suspects = [number for unit in flying.values() for number in unit]
+                    yield Finished(unit=suspects, error=broken[0].exception(), repeated=True)
                     flying.clear()
                     executor.shutdown(wait=False, cancel_futures=True)
                     yield from self._one_by_one(suspects)
@@ -122,7 +132,8 @@ class _Solo:
         except BrokenExecutor as error:
             raise BackendError(
                 "worker processes die before they are given any fault; what was done is stored, "
-                "run again with one worker to see why (or with fewer, if memory is short)"
+                "run again with one worker to see why (or with fewer, if memory is short; a Python "
+                "script that asks for workers must do so under `if __name__ == '__main__':`)"
             ) from error
         future = self._executor.submit(run_unit, unit)
         try:

@@ -109,7 +109,7 @@ def read_document(folder: CampaignFolder) -> CampaignDocument:
     if not folder.holds_campaign():
         raise CampaignError(
             f"{folder.path} holds no campaign (no campaign.json); make one with "
-            f"`onnxfi run {folder.path} --model MODEL --inputs INPUTS`"
+            f"`{folder.resume} --model MODEL --inputs INPUTS`"
         )
     data = folder.document.read_bytes()
     try:

@@ -208,9 +208,11 @@ def _select(
         names = (recipe.space or {}).get("sites", ())
         return [site for site in table.sites if site.name in names] or table.sites
     if settings.faults is not None:
-        # A written list names its sites itself; whatever it names is chosen.
+        # A written list names its sites itself; whatever it names is chosen. Where a name is
+        # wrong, the reader needs all sites to say which one may be meant.
         named = sites_named_in(Path(settings.faults))
-        return [site for site in table.sites if site.name in named] or table.sites
+        chosen = [site for site in table.sites if site.name in named]
+        return chosen if chosen and len(chosen) == len(named) else table.sites
     return SiteFilter(
         targets=settings.targets,
         include=settings.include,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import shutil
 import sys
 import tempfile
@@ -53,6 +54,11 @@ class CampaignFolder:
     def lock(self) -> Path:
         """Held by the process that runs the campaign."""
         return self.path / "campaign.lock"
+
+    @property
+    def resume(self) -> str:
+        """The command that goes on with the campaign, ready to be pasted into a shell."""
+        return f"onnxfi run {shlex.quote(str(self.path))}"
 
     def holds_campaign(self) -> bool:
         """True if a campaign was made here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,8 @@ class GoldenFile:
             StoreError: It is missing or damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as data:
+            # Opened here, since numpy leaves the file open when it turns out to be damaged.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
                 correct = int(data["correct"])
                 return cls(
                     output=str(data["output"]),
@@ -82,8 +84,13 @@ class GoldenFile:
                     sha256=str(data["sha256"]),
                     correct=None if correct < 0 else correct,
                 )
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise StoreError(f"{path} is not readable ({error}); restore it from a copy") from error
+        except FileNotFoundError as error:
+            raise StoreError(f"{path} is missing; restore it from a copy") from error
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            # What numpy says would rather invite to load pickles.
+            raise StoreError(
+                f"{path} is damaged, or no record of a fault-free run; restore it from a copy"
+            ) from error
 
     def check(self, golden: Golden, bound: BoundCriterion, workload: Workload) -> None:
         """Refuse a machine whose fault-free decisions are not those of the campaign.

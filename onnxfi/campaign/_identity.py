@@ -20,12 +20,14 @@ def identity_of(parts: Mapping[str, Any]) -> str:
 
 def differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     """What differs between two sets of parts, as ``name: stored -> given`` in name order."""
-    names = sorted(set(stored) | set(given))
-    return [
-        f"{name}: {_short(stored.get(name))} -> {_short(given.get(name))}"
-        for name in names
-        if stored.get(name) != given.get(name)
-    ]
+    found: list[str] = []
+    for name in sorted(set(stored) | set(given)):
+        before, after = stored.get(name), given.get(name)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            found += [f"{name}.{part}" for part in differences(before, after)]
+        elif before != after:
+            found.append(f"{name}: {_short(before)} -> {_short(after)}")
+    return found
 
 
 def _short(value: object) -> str:

@@ -17,12 +17,9 @@ from onnxfi.campaign._experiment import (
 )
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._settings import CampaignSettings
-from onnxfi.engine import choose_engine, golden_run
+from onnxfi.engine import choose_engine, default_timeout, golden_run
 from onnxfi.faults import FaultListHeader, SampleLayout
 from onnxfi.outcome import BoundCriterion, choose_criterion
-
-# Longer than any sane run of one batch: a fault that makes a loop endless must end some time.
-DEFAULT_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +70,11 @@ def _plan(
     golden_correct: int | None,
 ) -> Plan:
     profile, source, space = experiment.profile, experiment.source, experiment.space
+    model = experiment.subject.model
     computed = [name for name, site in experiment.sites.items() if not site.kind.stored]
     choice = choose_engine(
         settings.engine,
-        experiment.subject.model,
+        model,
         experiment.subject.workload.samples,
         tuple(experiment.sites.values()),
         scenario_traits(experiment.source),
@@ -95,7 +93,8 @@ def _plan(
         fixed_batch=profile.fixed_batch,
         criterion=bound.criterion.spec(),
         criterion_output=bound.output,
-        timeout_s=settings.timeout_s or DEFAULT_TIMEOUT_S,
+        # A fault that makes a loop endless must end some time.
+        timeout_s=settings.timeout_s or default_timeout(model, profile.batch_size),
         optimization=settings.optimization,
         provider=settings.provider,
         space_size=None if space is None else space.size,

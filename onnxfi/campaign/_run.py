@@ -167,7 +167,9 @@ class _Run:
         return unit
 
     def _take(self, finished: Finished) -> None:
-        if finished.crashed:
+        if finished.repeated:
+            self._store.add_attempt(finished.unit, f"a worker died: {finished.error}")
+        elif finished.crashed:
             self._store.add_attempt(finished.unit, f"worker died: {finished.error}")
             self._add([_crash_record(number, self._campaign) for number in finished.unit])
         elif finished.error is not None:

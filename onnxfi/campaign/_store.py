@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ class ResultStore:
         if not path.is_file():
             raise StoreError(f"{path} is missing; the campaign's results are gone, make a new one")
         self._path = path
-        self._connection = sqlite3.connect(path, timeout=30.0)
+        self._connection = _connect(path)
         try:
             self._check_meta(identity)
         except BaseException:
@@ -158,6 +159,16 @@ class ResultStore:
         where = "" if below is None else " WHERE scenario < ?"
         for row in self._connection.execute(f"{query}{where} ORDER BY scenario", limit):
             yield _record(row)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open the database; also where nothing may be written, such as an archive."""
+    journal = path.with_name(f"{path.name}-wal")
+    if os.access(path.parent, os.W_OK) or journal.exists():
+        return sqlite3.connect(path, timeout=30.0)
+    # Even reading makes SQLite write a journal beside the file, unless it is told that nobody else
+    # will change it. With a journal left over that would hide rows.
+    return sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
 
 
 def _row(record: InjectionRecord) -> tuple[object, ...]:

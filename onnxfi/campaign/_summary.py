@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from onnxfi.analysis import (
@@ -14,7 +14,9 @@ from onnxfi.analysis import (
     source_facets,
 )
 from onnxfi.campaign._campaign import OpenCampaign
+from onnxfi.campaign._document import Plan
 from onnxfi.outcome import OutcomeCounts
+from onnxfi.workload import Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +142,10 @@ def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSumma
         tables={table.facet: table for table in estimates.tables},
         run_s=run_s,
         attempts=attempts,
-        notes=_notes(campaign, done, used, attempts),
+        notes=(
+            *_workload_notes(plan, experiment.subject.workload),
+            *_notes(campaign, done, used, attempts),
+        ),
     )
 
 
@@ -153,8 +158,26 @@ def _sampler_text(campaign: OpenCampaign) -> str:
         return "a written fault list"
     recipe = dict(campaign.settings.sampler)
     kind = str(recipe.pop("kind", "?"))
-    details = ", ".join(f"{key} {value}" for key, value in recipe.items() if value is not None)
+    usual = {"faults_per_scenario": 1, "per_sample": False}
+    details = ", ".join(
+        f"{key.replace('_', ' ')} {value}"
+        for key, value in recipe.items()
+        if value is not None and usual.get(key) != value
+    )
     return f"{kind} ({details})" if details else kind
+
+
+def _workload_notes(plan: Plan, workload: Workload) -> Iterator[str]:
+    if workload.labels is not None and plan.golden_correct is None:
+        yield (
+            f"the labels are not used: criterion {plan.criterion} can't compare output "
+            f"'{plan.criterion_output}' with them, so a scenario fails by its share of failed "
+            "samples"
+        )
+    # Where a run holds one sample anyway, there is nothing to influence.
+    if not (plan.rows_independent or workload.stacked or plan.fixed_batch == 1):
+        what = "so each runs alone" if plan.batch_size == 1 else f"in runs of {plan.batch_size}"
+        yield f"samples of one run influence each other in this model, {what}"
 
 
 def _notes(campaign: OpenCampaign, done: int, used: int, attempts: int) -> tuple[str, ...]:
@@ -171,8 +194,6 @@ def _notes(campaign: OpenCampaign, done: int, used: int, attempts: int) -> tuple
             "the scenarios come from a written list: intervals hold for the process that drew "
             "it only if it drew scenarios independently and equally likely"
         )
-    if not plan.rows_independent:
-        notes.append("samples of one run influence each other in this model, so each runs alone")
     if attempts:
         notes.append(
             f"{attempts} attempts failed outside the network and were repeated; they are not "

@@ -15,7 +15,7 @@ from onnxfi.campaign._campaign import open_campaign
 from onnxfi.campaign._experiment import CustomParts, engine_settings
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.engine import Engine, EngineContext, golden_run, open_engine
-from onnxfi.outcome import BoundCriterion, InjectionRecord, parse_criterion
+from onnxfi.outcome import BoundCriterion, InjectionRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,7 @@ class Bench:
         subject, profile = self._experiment.subject, self._experiment.profile
         settings = engine_settings(campaign.settings, campaign.plan)
         plan = campaign.plan
-        criterion = key.custom.criterion or parse_criterion(plan.criterion)
-        bound = BoundCriterion(criterion=criterion, output=plan.criterion_output)
+        bound = BoundCriterion(criterion=campaign.criterion(), output=plan.criterion_output)
         golden = golden_run(subject.model, subject.workload, profile, settings)
         GoldenFile.read(campaign.folder.golden).check(golden, bound, subject.workload)
         self._engine: Engine = open_engine(

@@ -33,6 +33,7 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"onnxfi.cli._{cmd_name}")
         command = module.command
         assert isinstance(command, click.Command)
+        _name_variables(command, cmd_name)
         return command
 
     def resolve_command(
@@ -72,6 +73,20 @@ def cli() -> None:
     Exit codes: 0 done, 1 error, 2 wrong usage, 3 stopped early on request, 4 --fail-if is true,
     130/143 interrupted or terminated.
     """  # noqa: D301  (click reads the escape)
+
+
+def _name_variables(command: click.Command, name: str) -> None:
+    """Let every option be set by the variable that its long flag suggests.
+
+    Click's own names are those of the parameters, ``ONNXFI_RUN_N`` for ``--scenarios``; a variable
+    that is quietly ignored would run another experiment than the one asked for.
+    """
+    for option in command.params:
+        if isinstance(option, click.Option) and option.envvar is None:
+            flags = (flag[2:] for flag in option.opts if flag.startswith("--"))
+            option.envvar = [
+                f"ONNXFI_{name}_{flag}".upper().replace("-", "_") for flag in flags
+            ] or None
 
 
 def _on_sigterm(_signal: int, _frame: types.FrameType | None) -> None:

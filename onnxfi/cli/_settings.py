@@ -42,6 +42,22 @@ _SAMPLER = (
     "faults_per_scenario",
 )
 SETTING_OPTIONS = (*_PLAIN, *_FAULT, *_SAMPLER, "faults")
+#: What a fault list decides by itself: option, flag.
+_DECIDED_BY_LIST = {
+    "targets": "--targets",
+    "include": "--include",
+    "exclude": "--exclude",
+    "op_types": "--op-type",
+    "fault_models": "--fault-model",
+    "bits": "--bits",
+    "sampler": "--sampler",
+    "n": "-n",
+    "plan_margin": "--plan-margin",
+    "seed": "--seed",
+    "ber": "--ber",
+    "ber_per_sample": "--ber-per-sample",
+    "faults_per_scenario": "--faults-per-scenario",
+}
 
 
 def new_settings(options: Mapping[str, Any], given: Collection[str]) -> CampaignSettings:
@@ -102,6 +118,8 @@ def changed_settings(
         # --confidence alone may only be meant for the intervals of the report.
         if not (set(given) & set(_SAMPLER) == {"confidence"} and "n" in stored.sampler):
             changes |= {"sampler": recipe, "faults": None}
+    elif stored.faults is not None:
+        _refuse_with_faults(given)
     return msgspec.structs.replace(stored, **changes)
 
 
@@ -134,9 +152,8 @@ def _absolute(path: str) -> str:
 
 
 def _refuse_with_faults(given: Collection[str]) -> None:
-    for name in _SAMPLER:
-        if name in given and name != "confidence":
-            flag = "-n" if name == "n" else f"--{name.replace('_', '-')}"
+    for name, flag in _DECIDED_BY_LIST.items():
+        if name in given:
             raise click.UsageError(f"{flag} does not go with --faults, which lists the scenarios")
 
 

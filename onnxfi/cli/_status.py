@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,6 @@ def _page(summary: CampaignSummary, left_s: float | None) -> Page:
         pending = count_text(summary.total - summary.done)
         time = "" if left_s is None else f", about {duration_text(left_s)} with one worker"
         facts.append(Fact(label="pending", text=f"{pending}{time}"))
-        facts.append(Fact(label="resume", text=f"onnxfi run {summary.folder}"))
+        facts.append(Fact(label="resume", text=f"onnxfi run {shlex.quote(summary.folder)}"))
     tables = (rates_view(summary),) if summary.rates else ()
     return Page(title=summary.folder, facts=tuple(facts), tables=tables, notes=summary.notes)

@@ -48,5 +48,6 @@ def load_subject(path: str, inputs: str | None) -> Subject:
         profile = profile_model(model, workload, EngineSettings())
         detail(f"{workload.samples} samples, batch {profile.batch_size}: {profile.reason}")
     layouts = None if profile is None else profile.layouts
-    table = enumerate_sites(model.index, model.inputs, model.outputs, layouts)
+    unseen = None if profile is None else profile.left_out
+    table = enumerate_sites(model.index, model.inputs, model.outputs, layouts, unseen)
     return Subject(model=model, table=table, workload=workload, profile=profile)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from onnxfi.engine._context import BatchResult, EngineContext, Injection
+from onnxfi.engine._patience import Patience
 from onnxfi.engine._session import RunFailedError, RunTimedOutError
 from onnxfi.engine._windows import singles, windows
 from onnxfi.faults import Scenario
@@ -25,8 +26,8 @@ class Armed(Protocol):
         """
         ...
 
-    def faulty(self, window: BatchWindow) -> RunOutputs:
-        """Faulty outputs of a window.
+    def faulty(self, window: BatchWindow, hurried: bool) -> RunOutputs:
+        """Faulty outputs of a window; ``hurried`` after another run of the scenario has hung.
 
         Raises:
             RunFailedError: The run gave none.
@@ -56,14 +57,24 @@ def scenario_windows(context: EngineContext, scenario: Scenario) -> tuple[BatchW
 def results(
     armed: Armed, cut: Sequence[BatchWindow], fixed_batch: int | None
 ) -> Iterator[BatchResult]:
-    """Run all windows. The samples of a run that gives no outputs run singly."""
+    """Run all windows. The samples of a run that gives no outputs run singly.
+
+    The exception is a run that hangs after a whole window has hung sample by sample.
+    """
+    patience = Patience()
     for window in cut:
-        result = _attempt(armed, window)
-        if result.failure is None or window.samples == 1:
+        result = _attempt(armed, window, patience)
+        hung = result.failure is Outcome.DUE_TIMEOUT
+        if result.failure is None or window.samples == 1 or (hung and patience.hopeless):
             yield result
             continue
+        timed_out = []
         for single in singles(window, fixed_batch):
-            yield _attempt(armed, single)
+            alone = _attempt(armed, single, patience)
+            timed_out.append(alone.failure is Outcome.DUE_TIMEOUT)
+            yield alone
+        if hung:
+            patience.saw_singles(timed_out)
 
 
 def count(context: EngineContext, found: Iterable[BatchResult]) -> OutcomeCounts:
@@ -93,11 +104,13 @@ def timed(context: EngineContext, found: Iterable[BatchResult], start: float) ->
     return Injection(counts=counts, run_s=time.perf_counter() - start)
 
 
-def _attempt(armed: Armed, window: BatchWindow) -> BatchResult:
+def _attempt(armed: Armed, window: BatchWindow, patience: Patience) -> BatchResult:
     golden = armed.golden(window)
     try:
-        return BatchResult(window=window, golden=golden, faulty=armed.faulty(window), failure=None)
+        faulty = armed.faulty(window, patience.hurried)
+        return BatchResult(window=window, golden=golden, faulty=faulty, failure=None)
     except RunTimedOutError:
+        patience.hurry()
         failure = Outcome.DUE_TIMEOUT
     except RunFailedError:
         failure = Outcome.DUE_EXCEPTION

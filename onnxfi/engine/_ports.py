@@ -125,7 +125,7 @@ class OpenModel:
     @property
     def nbytes(self) -> int:
         """Bytes held, roughly."""
-        return self.reference.nbytes
+        return self.reference.nbytes + sum(words.nbytes for words in self.words.values())
 
 
 def _check_sizes(sites: Sequence[FaultSite], samples: int) -> None:
@@ -148,19 +148,20 @@ class _ArmedModel:
         self._opened = opened
         self._scenario = scenario
         self._bound = any(group.sample is not None for group in scenario.groups)
-        self._feeds: dict[tuple[int, int], Mapping[str, NDArray[Any]]] = {}
+        self._feeds: dict[BatchWindow | int, Mapping[str, NDArray[Any]]] = {}
 
     def golden(self, window: BatchWindow) -> RunOutputs:
         return self._opened.reference.golden(window)
 
-    def faulty(self, window: BatchWindow) -> RunOutputs:
+    def faulty(self, window: BatchWindow, hurried: bool) -> RunOutputs:
         opened = self._opened
         feeds = opened.workload.batch(window.start, window.stop, window.size)
-        return opened.session.run({**feeds, **opened.disarmed, **self._armed(window)})
+        feeds |= {**opened.disarmed, **self._armed(window)}
+        return opened.session.run(feeds, hurried=hurried)
 
     def _armed(self, window: BatchWindow) -> Mapping[str, NDArray[Any]]:
         # Faults that are there for every sample give the same feeds for windows of one size.
-        key = (window.start if self._bound else window.samples, window.size)
+        key = window if self._bound else window.size
         if key not in self._feeds:
             opened = self._opened
             self._feeds[key] = armed_feeds(

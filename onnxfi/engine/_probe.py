@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxfi.engine._bits import same
 from onnxfi.engine._layouts import Change
 from onnxfi.engine._session import RunFailedError, Session
 from onnxfi.errors import GoldenError
@@ -57,15 +58,19 @@ class Prober:
         """Runs of :meth:`base` in which one sample is replaced: which one, and the outputs.
 
         The first sample gets another one's values backwards, then huge numbers, then NaN; the
-        last one is turned backwards too. A replacement that the model refuses is left out.
+        last one is turned backwards too. A replacement that the model refuses, or that is the
+        sample itself, is left out.
         """
         feeds = self._feeds(samples)
         plan = [(0, _backwards), (samples - 1, _backwards), (0, _huge), (0, _nan)]
         for sample, corruption in plan:
             if corruption is not _backwards and not self._has_floats():
                 continue
+            replaced = self._replaced(feeds, sample, corruption)
+            if all(same(values, feeds[name]) for name, values in replaced.items()):
+                continue  # equal samples: nothing was replaced, so nothing would be shown
             try:
-                outputs = self._session.run(self._replaced(feeds, sample, corruption), names)
+                outputs = self._session.run(replaced, names)
             except RunFailedError:
                 continue
             yield sample, outputs
@@ -104,7 +109,8 @@ class Prober:
                 continue
             moved = np.moveaxis(feeds[name].copy(), axis, 0)
             # Another sample's values, so that integers (token numbers, say) stay valid.
-            moved[sample] = corruption(moved[-1 - sample])
+            other = corruption(moved[-1 - sample])
+            moved[sample] = corruption(moved[sample]) if same(other, moved[sample]) else other
             replaced[name] = np.ascontiguousarray(np.moveaxis(moved, 0, axis))
         return replaced
 

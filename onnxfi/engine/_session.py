@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.bits import ElementType, format_of
+from onnxfi.engine._patience import shortened
 from onnxfi.engine._providers import Provider, check_providers, find_provider
 from onnxfi.engine._runtime import InferenceSession, OrtValue, RunOptions, SessionOptions, ort
 from onnxfi.engine._settings import EngineSettings
@@ -68,7 +69,7 @@ class Session:
         provider = find_provider(settings)
         written = serialize(model)
         options = _options(settings, None if written.folder is None else str(written.folder))
-        self.nbytes = len(written.data)
+        self.nbytes = len(written.data) + written.outside
         self._session = _start(model, written.data, options, provider)
         self._timeout_s = settings.timeout_s
         self._watchdog = watchdog
@@ -76,12 +77,19 @@ class Session:
         self.outputs: tuple[str, ...] = tuple(output.name for output in described)
         self._exotic = {output.name for output in described if _exotic_type(output.type)}
 
-    def run(self, feeds: Mapping[str, NDArray[Any]], names: Sequence[str] = ()) -> RunOutputs:
+    def run(
+        self,
+        feeds: Mapping[str, NDArray[Any]],
+        names: Sequence[str] = (),
+        *,
+        hurried: bool = False,
+    ) -> RunOutputs:
         """Run once.
 
         Args:
             feeds: All inputs by name.
             names: Outputs wanted; none for all.
+            hurried: With the shortened limit of a scenario that has hung before.
 
         Returns:
             Outputs by name; bfloat16 and float8 in their ml_dtypes dtype.
@@ -96,12 +104,13 @@ class Session:
         options.log_severity_level = _FATAL
         if self._watchdog is None or self._timeout_s is None:
             return flatten_outputs(wanted, self._raw(wanted, given, options))
-        with self._watchdog.guard(options, self._timeout_s) as guard:
+        limit = shortened(self._timeout_s) if hurried else self._timeout_s
+        with self._watchdog.guard(options, limit) as guard:
             try:
                 raw = self._raw(wanted, given, options)
             except RunFailedError as error:
                 if guard.fired:
-                    raise RunTimedOutError(f"no result after {self._timeout_s:g} s") from error
+                    raise RunTimedOutError(f"no result after {limit:g} s") from error
                 raise
         return flatten_outputs(wanted, raw)
 

@@ -26,7 +26,8 @@ class EngineSettings:
         optimization: onnxruntime's graph optimisation level.
         batch_size: Samples in one run; None picks it from the model's size.
         timeout_s: Seconds one run may take; a run that takes longer is ended, and its samples run
-            singly with the same limit. None for no limit.
+            singly. After the first such run of a scenario the others have an eighth of it, at
+            least 1 s. None for no limit.
         engine: ``auto``, or the name of an engine.
         memory_limit_bytes: Size up to which open sessions and their golden outputs are kept.
     """

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from onnxfi.engine._independence import Mode, Verdict
 from onnxfi.engine._layouts import Shape, by_growth, by_replacement, of_repeated_sample, proven
 from onnxfi.engine._probe import Prober
@@ -13,6 +15,7 @@ from onnxfi.faults import SampleLayout
 _FIRST = 64  # values fetched together while their sizes are not known
 _GROUP_BYTES = 64 << 20  # of one sample; probing holds about ten times that
 _GROWN = 3
+_LOOKED_AT = 8  # samples whose shapes are compared where nothing else shows what they depend on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +54,9 @@ def value_layouts(
         last: The last sample of the workload.
     """
     found = ValueLayouts()
-    alone = _alone(prober, names, last)
+    # Samples that may share a run are replaced too, which shows shapes that depend on the data.
+    looked_at = 2 if verdict.isolated else _LOOKED_AT
+    alone = _alone(prober, names, np.linspace(0, last, looked_at).astype(int).tolist())
     for group in _groups(names, alone.nbytes):
         if verdict.mode is Mode.GROWN and verdict.isolated:
             layouts = _grown(prober, group)
@@ -65,17 +70,16 @@ def value_layouts(
     return found
 
 
-def _alone(prober: Prober, names: Sequence[str], last: int) -> _Alone:
+def _alone(prober: Prober, names: Sequence[str], samples: Sequence[int]) -> _Alone:
     shapes: dict[str, Shape | None] = {}
-    nbytes = {}
+    nbytes: dict[str, int] = {}
     for start in range(0, len(names), _FIRST):
         group = names[start : start + _FIRST]
-        first = prober.solo(0, group)
-        final = prober.solo(last, group)
-        for name in group:
-            steady = first[name].shape == final[name].shape
-            shapes[name] = first[name].shape if steady else None
-            nbytes[name] = first[name].nbytes
+        for sample in dict.fromkeys(samples):
+            for name, value in prober.solo(sample, group).items():
+                steady = shapes.setdefault(name, value.shape) == value.shape
+                shapes[name] = value.shape if steady else None
+                nbytes[name] = max(nbytes.get(name, 0), value.nbytes)
     return _Alone(shapes=shapes, nbytes=nbytes)
 
 

@@ -81,7 +81,8 @@ class Computed:
     def input_site(self, spec: TensorSpec) -> FaultSite | LeftOut:
         """The site of a graph input, or why it is none."""
         element = spec.element if spec.kind == "tensor" else None
-        reason = self._obstacle(spec.name, spec.kind, element)
+        passed = Reason.PASSED if self.index.returned(spec.name) else None
+        reason = passed or self._obstacle(spec.name, spec.kind, element)
         if reason is not None or element is None:
             return LeftOut(name=spec.name, reason=str(reason), elements=None, bits=0)
         return FaultSite(

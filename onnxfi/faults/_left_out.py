@@ -13,6 +13,8 @@ class Reason(enum.StrEnum):
 
     UNREAD = "not read by any operator"
     RETURNED = "handed out as it is, read by no operator"
+    HANDED_OUT = "handed out as it is by a control-flow body, not supported"
+    PASSED = "an input that is also an output: nothing can come between"
     STRUCTURE = "structural: a shape, axis, index, size or condition"
     SPARSE = "sparse tensor, not supported"
     EMPTY = "empty tensor"

@@ -37,7 +37,9 @@ class Role(enum.Enum):
 
 def transparent(node: Node) -> bool:
     """Whether a node's output is its first input in other clothes; layers are seen through it."""
-    return node.op_type in _TRANSPARENT and node.domain in _DOMAINS
+    # A damaged file can have such a node without inputs.
+    whole = bool(node.inputs) and bool(node.outputs)
+    return whole and node.op_type in _TRANSPARENT and node.domain in _DOMAINS
 
 
 def role_of(node: Node, slot: int) -> Role:

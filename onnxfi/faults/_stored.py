@@ -72,7 +72,8 @@ class Stored:
             return no_format(tensor.element)
         uses = self.index.consumers(tensor.name)
         if not uses:
-            return Reason.RETURNED if self.index.returned(tensor.name) else Reason.UNREAD
+            handed_out = Reason.HANDED_OUT if tensor.scope else Reason.RETURNED
+            return handed_out if self.index.returned(tensor.name) else Reason.UNREAD
         if math.prod(tensor.shape) == 0:
             return Reason.EMPTY
         # An integer that is a shape in one place and a number in another would stop the run rather

@@ -47,6 +47,13 @@ def reference_of(tensor: TensorProto) -> Reference:
         UnsupportedModelError: It has prepacked weights.
     """
     entries = {entry.key: entry.value for entry in tensor.external_data}
+    strange = [text for text in (*entries, *entries.values()) if not isinstance(text, str)]
+    if strange:
+        # protobuf gives strings that are no UTF-8 as bytes.
+        raise ModelError(
+            f"the model is damaged: external data of tensor {tensor.name!r} is described by"
+            f" {strange[0]!r}, which is not UTF-8 text"
+        )
     if any(key.startswith("prepacked") for key in entries):
         raise UnsupportedModelError(
             f"tensor {tensor.name!r} was saved with prepacked weights, which onnxruntime reads in"

@@ -24,10 +24,12 @@ class Serialized:
     Attributes:
         data: The serialised ModelProto.
         folder: Where its external data lies, absolute; None if it has none.
+        outside: Bytes of external data.
     """
 
     data: bytes
     folder: Path | None
+    outside: int = 0
 
 
 def serialize(model: Model) -> Serialized:
@@ -36,8 +38,10 @@ def serialize(model: Model) -> Serialized:
     Raises:
         UnsupportedModelError: It has 2 GiB or more, which protobuf can't hold.
     """
-    folder = model._folder if _external(model) else None
-    return Serialized(data=_bytes(model._proto), folder=folder)
+    external = _external(model)
+    folder = model._folder if external else None
+    outside = sum(data_size(tensor) for tensor in external)
+    return Serialized(data=_bytes(model._proto), folder=folder, outside=outside)
 
 
 def _external(model: Model) -> list[TensorProto]:

@@ -16,7 +16,8 @@ from onnxfi.faults import FaultGroup, FaultSite, SampleLayout
 class BatchWindow:
     """Samples ``start`` to ``stop - 1`` of the workload, in a run of ``size`` rows.
 
-    Rows beyond the samples are padding, which is neither faulted nor counted.
+    Rows beyond the samples are padding: the last sample again, with its faults, but not counted.
+    In a model whose rows influence each other a clean copy would change what the faulty row gives.
     """
 
     start: int
@@ -27,6 +28,11 @@ class BatchWindow:
     def samples(self) -> int:
         """Real samples in the run."""
         return self.stop - self.start
+
+    @property
+    def padding(self) -> int:
+        """Rows that repeat the last sample."""
+        return self.size - self.samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,12 +115,12 @@ def window_columns(group: FaultGroup, site: FaultSite, window: BatchWindow) -> C
 def _every_sample(columns: Columns, layout: SampleLayout, window: BatchWindow) -> Columns:
     if layout.batch_axis is None:
         return columns
-    position = np.arange(window.samples, dtype=np.int64)[:, np.newaxis]
+    position = np.arange(window.size, dtype=np.int64)[:, np.newaxis]
     index = layout.flat(columns.index[np.newaxis], position, window.size).ravel()
     return Columns(
         index=index,
-        and_mask=np.tile(columns.and_mask, window.samples),
-        xor_mask=np.tile(columns.xor_mask, window.samples),
+        and_mask=np.tile(columns.and_mask, window.size),
+        xor_mask=np.tile(columns.xor_mask, window.size),
     )
 
 
@@ -131,9 +137,11 @@ def _spread(
     """Rows of the group repeated for each sample of the run they are in, in list order."""
     everywhere = sample < 0
     inside = (sample >= window.start) & (sample < window.stop)
-    copies = 1 if layout.batch_axis is None else window.samples
-    repeats = np.where(everywhere, copies, inside.astype(np.int64))
+    per_run = layout.batch_axis is None
+    copies = inside + np.where(sample == window.stop - 1, 0 if per_run else window.padding, 0)
+    repeats = np.where(everywhere, 1 if per_run else window.size, copies)
     owner = np.repeat(np.arange(len(sample)), repeats)
     first = np.cumsum(repeats) - repeats
     position = np.arange(len(owner)) - first[owner]
-    return owner, np.where(everywhere[owner], position, sample[owner] - window.start)
+    # The padding follows the last sample, which it repeats.
+    return owner, position + np.where(everywhere, 0, sample - window.start)[owner]

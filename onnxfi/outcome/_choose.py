@@ -77,6 +77,8 @@ def choose_criterion(
         raise ConfigError(f"the model has no output '{output}'; {hint} {_listing(golden)}")
     if isinstance(requested, str) and requested == "auto":
         names = [output] if output else [n for n in golden if _decides(golden[n], layouts[n])]
+        if not names:
+            raise ConfigError(_undecided(golden, layouts))
         return _only(Top1(), names, golden, layouts)
     criterion = _resolve(requested)
     if isinstance(criterion, LabelLost) and labels is None:
@@ -117,6 +119,20 @@ def _only(
         )
     _check(criterion, names[0], golden[names[0]], layouts[names[0]])
     return BoundCriterion(criterion=criterion, output=names[0])
+
+
+def _undecided(golden: RunOutputs, layouts: Mapping[str, SampleLayout]) -> str:
+    """What to do where no output is a classifier's answer beyond doubt."""
+    which = " and --criterion-output NAME" if len(golden) > 1 else ""
+    ways = f"use --criterion tolerance:ABS[,REL]{which} for regression values, images and the like"
+    try:
+        scores = _suited(Top1(), golden, layouts)
+    except ConfigError:
+        scores = []
+    if scores:
+        named = ", ".join(f"'{name}'" for name in scores)
+        ways += f", or --criterion top1{which} if the last axis of {named} holds class scores"
+    return f"no output of the model is plainly a class decision: {_listing(golden)}; {ways}"
 
 
 def _decides(array: NDArray[Any], layout: SampleLayout) -> bool:

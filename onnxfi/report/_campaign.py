@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ _FACET_TITLES: Mapping[str, str] = MappingProxyType(
         "field": "By bit field",
     }
 )
+_FACET_NAMES: Mapping[str, str] = MappingProxyType({"op_type": "operator"})
 _OUTCOMES = (
     ("masked", "masked: outputs are bit-identical"),
     ("tolerable", "tolerable: the decision is the same"),
@@ -183,8 +185,9 @@ def domain_view(table: DomainTable, limit: int | None = None) -> TableView:
     return TableView(
         title=title,
         columns=(
-            Column(title=table.facet, number=False),
-            *(Column(title=text) for text in ("failed", "of", "failure rate")),
+            Column(title=_FACET_NAMES.get(table.facet, table.facet), number=False),
+            *(Column(title=text, optional=True) for text in ("failed", "of")),
+            Column(title="failure rate"),
             *(
                 Column(title=text, optional=True)
                 for text in ("critical", "due", "bits", "of all failures")
@@ -214,7 +217,7 @@ def _asides(table: DomainTable) -> Iterator[str]:
     if table.not_sampled:
         yield f"{count_text(table.not_sampled)} more had no scenario"
     if table.left_out:
-        yield f"{count_text(table.left_out)} scenarios are not counted: {table.reason}"
+        yield f"not counted: {counted(table.left_out, 'scenario')} ({table.reason})"
 
 
 def _notes(summary: CampaignSummary) -> Iterator[str]:
@@ -223,7 +226,7 @@ def _notes(summary: CampaignSummary) -> Iterator[str]:
     elif not summary.complete:
         yield (
             f"{count_text(summary.total - summary.done)} injections are pending; "
-            f"`onnxfi run {summary.folder}` goes on"
+            f"`onnxfi run {shlex.quote(summary.folder)}` goes on"
         )
     silent = {table.reason for table in summary.tables.values() if not table.rows} - {""}
     if summary.rates and len(silent) == 1:

@@ -82,7 +82,8 @@ def _table(view: TableView) -> Iterator[str]:
     top = scale_top(view)
     heads = [_cell("th", column.title, column.number) for column in view.columns]
     if view.drawn:
-        heads.append(f'<th class="scale"><span>0</span><span>{top:g}</span></th>')
+        scale = f'<th class="scale"><span>0</span><span>{top:g}</span></th>'
+        heads.insert(_drawing_place(view), scale)
     yield f"<thead><tr>{''.join(heads)}</tr></thead>"
     yield "<tbody>"
     for row in view.rows:
@@ -96,8 +97,14 @@ def _row(view: TableView, row: Row, top: float) -> str:
         for text, column in zip(row.cells, view.columns, strict=True)
     ]
     if view.drawn:
-        cells.append(f"<td>{_drawing(row.interval, top)}</td>")
+        cells.insert(_drawing_place(view), f"<td>{_drawing(row.interval, top)}</td>")
     return "".join(cells)
+
+
+def _drawing_place(view: TableView) -> int:
+    """Before the first number: a wide table is scrolled, and its drawing should be in sight."""
+    numbers = (place for place, column in enumerate(view.columns) if column.number)
+    return next(numbers, len(view.columns))
 
 
 def _cell(tag: str, text: str, number: bool) -> str:

@@ -61,12 +61,13 @@ def random_arrays(request: RandomRequest, inputs: Sequence[TensorSpec]) -> dict[
     """
     axes = batch_axes(inputs).axes
     shapes = {}
+    _check_sizes(request, inputs)
+    _refuse_open(request, inputs, axes)
     for spec in inputs:
         rest = _rest(spec, axes.get(spec.name), request)
         # Without any batch axis each sample is a whole set of inputs, stacked on a new axis.
         rows = (request.samples,) if spec.name in axes or not axes else ()
         shapes[spec.name] = (*rows, *rest)
-    _check_sizes(request, inputs)
     return {
         spec.name: _values(spec, shapes[spec.name], request.seed, place)
         for place, spec in enumerate(inputs)
@@ -74,28 +75,47 @@ def random_arrays(request: RandomRequest, inputs: Sequence[TensorSpec]) -> dict[
 
 
 def _rest(spec: TensorSpec, axis: int | None, request: RandomRequest) -> tuple[int, ...]:
-    """Sizes of all dimensions but the batch axis."""
+    """Sizes of all dimensions but the batch axis, which are known by now."""
     if spec.shape is None:
         raise WorkloadError(
             f"input {spec.name!r} has no declared shape, so random values can't be made; give an"
             f" .npz file"
         )
     dims = enumerate(spec.shape)
-    return tuple(_size(spec, place, dim, request) for place, dim in dims if place != axis)
+    sizes = (_size(spec, place, dim, request) for place, dim in dims if place != axis)
+    return tuple(size for size in sizes if size is not None)
 
 
-def _size(spec: TensorSpec, place: int, dim: Dim, request: RandomRequest) -> int:
-    names = [f"{spec.name}.{place}", *([dim] if isinstance(dim, str) else [])]
-    for name in names:
-        if name in request.sizes:
+def _size(spec: TensorSpec, place: int, dim: Dim, request: RandomRequest) -> int | None:
+    for name in (f"{spec.name}.{place}", dim):
+        if isinstance(name, str) and name in request.sizes:
             return request.sizes[name]
-    if isinstance(dim, int) and not is_free(dim):
-        return dim
-    # Exporters also write "?" for dimensions that have nothing to do with each other.
-    shown = names[-1] if re.fullmatch(r"[\w.]+", names[-1]) else names[0]
+    return dim if isinstance(dim, int) and not is_free(dim) else None
+
+
+def _refuse_open(
+    request: RandomRequest, inputs: Sequence[TensorSpec], axes: Mapping[str, int]
+) -> None:
+    """Refuse open dimensions, all of them at once so that one more try is enough."""
+    open_ones = [
+        (spec, place, dim)
+        for spec in inputs
+        for place, dim in enumerate(spec.shape or ())
+        if place != axes.get(spec.name) and _size(spec, place, dim, request) is None
+    ]
+    if not open_ones:
+        return
+    told = ", ".join(f"dimension {place} of input {spec.name!r}" for spec, place, _ in open_ones)
+    names = dict.fromkeys(
+        # Exporters also write "?" for dimensions that have nothing to do with each other.
+        dim if isinstance(dim, str) and re.fullmatch(r"[\w.]+", dim) else f"{spec.name}.{place}"
+        for spec, place, dim in open_ones
+    )
+    sizes = [f"{name}={size}" for name, size in request.sizes.items()]
+    sizes += [f"{name}=16" for name in names]
     raise WorkloadError(
-        f"input {spec.name!r} leaves dimension {place} open; give its size, e.g."
-        f" random:{request.samples}:{request.seed}:{shown}=16"
+        f"the model leaves open {told}; give sizes, e.g."
+        f" random:{request.samples}:{request.seed}:{','.join(sizes)}"
     )
 
 

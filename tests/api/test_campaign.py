@@ -146,3 +146,42 @@ def test_bit_errors_per_sample_take_their_number_from_the_workload(tmp_path, arr
     with pytest.raises(fi.ConfigError, match="the workload has 40"):
         fi.Campaign.create(tmp_path / "d", **chosen, sampler=wrong)
     assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"sampler": "uniform"}, "sampler is 'uniform'; give a sampler"),
+        ({"fault_model": "flip"}, "fault_model is 'flip'; give a fault model"),
+        ({"fault_model": [fi.BitFlip(), 3]}, "fault_model is 3"),
+        ({"inputs": None}, "inputs is a NoneType; give a path"),
+        ({"samplr": None}, "^Campaign.create got an unexpected keyword argument 'samplr'"),
+        ({"targets": "wait"}, "'wait' is not a kind of site"),
+        ({"inputs": {"image": [1.0]}}, "^inputs: .*float64"),
+    ],
+)
+def test_arguments_of_a_wrong_kind_are_refused(tmp_path, arrays, wrong, said):
+    with pytest.raises(fi.OnnxFIError, match=said):
+        fi.Campaign.create(tmp_path / "c", **({"model": MODEL, "inputs": arrays} | wrong))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_single_text_stands_for_a_list_of_one(tmp_path, arrays):
+    campaign = fi.Campaign.create(
+        tmp_path / "c", model=MODEL, inputs=arrays, targets="weight", include="conv1*"
+    )
+    assert campaign.opened.settings.targets == ("weight",)
+    assert {"conv1.weight_quantized"} == set(campaign.opened.plan.sites)
+
+
+def test_a_function_as_criterion_has_to_be_given_again(tmp_path, arrays):
+    chosen = {"model": MODEL, "inputs": arrays, "sampler": fi.UniformSampler(n=4)}
+    chosen["criterion"] = _moved
+    fi.Campaign.create(tmp_path / "c", **chosen).run(max_injections=1)
+    with pytest.raises(fi.ConfigError, match=r"_moved, which no file can hold; .*Campaign.create"):
+        fi.Campaign.open(tmp_path / "c").run()
+    assert fi.Campaign.create(tmp_path / "c", **chosen).run().done_now == 3
+
+
+def _moved(golden, faulty, labels):
+    return np.abs(golden - faulty).max(axis=1) > 1

@@ -127,3 +127,29 @@ def test_machinery_that_never_works_ends_the_run_with_what_to_do(create, monkeyp
     with pytest.raises(BackendError, match=r"disk on fire.*run again"):
         run_campaign(campaign)
     assert campaign.done() == 0
+
+
+def kill_once(golden, faulty, labels):
+    """A worker that something outside kills, once."""
+    marker = Path(os.environ["ONNXFI_TEST_MARKER"])
+    if not marker.exists():
+        marker.touch()
+        os._exit(9)
+    return golden.argmax(axis=1) != faulty.argmax(axis=1)
+
+
+def test_a_worker_killed_from_outside_is_an_attempt_and_no_outcome(
+    create, rows_of, importable, monkeypatch, tmp_path
+):
+    marker = tmp_path / "killed"
+    monkeypatch.setenv("ONNXFI_TEST_MARKER", str(marker))
+    custom = CustomParts(criterion=FunctionCriterion(importable.kill_once))
+    marker.touch()
+    calm = create("calm", custom=custom)
+    run_campaign(calm)
+    campaign = create("struck", custom=custom)
+    marker.unlink()
+    run_campaign(campaign, RunOptions(workers=2))
+    assert rows_of(campaign) == rows_of(calm)
+    with campaign.open_store() as store:
+        assert store.attempts() > 0

@@ -44,7 +44,7 @@ def test_the_same_settings_open_the_same_campaign(create):
         ({"drop": 0.1}, "drop"),
         ({"sampler": {"kind": "uniform", "n": 60, "seed": 4}}, "faults"),
         ({"targets": ("weight",)}, "faults"),
-        ({"batch_size": 7}, "plan"),
+        ({"batch_size": 7}, "plan.batch_size: 60 -> 7"),
         ({"model": "lenet5_mnist_int8_qoperator.onnx"}, "model"),
     ],
 )
@@ -128,6 +128,13 @@ def test_an_edited_document_is_refused(create):
 
 def test_damaged_files_give_one_clear_error(create, tmp_path):
     campaign = create()
+    for content in (b"x", campaign.folder.golden.read_bytes()[:-400]):
+        campaign.folder.golden.write_bytes(content)
+        with pytest.raises(StoreError, match=r"golden\.npz is damaged"):
+            run_campaign(open_campaign(campaign.folder.path))
+    campaign.folder.golden.unlink()
+    with pytest.raises(StoreError, match=r"golden\.npz is missing"):
+        run_campaign(open_campaign(campaign.folder.path))
     campaign.folder.results.write_bytes(b"not a database, much longer than a header" * 10)
     with pytest.raises(StoreError, match="not a readable result store"):
         run_campaign(open_campaign(campaign.folder.path))
@@ -172,3 +179,22 @@ def test_without_a_folder_the_name_tells_model_and_identity(settings, tmp_path, 
     assert resume_or_create(None, chosen).folder == campaign.folder
     with pytest.raises(ConfigError, match="neither"):
         resume_or_create(None, None)
+
+
+def test_a_model_that_moved_is_found_where_it_is_now(create, tmp_path):
+    before, after = tmp_path / "before.onnx", tmp_path / "after.onnx"
+    before.write_bytes(Path("models/lenet5_mnist_int8_qdq.onnx").read_bytes())
+    campaign = create("a", model=str(before))
+    before.rename(after)
+    with pytest.raises(CampaignError, match=r"before\.onnx, the model of .* not there any .*run"):
+        run_campaign(campaign)
+    assert create("a", model=str(after)).settings.model == str(after)
+    assert run_campaign(open_campaign(campaign.folder.path)).done_now == 60
+
+
+def test_files_inside_the_folder_stay_the_campaigns_own(settings, images, tmp_path):
+    path = Path("models/lenet5_mnist_int8_qdq.onnx").absolute()
+    inside = settings(model=InMemory.MODEL)
+    made = resume_or_create(tmp_path / "a", inside, objects=InMemory(model=path.read_bytes()))
+    saved = str(made.folder.model)
+    assert resume_or_create(tmp_path / "a", settings(model=saved)).settings.model == InMemory.MODEL

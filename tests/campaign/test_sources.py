@@ -66,6 +66,7 @@ def test_the_list_is_copied_so_its_file_may_go(create, written):
         ('{"site":"fc3.bias_quantized","index":[3],"flip":32}', "bit 32 is out of range"),
         ('{"site":"fc3.bias_quantized","index":[10],"flip":0}', "10"),
         ('{"site":"fc9.bias","index":[0],"flip":0}', "there is no site"),
+        ('{"site":"fc3.bias_quantised","index":[3],"flip":0}', "mean 'fc3.bias_quantized'"),
         ('{"site":"fc3.bias_quantized","index":[0],"flap":0}', "flap"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -79,3 +80,18 @@ def test_stores_of_other_campaigns_and_versions_are_refused(tmp_path):
     connection.close()
     with pytest.raises(StoreError, match="schema version 99"):
         ResultStore(path, "mine")
+
+
+def test_an_archive_that_nobody_may_write_can_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "r.sqlite"
+    create_store(path, "id")
+    with ResultStore(path, "id") as store:
+        store.add([_record(0)])
+    # As root, no mode bit makes a folder read-only: what the system says is replaced.
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+    before = sorted(tmp_path.iterdir())
+    with ResultStore(path, "id") as store:
+        assert list(store.records()) == [_record(0)]
+        assert sorted(tmp_path.iterdir()) == before
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            store.add([_record(1)])

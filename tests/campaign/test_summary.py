@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 
 from onnxfi.analysis import bounded_mean, failure_rate
@@ -91,3 +92,39 @@ def test_nothing_run_gives_no_rates(create):
     summary = summarize(create())
     assert summary.rates == {}
     assert summary.run_s is None
+
+
+def test_labels_that_no_answer_can_be_compared_with_are_mentioned(create, tmp_path):
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 17]> g (float[N,1,28,28] image) => (float[N,1] ink)'
+        "<float[784,1] W> { flat = Flatten(image) ink = MatMul(flat, W) }"
+    )
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones((784, 1), "f"), "W"))
+    onnx.save(model, tmp_path / "ink.onnx")
+    unused = summarize(create("ink", model=str(tmp_path / "ink.onnx"), criterion="tolerance:0.5"))
+    assert unused.golden_accuracy is None
+    assert any("labels are not used" in note for note in unused.notes)
+    assert not summarize(create("digits", criterion="tolerance:0.5")).notes
+
+
+def test_samples_that_run_alone_anyway_are_not_said_to_influence_each_other(create, tmp_path):
+    text = (
+        '<ir_version: 8, opset_import: ["": 17]> g (float[ROWS,1,28,28] image) => (float[ROWS,4] y)'
+    )
+    text += "<float[784,4] W> { flat = Flatten(image) SUM y = MatMul(SOURCE, W) }"
+    mixing = "mean = ReduceMean<axes = [0]>(flat) mixed = Sub(flat, mean)"
+    said = {}
+    for name, rows, nodes, source in (
+        ("plain", "1", "", "flat"),
+        ("mixing", "N", mixing, "mixed"),
+    ):
+        named = text.replace("ROWS", rows).replace("SUM", nodes).replace("SOURCE", source)
+        model = onnx.parser.parse_model(named)
+        weights = np.random.default_rng(0).normal(size=(784, 4)).astype(np.float32)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(weights, "W"))
+        onnx.save(model, tmp_path / f"{name}.onnx")
+        chosen = {"model": str(tmp_path / f"{name}.onnx"), "inputs": "random:3:0"}
+        campaign = create(name, **chosen)
+        said[name] = any("influence each other" in note for note in summarize(campaign).notes)
+        assert campaign.plan.batch_size == 1
+    assert said == {"plain": False, "mixing": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -128,3 +129,16 @@ def test_a_closed_pipe_is_no_error(
     process.stderr.close()
     assert process.wait(timeout=60) == ExitCode.BROKEN_PIPE
     assert stderr == ""
+
+
+def test_variables_are_named_like_the_flags(
+    run_cli: Run, model: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = {"SCENARIOS": "7", "FAULT_MODEL": "stuck1", "OP_TYPE": "MatMul", "JSON": "1"}
+    for name, value in chosen.items():
+        monkeypatch.setenv(f"ONNXFI_RUN_{name}", value)
+    result = run_cli("run", "c", "--model", model, "--inputs", samples)
+    report = json.loads(result.stdout)["report"]
+    assert report["scenarios"]["total"] == 7
+    assert report["fault_models"] == ["stuck1"]
+    assert report["sites"] == 2

@@ -314,3 +314,18 @@ def test_wrong_settings_files_are_wrong_usage(
     result = run_cli("run", "runs/a", "--config", "bad.toml")
     assert result.exit_code == ExitCode.USAGE
     assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    "option", [("--targets", "bias"), ("--fault-model", "stuck0"), ("--bits", 3), ("-n", 4)]
+)
+def test_a_list_decides_what_is_faulted(
+    run_cli: Run, model: Path, samples: Path, option: tuple[object, ...]
+) -> None:
+    assert run_cli("sample", model, "-n", 3, "-o", "faults.jsonl").exit_code == 0
+    words = ("run", "runs/b", "--model", model, "--inputs", samples, "--faults", "faults.jsonl")
+    refused = run_cli(*words, *option)
+    assert refused.exit_code == ExitCode.USAGE
+    assert f"{option[0]} does not go with --faults" in refused.stderr
+    assert run_cli(*words).exit_code == 0
+    assert run_cli("run", "runs/b", *option).exit_code != 0

@@ -272,3 +272,26 @@ def test_engines_refuse_models_that_are_not_reproducible(
     engine = closing(bench_of(model, workload).engine(name, "w"))
     with pytest.raises(GoldenError, match="not reproducible"):
         engine.run(scenario(("w", 0, 0)))
+
+
+MIXING = """
+<ir_version: 10, opset_import: ["" : 17]>
+mixing (float[3, 4] x) => (float[3, 4] y)
+{ a = Relu(x)  top = ReduceMax<axes = [0, 1], keepdims = 1>(a)  y = Div(a, top) }
+"""
+
+
+def test_engines_agree_where_rows_of_a_fixed_batch_mix(model_of, bench_of, closing, scenario):
+    model = model_of(MIXING)
+    x = np.random.default_rng(1).uniform(1, 2, (5, 4)).astype(np.float32)
+    bench = bench_of(model, read_workload({"x": x}, model.inputs))
+    assert bench.context.profile.batch_size == 1
+    bake, ports = (closing(bench.engine(name, "a")) for name in ("bake", "ports"))
+    for element in range(4):
+        # Clearing the exponent makes the largest element small in all three copies of a sample.
+        faults = scenario((("a", element, 30)), ("a", element, 29))
+        _assert_same(bake.results(faults), ports.results(faults))
+        singled = [("a", element, bit, 2) for bit in (29, 30)]
+        bound = list(ports.results(scenario(*singled)))[2]
+        whole = list(ports.results(faults))[2]
+        np.testing.assert_array_equal(bound.faulty["y"], whole.faulty["y"])

@@ -341,3 +341,36 @@ def test_a_batch_size_that_is_asked_for_needs_isolation_only(models):
     asked = profile(model, workload, EngineSettings(optimization="disabled", batch_size=8), [])
     assert asked.batch_size == 8
     assert asked.reason.startswith("as asked for, though output")
+
+
+def test_shapes_that_depend_on_the_data_of_some_samples(model_of):
+    model = model_of("""
+    <ir_version: 10, opset_import: ["" : 17]>
+    g (float[1, 4] x) => (float[1, 4] y)
+    { places = NonZero(x)  top = ReduceMax<keepdims = 0>(places)
+      n = Cast<to = 1>(top)  y = Add(x, n) }
+    """)
+    x = np.ones((9, 4), np.float32)
+    x[3:6, 0] = 0  # neither the first sample nor the last one
+    found = _profile(model, {"x": x})
+    assert found.left_out["places"] == "its shape depends on the data"
+    assert "n" in found.layouts
+
+
+TOKENS = """
+<ir_version: 10, opset_import: ["" : 17]>
+tokens (int64[3, 2] ids) => (float[3, 2] y)
+<float[4] table = {1.0, 2.0, 3.0, 4.0}>
+{ same = Identity(ids)  y = Gather(table, same) }
+"""
+
+
+def test_samples_that_are_each_other_backwards(model_of):
+    found = _profile(model_of(TOKENS), {"ids": np.array([[0, 1], [2, 3], [1, 0], [3, 3]])})
+    assert found.batch_size == 3
+    assert found.outputs == {"y": _layout(1, 2)}
+
+
+def test_equal_samples_prove_nothing(model_of):
+    found = _profile(model_of(TOKENS), {"ids": np.array([[1, 1]] * 5)})
+    assert (found.batch_size, found.rows_independent) == (1, False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx
 import onnx.helper as oh
+import onnx.parser
 
 from onnxfi.faults import SiteTable, enumerate_sites
 from onnxfi.graph import load
@@ -51,3 +52,42 @@ def test_weights_in_attributes_are_named():
     found = enumerate_sites(model.index, model.inputs, model.outputs)
     assert reasons(found) == {"lin": "held in node attributes, not in a tensor"}
     assert kinds(found) == {"x": "input", "y": "activation"}
+
+
+def table(text: str) -> SiteTable:
+    model = load(onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["" : 17]> {text}'))
+    return enumerate_sites(model.index, model.inputs, model.outputs)
+
+
+def test_an_input_that_is_returned_takes_no_port():
+    found = table("agraph (float[2] x) => (float[2] x, float[2] y) { y = Relu(x) }")
+    assert reasons(found) == {"x": "an input that is also an output: nothing can come between"}
+    assert kinds(found) == {"y": "activation"}
+
+
+def test_constants_that_a_body_hands_out():
+    found = table(
+        """
+        agraph (float[2] x, bool c) => (float[2] y)
+        {
+            w = If (c) <
+                then_branch = one () => (float[2] a) { a = Constant<value = float[2] {1, 2}>() },
+                else_branch = two () => (float[2] b) { b = Constant<value = float[2] {3, 4}>() }
+            >
+            y = Mul(x, w)
+        }
+        """
+    )
+    handed = "handed out as it is by a control-flow body, not supported"
+    assert reasons(found) == {"If#1/then_branch/a": handed, "If#1/else_branch/b": handed}
+
+
+def test_damaged_nodes_without_inputs_are_looked_past():
+    proto = onnx.parser.parse_model(
+        '<ir_version: 10, opset_import: ["" : 17]> agraph (float[2] x) => (float[2] y, float[2] z)'
+        "{ y = Relu(x) z = Cast(x) }"
+    )
+    del proto.graph.node[1].input[:]
+    model = load(proto)
+    found = enumerate_sites(model.index, model.inputs, model.outputs)
+    assert "y" in kinds(found)

@@ -110,6 +110,14 @@ def test_a_pipe_does_not_block(external):
         load(path)
 
 
+@pytest.mark.parametrize("text", [b"location", b"length", b"w.bin"])
+def test_references_that_are_no_text_are_refused(external, text):
+    path = external()
+    path.write_bytes(path.read_bytes().replace(text, text[:-1] + b"\xff"))
+    with pytest.raises(ModelError, match=r"damaged: external data of tensor 'w' .* not UTF-8"):
+        load(path)
+
+
 def test_without_a_path_there_is_no_folder(external):
     with pytest.raises(ModelError, match="by its path"):
         load(external().read_bytes())

@@ -64,9 +64,10 @@ def test_window_columns_equal_plain_loops(data, layout, bound):
     expected = words.copy()
     rows = layout.rows
     for row in range(len(group)):
-        for position in range(samples):
+        for position in range(1 if per_run else size):
             wanted = -1 if group.sample is None else int(group.sample[row])
-            if wanted not in (-1, start + position):
+            # Rows beyond the samples are the last one again, with its faults.
+            if wanted not in (-1, start + min(position, samples - 1)):
                 continue
             axis = layout.batch_axis
             mine = [slice(None)] * len(shape)

@@ -236,3 +236,16 @@ def test_spatial_axes_of_size_1_do_not_hide_class_scores(criterion):
     assert choose(scores, requested=criterion, labels=labels).output == "y"
     with pytest.raises(ConfigError, match="no output"):
         choose({"series": floats(3, 10, 1)})
+
+
+def test_what_might_hold_class_scores_is_named_where_nothing_is_plain():
+    outputs = {"steps": floats(2, 20, 50), "map": floats(2, 3, 4, 4), "score": floats(2, 1)}
+    with pytest.raises(ConfigError, match=r"plainly a class decision.*tolerance:ABS") as said:
+        choose(outputs)
+    assert "--criterion top1 and --criterion-output NAME if the last axis of 'steps' holds" in str(
+        said.value
+    )
+    assert choose(outputs, requested="top1", output="steps").output == "steps"
+    with pytest.raises(ConfigError) as said:
+        choose({"score": floats(2, 1)})
+    assert "top1" not in str(said.value)

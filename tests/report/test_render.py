@@ -202,3 +202,9 @@ def test_other_suffixes_are_refused(make_summary: MakeSummary, tmp_path: Path) -
     with pytest.raises(ConfigError, match="must end in"):
         write_report([make_summary()], tmp_path / "report.pdf")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_drawings_stand_before_the_numbers_of_wide_tables(make_summary: MakeSummary) -> None:
+    text = render_html(full_page(make_summary()))
+    rows = re.findall(r"<tr><td>[^<]*</td>(<td>[^<]*</td>)?<td><svg", text)
+    assert len(rows) == text.count("<svg")
