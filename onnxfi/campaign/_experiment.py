@@ -22,7 +22,6 @@ from onnxfi.faults import (
     SampleLayout,
     SiteFilter,
     SiteTable,
-    check_scenario,
     enumerate_sites,
     parse_fault_model,
     read_fault_list,
@@ -270,11 +269,8 @@ def _still_there(chosen: Sequence[FaultSite], table: SiteTable) -> Sequence[Faul
 
 def _listed(path: Path, subject: Subject, found: Profile, sites: Sequence[FaultSite]) -> Experiment:
     by_name = {site.name: site for site in sites}
-    listed = read_fault_list(path, by_name, subject.model.sha256)
+    listed = read_fault_list(path, by_name, subject.model.sha256, subject.workload.samples)
     scenarios = renumbered(listed.scenarios or ())
-    samples = subject.workload.samples
-    for scenario in scenarios:
-        check_scenario(scenario, by_name, samples)
     touched = {name for scenario in scenarios for name in scenario.sites}
     return Experiment(
         subject=subject,

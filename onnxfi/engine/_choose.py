@@ -110,4 +110,4 @@ def _by_cost(
 
 
 def _milli(seconds: float) -> str:
-    return f"{1000 * seconds:.2g} ms"
+    return "under 0.01 ms" if seconds < 1e-5 else f"{1000 * seconds:.2g} ms"

@@ -54,6 +54,7 @@ def read_fault_list(
     path: str | os.PathLike[str],
     sites: Mapping[str, FaultSite],
     model_sha256: str | None = None,
+    samples: int | None = None,
 ) -> FaultList:
     """Read and check a fault list file.
 
@@ -61,12 +62,13 @@ def read_fault_list(
         path: The file.
         sites: The model's sites by name.
         model_sha256: Hash of the model; None to take a list for any model.
+        samples: Samples of the workload; None to leave sample numbers unchecked.
 
     Raises:
         FaultListError: The file can't be read, was made for another model, or a line is wrong;
             the message starts with file and line.
     """
-    header, lines = open_fault_list(path, sites, model_sha256)
+    header, lines = open_fault_list(path, sites, model_sha256, samples)
     scenarios = tuple(lines)
     if not scenarios and header.sampler is None:
         raise FaultListError(f"{path}:1: the fault list has no scenarios, and no sampler recipe")
@@ -78,6 +80,7 @@ def open_fault_list(
     path: str | os.PathLike[str],
     sites: Mapping[str, FaultSite],
     model_sha256: str | None = None,
+    samples: int | None = None,
 ) -> tuple[FaultListHeader, Iterator[Scenario]]:
     """Read a fault list file one scenario at a time, in O(1) memory but for the numbers seen.
 
@@ -85,6 +88,7 @@ def open_fault_list(
         path: The file.
         sites: The model's sites by name.
         model_sha256: Hash of the model; None to take a list for any model.
+        samples: Samples of the workload; None to leave sample numbers unchecked.
 
     Returns:
         The header, read at once, and an iterator that reads and checks as it goes.
@@ -103,7 +107,7 @@ def open_fault_list(
             f"{place}: the fault list was made for another model (sha256 {header.model_sha256},"
             f" this one has {model_sha256})"
         )
-    return header, _scenarios(lines, sites)
+    return header, _scenarios(lines, sites, samples)
 
 
 def write_fault_list(
@@ -157,7 +161,7 @@ def _header(place: str, text: bytes) -> FaultListHeader:
 
 
 def _scenarios(
-    lines: Iterator[tuple[str, bytes]], sites: Mapping[str, FaultSite]
+    lines: Iterator[tuple[str, bytes]], sites: Mapping[str, FaultSite], samples: int | None
 ) -> Iterator[Scenario]:
     decoder = msgspec.json.Decoder(ScenarioLine)
     seen: set[int] = set()
@@ -167,17 +171,17 @@ def _scenarios(
             if line.scenario < 0 or line.scenario in seen:
                 raise FaultError(f"scenario {line.scenario} is negative or occurs twice")
             seen.add(line.scenario)
-            yield _scenario(line, sites)
+            yield _scenario(line, sites, samples)
         except (msgspec.MsgspecError, UnicodeDecodeError, FaultError) as error:
             raise FaultListError(f"{place}: {error}") from None
 
 
-def _scenario(line: ScenarioLine, sites: Mapping[str, FaultSite]) -> Scenario:
+def _scenario(line: ScenarioLine, sites: Mapping[str, FaultSite], samples: int | None) -> Scenario:
     by_site: dict[str, list[FaultGroup]] = {}
     for entry in line.faults:
         site = site_named(entry.site, sites)
         group = read_entry(entry, site)
-        check_group(group, site)
+        check_group(group, site, samples)
         by_site.setdefault(site.name, []).append(group)
     groups = tuple(_joined(groups) for groups in by_site.values())
     return Scenario(number=line.scenario, groups=groups, weight=line.weight, key=line.key)

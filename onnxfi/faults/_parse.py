@@ -44,7 +44,7 @@ def parse_fault_model(text: str, bits: Bits | BitSelection = None) -> FaultModel
         options["bits"] = select_bits(bits).spec()
     model = reader(text, options)
     if options:
-        raise ConfigError(f"fault model {text!r} has no option {next(iter(options))!r}")
+        raise ConfigError(_superfluous(name, text, options))
     return model
 
 
@@ -120,6 +120,21 @@ def _integer(text: str, option: str, value: str) -> int:
     if not _INTEGER.fullmatch(value):
         raise ConfigError(f"fault model {text!r}: {option} {value!r} is not a whole number")
     return int(value)
+
+
+def _superfluous(name: str, text: str, options: Mapping[str, str]) -> str:
+    """What to say about an option that the model does not have."""
+    option, value = next(iter(options.items()))
+    if option:
+        return f"fault model {text!r} has no option {option!r}"
+    meant = {
+        "flip": f"flip:bits={value} (which bits) or flip:count={value} (how many)",
+        "stuck0": f"stuck0:bits={value}",
+        "stuck1": f"stuck1:bits={value}",
+        "burst": f"burst:along={value}",
+    }
+    hint = f"; did you mean {meant[name]}?" if name in meant else ""
+    return f"fault model {text!r}: {value!r} is no option{hint}"
 
 
 def _unknown(name: str, text: str) -> str:

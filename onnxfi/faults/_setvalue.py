@@ -72,8 +72,9 @@ class SetValue:
         columns = self._faults(site).columns(numbers)
         if self.enumerable:
             return columns
-        top = format_of(site.element).mask
-        words = rng.integers(0, top, size=len(numbers), dtype=np.uint64, endpoint=True)
+        # Raw bits of the generator: numpy keeps them from version to version, distributions not.
+        raw = np.asarray(rng.bit_generator.random_raw(len(numbers)), np.uint64)
+        words = raw & np.uint64(format_of(site.element).mask)
         return Columns(
             owner=columns.owner, index=columns.index, and_mask=columns.and_mask, xor_mask=words
         )
@@ -94,7 +95,8 @@ class SetValue:
                 word = encode(self.value, site.element)
             except ConfigError as error:
                 raise FaultError(
-                    f"{error}; site {site.name!r} can't take fault model {self.spec()!r}"
+                    f"{error}; site {site.name!r} can't take fault model {self.spec()!r}: leave it "
+                    "out with --exclude, or choose other --targets"
                 ) from None
         effects = whole_word(word, format_of(site.element).width)
         return Product(places=single_elements(shape_of_site(site)), effects=effects)

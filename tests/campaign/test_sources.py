@@ -68,6 +68,7 @@ def test_the_list_is_copied_so_its_file_may_go(create, written):
         ('{"site":"fc9.bias","index":[0],"flip":0}', "there is no site"),
         ('{"site":"fc3.bias_quantised","index":[3],"flip":0}', "mean 'fc3.bias_quantized'"),
         ('{"site":"fc3.bias_quantized","index":[0],"flap":0}', "flap"),
+        ('{"site":"logits","index":[0],"flip":0,"sample":[60]}', "sample 60 is out of range"),
     ],
 )
 def test_a_wrong_list_is_refused_with_file_and_line(create, written, tmp_path, line, message):

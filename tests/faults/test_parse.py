@@ -54,7 +54,7 @@ def test_bits_given_apart():
         ("magic", None, "is not a fault model; models: flip"),
         ("", None, "is not a fault model"),
         ("custom:f", None, "pass it as CustomFault from Python"),
-        ("flip:30", None, "has no option ''"),
+        ("flip:30", None, r"did you mean flip:bits=30"),
         ("flip:bit=30", None, "has no option 'bit'"),
         ("flip:bits=", None, "empty or given twice"),
         ("flip:bits=1:bits=2", None, "empty or given twice"),
