@@ -13,7 +13,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def _blocks() -> list[str]:
-    return re.findall(r"^```\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    """Fenced blocks without a language: commands."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    return [text for language, text in fenced if not language]
 
 
 def _marked(name: str) -> str:
