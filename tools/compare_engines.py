@@ -71,12 +71,14 @@ class Agreement:
         return self.decided <= ALLOWED * self.samples
 
 
-def context_of(path: Path, kind: str, level: Level, images: int) -> EngineContext:
+def context_of(
+    path: Path, kind: str, level: Level, images: int, provider: str = "cpu"
+) -> EngineContext:
     """Everything that an engine needs, for the sites of one kind that both engines can fault."""
     model = load(path)
     data = "fashion" if "fashion" in path.name else "mnist"
     workload = read_workload(MODELS / f"{data}_test1000.npz", model.inputs).take(images)
-    settings = EngineSettings(optimization=level)
+    settings = EngineSettings(provider=provider, optimization=level)
     found = profile(model, workload, settings)
     table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)
     sites = tuple(site for site in table.sites if site.kind.value == kind and _both(site))
@@ -98,7 +100,7 @@ def _both(site: FaultSite) -> bool:
 
 def compare(path: Path, kind: str, level: Level, options: argparse.Namespace) -> Agreement:
     """Run the same scenarios through both engines."""
-    context = context_of(path, kind, level, options.images)
+    context = context_of(path, kind, level, options.images, options.provider)
     space = FaultSpace(context.sites, [BitFlip()])
     scenarios = SampledScenarios(space, UniformSampler(n=options.scenarios, seed=11))
     plain = golden_run(context.model, context.workload, context.profile, context.settings)
@@ -183,6 +185,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scenarios", type=int, default=60, help="a model, kind and level")
     parser.add_argument("--images", type=int, default=100)
+    parser.add_argument("--provider", default="cpu", help="execution provider of both engines")
     parser.add_argument("--only", default="", help="only models whose name contains this")
     options = parser.parse_args()
     found = []

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import re
+import warnings
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import cache
+from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +20,10 @@ from onnxfi.errors import BackendError
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
 _SUFFIX = "ExecutionProvider"
+# In the middle of what onnxruntime says: source files, C++ types, the name of the host.
+_DEVICE_FAILURE = re.compile(r"CUDA failure \d+: [^;]*[^; ]")
 
 # TF32 rounds inputs to 10 bits of mantissa, and the exhaustive search picks convolution kernels by
 # the clock: with either, two golden runs may differ.
@@ -35,6 +43,11 @@ class Provider:
 
     name: str
     options: Mapping[str, str]
+
+    @property
+    def short(self) -> str:
+        """The name as users give it: ``cpu``, ``cuda``."""
+        return _short(self.name)
 
     @property
     def on_cpu(self) -> bool:
@@ -75,6 +88,28 @@ def find_provider(settings: EngineSettings) -> Provider:
     )
 
 
+@cache
+def load_libraries(name: str) -> None:
+    """Load CUDA's libraries where pip put them, for a provider that needs them.
+
+    The provider's library has no search path to the nvidia-* packages: without this it starts
+    only where CUDA is installed in the system, or another package has loaded it before.
+    """
+    preload = getattr(ort, "preload_dlls", None)
+    if name not in (CUDA, TENSORRT) or preload is None:
+        return
+    # What it can't find it prints; the provider may start all the same, and if not we say why.
+    with redirect_stdout(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        preload()
+
+
+def device_failure(error: Exception) -> str | None:
+    """What CUDA itself reported through onnxruntime, in a few words; None if it wasn't CUDA."""
+    found = _DEVICE_FAILURE.search(" ".join(str(error).split()))
+    return None if found is None else found[0]
+
+
 def check_providers(session: InferenceSession, provider: Provider) -> None:
     """Refuse a session that onnxruntime quietly started on another provider.
 
@@ -85,7 +120,7 @@ def check_providers(session: InferenceSession, provider: Provider) -> None:
     if provider.name in got:
         return
     raise BackendError(
-        f"provider {_short(provider.name)!r} can't start here, only"
+        f"provider {provider.short!r} can't start here, only"
         f" {', '.join(map(_short, got))} did: {_why_not(provider.name)}"
     )
 
@@ -117,8 +152,11 @@ def _why_not(name: str) -> str:
         try:
             ctypes.CDLL(str(library))
         except OSError as error:
+            missing = " ".join(str(error).split())
+            if "libcuda.so" in missing:
+                return f"{missing}; it is part of NVIDIA's driver, which is not installed"
             return (
-                f"{' '.join(str(error).split())}; install the libraries it needs, for CUDA with"
+                f"{missing}; install the libraries it needs, for CUDA with"
                 f" pip install 'onnxruntime-gpu[cuda,cudnn]'"
             )
     return "there is no such device, or its driver is too old; check with nvidia-smi or the like"

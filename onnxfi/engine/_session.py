@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from onnxfi.bits import ElementType, format_of
 from onnxfi.engine._patience import shortened
-from onnxfi.engine._providers import Provider, check_providers, find_provider
+from onnxfi.engine._providers import (
+    Provider,
+    check_providers,
+    device_failure,
+    find_provider,
+    load_libraries,
+)
 from onnxfi.engine._runtime import InferenceSession, OrtValue, RunOptions, SessionOptions, ort
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._watchdog import Watchdog
@@ -96,6 +102,7 @@ class Session:
 
         Raises:
             RunFailedError: onnxruntime raised, or (RunTimedOutError) the run took too long.
+            BackendError: The device itself failed.
             UnsupportedModelError: An output has no array form.
         """
         wanted = list(names or self.outputs)
@@ -123,9 +130,17 @@ class Session:
             values = {name: _ort_value(value) for name, value in feeds.items()}
             found = self._session.run_with_ort_values(names, values, options)
         except Exception as error:
-            if _from_onnxruntime(error):
+            if not _from_onnxruntime(error):
+                raise
+            failure = device_failure(error)
+            if failure is None:
                 raise RunFailedError(_one_line(error)) from error
-            raise
+            # It stays in that state: counted as an outcome, one failure would make all later
+            # samples due, whatever was the matter with the first.
+            raise BackendError(
+                f"the device failed in a run: {failure}; runs in this process can't be trusted any"
+                f" more and nothing was counted; check the device with nvidia-smi, then go on"
+            ) from error
         return [_array(value) for value in found]
 
 
@@ -154,14 +169,19 @@ def _start(
     if not provider.on_cpu:
         # A provider that can't load reports that on the process-wide logger; we say it ourselves.
         ort.set_default_logger_severity(_FATAL)
+        load_libraries(provider.name)
     try:
         session = ort.InferenceSession(
             data, options, providers=provider.requested(), enable_fallback=0
         )
     except Exception as error:
         if _from_onnxruntime(error):
+            failure = device_failure(error)
             raise BackendError(
                 f"onnxruntime {ort.__version__} can't load {model.source}: {_one_line(error)}"
+                if failure is None
+                else f"provider {provider.short!r} can't start here: {failure}; check the device"
+                " with nvidia-smi"
             ) from error
         raise
     check_providers(session, provider)

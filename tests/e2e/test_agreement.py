@@ -39,7 +39,7 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize("level", ["disabled", "all"])
 @pytest.mark.parametrize("name", TOLERANCE)
 def test_bake_and_ports_agree_and_disarmed_is_the_original(tool, name, level, kind):
-    options = argparse.Namespace(scenarios=6, images=20)
+    options = argparse.Namespace(scenarios=6, images=20, provider="cpu")
     found = tool.compare(ROOT / "models" / name, kind, level, options)
     assert found.samples == 120
     assert found.decided == 0

@@ -1,0 +1,156 @@
+"""Opens sites of models on the CUDA provider and tells where nodes went and what was copied.
+
+Runs in a process of its own, with the stand-ins in ``LD_LIBRARY_PATH``: cases as JSON on standard
+input, findings as JSON on standard output. The sessions are the ones that the ports engine makes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from onnxfi.engine import EngineContext, EngineSettings, Session, Watchdog, profile
+from onnxfi.engine import _ports as ports
+from onnxfi.engine import _session as sessions
+from onnxfi.faults import FaultGroup, Scenario, enumerate_sites
+from onnxfi.graph import Model, load
+from onnxfi.inject import BatchWindow, armed_feeds, instrument
+from onnxfi.outcome import BoundCriterion, Top1
+from onnxfi.workload import read_workload
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
+LOG = Path(os.environ["STANDIN_LOG"])
+SAMPLES = 8
+
+
+def identity(element: str) -> Model:
+    """``x -> t -> y`` for an element type."""
+    number = onnx.TensorProto.DataType.Value(element)
+    nodes = [helper.make_node("Identity", [a], [b]) for a, b in ("xt", "ty")]
+    x, y = (helper.make_tensor_value_info(name, number, ["n", 4]) for name in "xy")
+    graph = helper.make_graph(nodes, "identity", [x], [y])
+    opsets = [helper.make_opsetid("", 17)]
+    return load(helper.make_model(graph, opset_imports=opsets, ir_version=10))
+
+
+def context_of(case: Mapping[str, Any]) -> EngineContext:
+    """Model, workload and the case's sites; profiled on the CPU, to be run on CUDA."""
+    if "element" in case:
+        model = identity(case["element"])
+        dtype = model.inputs[0].element
+        given: Any = {"x": np.zeros((SAMPLES, 4), helper.tensor_dtype_to_np_dtype(_number(dtype)))}
+    else:
+        model = load(MODELS / case["model"])
+        given = MODELS / f"{'fashion' if 'fashion' in case['model'] else 'mnist'}_test1000.npz"
+    workload = read_workload(given, model.inputs).take(SAMPLES)
+    found = profile(model, workload, EngineSettings(batch_size=SAMPLES))
+    table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)
+    chosen = [site for site in table.sites if site.kind.value == case["kind"]]
+    return EngineContext(
+        model=model,
+        workload=workload,
+        profile=found,
+        settings=EngineSettings(
+            provider="cuda", optimization=case.get("optimization", "all"), batch_size=SAMPLES
+        ),
+        sites=tuple(s for s in chosen if s.op_type in case.get("op_types", [s.op_type])),
+        criterion=BoundCriterion(criterion=Top1(), output=model.outputs[0].name),
+    )
+
+
+def _number(element: Any) -> int:
+    return int(onnx.TensorProto.DataType.Value(element.name))
+
+
+def opened(context: EngineContext, scatter: str | None) -> tuple[Session, dict[str, Any]]:
+    """A session with the sites open, and feeds with a fault in every sample of every site."""
+    with patch.object(ports, "instrument", partial(_instrument, scatter)):
+        model = ports.OpenModel(context, context.sites, Watchdog())
+    window = BatchWindow(start=0, stop=SAMPLES, size=SAMPLES)
+    groups = [
+        FaultGroup(
+            site=site.name,
+            index=np.zeros(1, np.int64),
+            and_mask=np.full(1, 2**64 - 1, np.uint64),
+            xor_mask=np.ones(1, np.uint64),
+            sample=None,
+        )
+        for site in context.sites
+    ]
+    armed = armed_feeds(
+        model.instrumented,
+        Scenario(number=0, groups=tuple(groups)),
+        window=window,
+        stored_words=model.words,
+    )
+    return model.session, {**model.disarmed, **armed}
+
+
+def _instrument(flavour: str | None, model: Model, sites: Any, *, scatter: str) -> Any:
+    return instrument(model, sites, scatter=flavour or scatter)
+
+
+def examine(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Start a session for a case, run it, and tell what happened in the second run."""
+    context = context_of(case)
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "optimized.onnx"
+        with patch.object(sessions, "_options", partial(_observed, saved)):
+            if case.get("open", True):
+                session, extra = opened(context, case.get("scatter"))
+            else:
+                session, extra = Session(context.model, context.settings), {}
+        optimized = onnx.load(saved)
+    feeds = {**context.workload.batch(0, SAMPLES, SAMPLES), **extra}
+    session.run(feeds)
+    LOG.write_text("")
+    outputs = session.run(feeds)
+    events = [line.split() for line in LOG.read_text().splitlines()]
+    placed = session._session.get_provider_graph_assignment_info()
+    nodes = [(part.ep_name, node) for part in placed for node in part.get_nodes()]
+    copies: dict[str, list[int]] = {"D2D": [], "H2D": [], "D2H": [], "ANY": [], "H2H": []}
+    for kind, size in events:
+        if kind in copies:
+            copies[kind].append(int(size))
+    return {
+        "nodes": [[node.name, node.op_type, provider] for provider, node in nodes],
+        "memcpy": Counter(n.op_type for n in optimized.graph.node if "Memcpy" in n.op_type),
+        "copies": {kind: sorted(sizes) for kind, sizes in copies.items()},
+        "syncs": sum(kind == "SYNC" for kind, _ in events),
+        "options": session._session.get_provider_options()["CUDAExecutionProvider"],
+        "sites": {s.name: _bytes(s) for s in context.sites},
+        "inputs": {name: values.nbytes for name, values in feeds.items()},
+        "outputs": {name: values.nbytes for name, values in outputs.items()},
+    }
+
+
+def _bytes(site: Any) -> int:
+    shape = site.layout.shape if site.kind.stored else site.layout.run_shape(SAMPLES)
+    number = _number(site.element)
+    return int(np.prod(shape)) * np.dtype(helper.tensor_dtype_to_np_dtype(number)).itemsize
+
+
+_plain_options = sessions._options
+
+
+def _observed(saved: Path, settings: EngineSettings, folder: str | None) -> Any:
+    options = _plain_options(settings, folder)
+    options.optimized_model_filepath = str(saved)
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    return options
+
+
+if __name__ == "__main__":
+    json.dump([examine(case) for case in json.load(sys.stdin)], sys.stdout)

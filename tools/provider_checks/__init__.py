@@ -1,0 +1,1 @@
+"""The checks, the benchmark and the report of `check_cuda.py`."""
