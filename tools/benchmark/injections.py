@@ -1,0 +1,149 @@
+"""T1, T2 and T3: injections beside fault-free runs, in one process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+
+from benchmark.rows import Figure, Row
+from benchmark.setting import (
+    WEIGHTS,
+    activations,
+    concurrent_flips,
+    context_of,
+    fault_free,
+    for_engine,
+    one_per_site,
+    single_faults,
+)
+from benchmark.stats import Series, Timed, timed
+from benchmark.subjects import Subject
+from onnxfi.engine import Engine, EngineContext, open_engine
+from onnxfi.faults import Scenario
+
+BLOCK = 4
+#: Injections that set-up is spread over, as a usual campaign has.
+CAMPAIGN = 1000
+FLIPS = (1, 100, 10_000, 100_000)
+
+
+def singles(subject: Subject, task: str, engine: str, faults: int, limit_s: float) -> list[Row]:
+    """T1 (weights) or T2 (activations): single bit flips, each over the whole batch.
+
+    Args:
+        subject: The model.
+        task: ``t1`` or ``t2``.
+        engine: Name of the engine.
+        faults: Injections that are timed.
+        limit_s: Seconds after which no further block of them begins.
+    """
+    choice = WEIGHTS if task == "t1" else activations(subject)
+    prepared = timed(lambda: context_of(subject, choice))
+    figures = measure_singles(subject, engine, prepared, faults, limit_s)
+    return [Row(task=task, model=subject.name, engine=engine, figures=figures)]
+
+
+def measure_singles(
+    subject: Subject, engine: str, prepared: Timed[EngineContext], faults: int, limit_s: float
+) -> dict[str, Figure]:
+    """Figures of single bit flips in the sites of a context."""
+    everything = prepared.value
+    context = for_engine(engine, everything)
+    base = fault_free(subject, context)
+    opened = timed(lambda: open_engine(engine, context))
+    with closing(opened.value) as running:
+        # Engines set up some things when a site is first hit. One injection in each site brings
+        # all of it forward; what they take beyond the same injections again is set-up.
+        firsts = one_per_site(context.sites, seed=3)
+        first = sum(timed(lambda s=s: running.run(s)).cpu for s in firsts)  # type: ignore[misc]
+        scenarios = single_faults(context.sites, faults, seed=4)
+        cpu, wall = interleave(base, running, scenarios, limit_s)
+        again = len(firsts) * cpu.mean()
+    setup = opened.cpu + max(0.0, first - again)
+    return {
+        **ratios(cpu, wall),
+        "with_setup_ratio": cpu.mean_ratio((prepared.cpu + setup) / CAMPAIGN),
+        "prepare_cpu_s": prepared.cpu,
+        "setup_cpu_s": setup,
+        "sites": len(context.sites),
+        "sites_in_model": len(everything.sites),
+        "samples": context.workload.samples,
+    }
+
+
+def interleave(
+    base: object, engine: Engine, scenarios: Iterable[Scenario], limit_s: float
+) -> tuple[Series, Series]:
+    """Time scenarios in blocks, with one fault-free run before each block and one at the end.
+
+    Returns:
+        CPU and wall seconds.
+    """
+    assert callable(base)
+    cpu, wall = Series(), Series()
+    stop = time.perf_counter() + limit_s
+
+    def fault_free_run() -> None:
+        found = timed(base)
+        cpu.base.append(found.cpu)
+        wall.base.append(found.wall)
+
+    for number, scenario in enumerate(scenarios):
+        if number % BLOCK == 0:
+            if number and time.perf_counter() > stop:
+                break
+            fault_free_run()
+            cpu.blocks.append([])
+            wall.blocks.append([])
+        injected = timed(lambda s=scenario: engine.run(s))  # type: ignore[misc]
+        cpu.blocks[-1].append(injected.cpu)
+        wall.blocks[-1].append(injected.wall)
+    fault_free_run()
+    return cpu, wall
+
+
+def ratios(cpu: Series, wall: Series) -> dict[str, Figure]:
+    """What every interleaved measurement reports."""
+    return {
+        "mean_cpu_ratio": cpu.mean_ratio(),
+        "median_cpu_ratio": cpu.median_ratio(),
+        "mean_wall_ratio": wall.mean_ratio(),
+        "median_wall_ratio": wall.median_ratio(),
+        "injections": cpu.injections,
+        "injection_cpu_ms": 1e3 * cpu.mean(),
+        "fault_free_cpu_ms": 1e3 * cpu.base_mean(),
+    }
+
+
+def many(
+    subject: Subject, engine: str, counts: Sequence[int], repeats: int, limit_s: float
+) -> list[Row]:
+    """T3: many flips at once in one inference, over the outputs of all convolutions.
+
+    Each count has several drawn sets of places. Arming (masks and indices) is part of every
+    injection; the session with all ports is set up before, by an injection that touches each site.
+    """
+    everything = context_of(subject, activations(subject))
+    context = for_engine(engine, everything, one_sample=True)
+    base = fault_free(subject, context)
+    opened = timed(lambda: open_engine(engine, context))
+    rows = []
+    with closing(opened.value) as running:
+        for count in counts:
+            drawn = [concurrent_flips(context, count, seed=k) for k in range(repeats)]
+            # The first injection of a count sets up what its sites need.
+            for scenario in drawn:
+                running.run(scenario)
+            cpu, wall = interleave(base, running, drawn * BLOCK, limit_s / len(counts))
+            figures: dict[str, Figure] = {
+                **ratios(cpu, wall),
+                "sites_touched": max(len(scenario.sites) for scenario in drawn),
+                "sites": len(context.sites),
+                "samples": context.workload.samples,
+            }
+            case = f"{count:,} flip{'s' if count > 1 else ''}"
+            rows.append(
+                Row(task="t3", model=subject.name, engine=engine, case=case, figures=figures)
+            )
+    return rows

@@ -1,0 +1,194 @@
+"""Which measurements are made: the grid of tasks, models and engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.injections import FLIPS, many, singles
+from benchmark.memory import fault_free_peak, peak
+from benchmark.process import Cell
+from benchmark.scaling import model_size, workers, workload_size
+from benchmark.startup import campaign, imports, overhead
+from benchmark.subjects import SUBJECTS
+from onnxfi.engine import ENGINES
+
+TASKS = {
+    "t1": "single weight bit flips",
+    "t2": "single activation bit flips",
+    "t3": "many activation bit flips at once",
+    "t4": "start-up and machinery",
+    "t5": "scaling",
+    "t6": "peak memory",
+}
+_MANY = ("resnet20", "resnet18")
+_SCALED = "resnet8_fp32"
+_WIDTHS = ("resnet20_half", "resnet20", "resnet20_double")
+_MEMORY = {"resnet8_fp32": 1000, "resnet18": 64, "efficientnet_lite0": 8}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How much is measured.
+
+    Attributes:
+        faults: Injections timed in each line of T1, T2 and T5.
+        limit_s: Seconds after which such a line ends early.
+        repeats: Sets of places for each count of T3, and imports of T4.
+        flips: Counts of T3.
+        samples: Workload sizes of T5.
+        widths: Models of T5.
+        tiny: Injections into the tiny model.
+        rounds: Turns that the numbers of workers take.
+        most_samples: Cap on the samples of T6.
+        memory_limit: The engines' limit in T6, in bytes.
+        large: With ResNet-18, which takes half of the time.
+    """
+
+    faults: int
+    limit_s: float
+    repeats: int = 5
+    flips: tuple[int, ...] = FLIPS
+    samples: tuple[int, ...] = (16, 64, 256, 1000)
+    widths: tuple[str, ...] = _WIDTHS
+    tiny: int = 2000
+    rounds: int = 2
+    most_samples: int = 1000
+    memory_limit: int = 1 << 30
+    large: bool = True
+
+
+def quick(faults: int | None) -> Extent:
+    """Just enough to see that everything runs."""
+    return Extent(
+        faults=faults or 8,
+        limit_s=2.0,
+        repeats=1,
+        flips=(1, 100),
+        samples=(16,),
+        widths=_WIDTHS[:1],
+        tiny=40,
+        rounds=1,
+        most_samples=64,
+        large=False,
+    )
+
+
+def names(added: Sequence[str]) -> set[str]:
+    """What ``--only`` takes: tasks, models and engines."""
+    return {*TASKS, *SUBJECTS, *_WIDTHS, "tiny", *ENGINES, *added}
+
+
+def plan(extent: Extent, added: Sequence[str], only: Sequence[str]) -> list[Cell]:
+    """All measurements, or those that ``only`` names; names of one sort widen the choice."""
+    chosen = []
+    for cell in _all(extent, added):
+        if cell.model == "resnet18" and not extent.large:
+            continue
+        mine = {"task": cell.task, "model": cell.model, "engine": cell.engine}
+        sorts = {
+            "task": set(TASKS) & set(only),
+            "engine": set(ENGINES) & set(only),
+            "model": set(only) - set(TASKS) - set(ENGINES),
+        }
+        if all(not wanted or mine[sort] in wanted for sort, wanted in sorts.items()):
+            chosen.append(cell)
+    return chosen
+
+
+def _all(extent: Extent, added: Sequence[str]) -> Iterator[Cell]:
+    timed: dict[str, Any] = {"faults": extent.faults, "limit_s": extent.limit_s}
+    models = list(dict.fromkeys([*SUBJECTS, *added]))
+    for task in ("t1", "t2"):
+        for model in models:
+            for engine in ENGINES:
+                given = {"task": task, "engine": engine, **timed}
+                yield Cell(task=task, model=model, engine=engine, measure=singles, arguments=given)
+    for model in _MANY:
+        for engine in ENGINES:
+            spread: dict[str, Any] = {
+                "engine": engine,
+                "counts": extent.flips,
+                "repeats": extent.repeats,
+                "limit_s": extent.limit_s,
+            }
+            yield Cell(task="t3", model=model, engine=engine, measure=many, arguments=spread)
+    yield from _startup(extent)
+    yield from _scaling(extent)
+    yield from _memory(extent)
+
+
+def _startup(extent: Extent) -> Iterator[Cell]:
+    yield Cell(
+        task="t4",
+        model="-",
+        case="imports",
+        measure=imports,
+        arguments={"repeats": extent.repeats},
+    )
+    for engine in ENGINES:
+        given = {"engine": engine, "injections": extent.tiny}
+        yield Cell(
+            task="t4",
+            model="tiny",
+            engine=engine,
+            case="an injection",
+            measure=overhead,
+            arguments={**given, "limit_s": extent.limit_s},
+        )
+        yield Cell(
+            task="t4",
+            model="tiny",
+            engine=engine,
+            case="a campaign",
+            measure=campaign,
+            # The model has only 1,344 bits.
+            arguments={"engine": engine, "injections": min(extent.tiny, 1000)},
+        )
+
+
+def _scaling(extent: Extent) -> Iterator[Cell]:
+    for engine in ENGINES:
+        given = {"engine": engine, "faults": extent.faults, "limit_s": extent.limit_s / 2}
+        for samples in extent.samples:
+            yield Cell(
+                task="t5",
+                model=_SCALED,
+                engine=engine,
+                case=f"{samples:,} samples",
+                measure=workload_size,
+                arguments={**given, "samples": samples},
+            )
+        for model in extent.widths:
+            yield Cell(task="t5", model=model, engine=engine, measure=model_size, arguments=given)
+    yield Cell(
+        task="t5",
+        model=_SCALED,
+        case="workers",
+        measure=workers,
+        arguments={"counts": (1, 2), "injections": 3 * extent.faults, "rounds": extent.rounds},
+    )
+
+
+def _memory(extent: Extent) -> Iterator[Cell]:
+    for model, most in _MEMORY.items():
+        samples = min(most, extent.most_samples)
+        yield Cell(
+            task="t6",
+            model=model,
+            case="fault-free",
+            measure=fault_free_peak,
+            arguments={"samples": samples},
+        )
+        for engine in ENGINES:
+            for kind in ("weight", "activation"):
+                limits = (samples, min(extent.faults, 20), extent.memory_limit)
+                yield Cell(
+                    task="t6",
+                    model=model,
+                    engine=engine,
+                    case=f"{kind} faults",
+                    measure=peak,
+                    arguments={"engine": engine, "kind": kind, "limits": limits},
+                )
