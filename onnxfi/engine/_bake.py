@@ -15,7 +15,8 @@ from onnxfi.engine._session import RunFailedError, Session
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError, ConfigError
 from onnxfi.faults import Scenario
-from onnxfi.inject import BatchWindow, bake, without_effect
+from onnxfi.graph import Model, raise_opset
+from onnxfi.inject import BatchWindow, bake, opset_for, without_effect
 from onnxfi.outcome import OutcomeCounts, RunOutputs
 from onnxfi.workload import Workload
 
@@ -36,6 +37,7 @@ class BakeEngine:
         self._context = context
         self._sites = {site.name: site for site in context.sites}
         self._watchdog = Watchdog()
+        self._raised: dict[int, Model] = {}
         self._references: Cache[Reference] = Cache(context.settings.memory_limit_bytes)
 
     @cached_property
@@ -69,16 +71,24 @@ class BakeEngine:
         self._references.clear()
         self._watchdog.close()
 
+    def _base(self, scenario: Scenario) -> Model:
+        """The model at the opset that the scenario needs; raised once, since that takes longest."""
+        needed = opset_for(scenario, self._sites)
+        if needed not in self._raised:
+            model = self._context.model
+            self._raised[needed] = raise_opset(model, needed) if needed else model
+        return self._raised[needed]
+
     def _reference(self, scenario: Scenario) -> Reference:
         context = self._context
         quiet = without_effect(scenario, self._sites)
-        model = bake(context.model, quiet, self._sites) if quiet.groups else context.model
+        model = bake(self._base(quiet), quiet, self._sites) if quiet.groups else context.model
         session = Session(model, context.settings, self._watchdog)
         return Reference(session, context.workload, {})
 
     def _faulty(self, scenario: Scenario) -> Session | None:
         context = self._context
-        model = bake(context.model, scenario, self._sites)
+        model = bake(self._base(scenario), scenario, self._sites)
         try:
             return Session(model, context.settings, self._watchdog)
         except BackendError:

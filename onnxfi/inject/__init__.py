@@ -2,7 +2,7 @@
 
 from onnxfi.inject._able import can_bake, can_open
 from onnxfi.inject._arm import Feed, arm, armed_feeds, disarmed_feeds, faulty_words
-from onnxfi.inject._bake import bake, without_effect
+from onnxfi.inject._bake import bake, opset_for, without_effect
 from onnxfi.inject._columns import BatchWindow
 from onnxfi.inject._instrument import Instrumented, Lift, instrument
 from onnxfi.inject._port import Port, Scatter
@@ -22,5 +22,6 @@ __all__ = [
     "disarmed_feeds",
     "faulty_words",
     "instrument",
+    "opset_for",
     "without_effect",
 ]

@@ -55,9 +55,15 @@ def bake(model: Model, scenario: Scenario, sites: Mapping[str, FaultSite]) -> Mo
         words = {g.site: faulty_words(g, s, initializer_words(model, g.site)) for g, s in stored}
         edited = replace_initializers(edited, words)
     if computed:
-        edited = raise_opset(edited, max(opset_needed(site.element) for _, site in computed))
+        edited = raise_opset(edited, opset_for(scenario, sites))
         edited = insert(edited, [_group(edited, group, site) for group, site in computed])
     return edited
+
+
+def opset_for(scenario: Scenario, sites: Mapping[str, FaultSite]) -> int:
+    """The opset to which baking a scenario raises a model; 0 if it leaves it alone."""
+    touched = (sites[name] for name in scenario.sites)
+    return max((opset_needed(site.element) for site in touched if not site.kind.stored), default=0)
 
 
 def without_effect(scenario: Scenario, sites: Mapping[str, FaultSite]) -> Scenario:
