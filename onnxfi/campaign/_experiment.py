@@ -186,11 +186,12 @@ def scenario_traits(source: ScenarioSource) -> Scenarios:
         return Scenarios(
             single_site=all(len(each) <= 1 for each in groups),
             bound=any(group.sample is not None for each in groups for group in each),
+            count=len(groups),
         )
     if len(source) and source.fault_numbers(0, 1) is not None:
-        return Scenarios(single_site=True)
+        return Scenarios(single_site=True, count=len(source))
     bound = any(group.sample is not None for group in source.scenario(0).groups)
-    return Scenarios(single_site=False, bound=bound)
+    return Scenarios(single_site=False, bound=bound, count=len(source))
 
 
 def _layouts(entries: Mapping[str, LayoutEntry]) -> dict[str, SampleLayout]:

@@ -188,8 +188,9 @@ study_options = _stack(
     ),
     click.option(
         "--engine",
-        type=click.Choice(["auto", "bake", "ports"]),
-        help="How faults get into the model.  [default: auto]",
+        type=click.Choice(["auto", "bake", "ports", "cut"]),
+        help="How faults get into the model: written into a copy (bake), through extra inputs "
+        "(ports), or only the part behind a site is run (cut).  [default: auto]",
     ),
     click.option(
         "--provider",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from onnxfi.engine._cost import run_seconds, session_seconds
+from onnxfi.engine._latecost import late_cost, started_share
 from onnxfi.engine._open import ENGINES, EngineKind
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSite
@@ -25,10 +26,12 @@ class Scenarios:
     Attributes:
         single_site: Each touches one site.
         bound: Some faults are bound to one sample.
+        count: How many there are; None if that is not known.
     """
 
     single_site: bool
     bound: bool = False
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +82,18 @@ def choose_engine(
     if len(able) == 1:
         other = next(refusal for refusal in against.values() if refusal is not None)
         return EngineChoice(name=able[0], reason=f"the only one that can ({other})")
-    return _by_cost(model, samples, sites, scenarios)
+    costs = _costs(able, model, samples, sites, scenarios)
+    best = min(able, key=lambda name: costs[name])
+    listed = ", ".join(f"{name} {_milli(costs[name])}" for name in able)
+    return EngineChoice(name=best, reason=f"estimated costs of a scenario: {listed}")
 
 
 def _against(kind: EngineKind, sites: Sequence[FaultSite], scenarios: Scenarios) -> str | None:
     """Why an engine can't run a campaign, None if it can."""
     if scenarios.bound and not kind.one_sample:
         return "some faults are bound to one sample"
+    if not (scenarios.single_site or kind.several_sites):
+        return "some scenarios touch several sites"
     for site in sites:
         reason = kind.refuses(site)
         if reason is not None:
@@ -93,20 +101,27 @@ def _against(kind: EngineKind, sites: Sequence[FaultSite], scenarios: Scenarios)
     return None
 
 
-def _by_cost(
-    model: Model, samples: int, sites: Sequence[FaultSite], scenarios: Scenarios
-) -> EngineChoice:
-    if any(not site.kind.stored for site in sites):
-        return EngineChoice(
-            name="ports", reason="faults in computed tensors enter one session through inputs"
-        )
-    session = session_seconds(model)
-    slower = run_seconds(model, samples) * (_ONE_LIFTED if scenarios.single_site else _ALL_LIFTED)
-    estimates = (
-        f"estimated {_milli(session)} a scenario for a new session, {_milli(slower)} for slower"
-        f" kernels of lifted tensors"
-    )
-    return EngineChoice(name="bake" if session < slower else "ports", reason=estimates)
+def _costs(
+    able: Sequence[str],
+    model: Model,
+    samples: int,
+    sites: Sequence[FaultSite],
+    scenarios: Scenarios,
+) -> dict[str, float]:
+    """Seconds of a scenario in each engine."""
+    run, session = run_seconds(model, samples), session_seconds(model)
+    slower = 1 + (_ONE_LIFTED if scenarios.single_site else _ALL_LIFTED)
+    stored = all(site.kind.stored for site in sites)
+    opened = started_share(sites, scenarios.count) if scenarios.single_site else 0.0
+    costs = {
+        # A baked fault in a computed tensor is a group of nodes, slower than a port and rebuilt.
+        "bake": session + (run if stored else slower * run),
+        "ports": slower * run + opened * (session + run),
+    }
+    if "cut" in able:
+        late = late_cost(model, samples, sites, scenarios.count)
+        costs["cut"] = slower * late.run * run + late.start
+    return costs
 
 
 def _milli(seconds: float) -> str:

@@ -56,10 +56,11 @@ def multiply_accumulates(model: Model) -> int:
 
     Dimensions that the file leaves open count as 1, so it is a lower bound.
     """
-    return sum(_node_macs(model, node) for node in model.index.nodes)
+    return sum(node_multiply_accumulates(model, node) for node in model.index.nodes)
 
 
-def _node_macs(model: Model, node: Node) -> int:
+def node_multiply_accumulates(model: Model, node: Node) -> int:
+    """The share of one node; 0 for anything but a convolution or a matrix product."""
     slot = _WEIGHT_SLOT.get(node.op_type)
     if slot is None or slot >= len(node.inputs):
         return 0

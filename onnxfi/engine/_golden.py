@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,19 @@ from onnxfi.graph import Model
 from onnxfi.inject import BatchWindow
 from onnxfi.outcome import BoundCriterion, OutcomeCounts, RunOutputs, classify
 from onnxfi.workload import Workload
+
+
+class Batches(Protocol):
+    """What a session is fed with: the workload, or values that were computed from it."""
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, for messages."""
+        ...
+
+    def batch(self, start: int, stop: int, pad_to: int | None = None) -> dict[str, NDArray[Any]]:
+        """Feeds for samples ``start`` to ``stop - 1``, filled up to ``pad_to`` rows."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,7 +117,7 @@ def golden_run(
 
 def once(
     session: Session,
-    workload: Workload,
+    workload: Batches,
     window: BatchWindow,
     extra: Mapping[str, NDArray[Any]],
 ) -> RunOutputs:
@@ -112,7 +125,7 @@ def once(
 
     Args:
         session: The session, of the model or of an instrumented one.
-        workload: The samples.
+        workload: The samples, or values computed from them.
         window: Which of them, and how many rows.
         extra: Inputs beside the workload's, disarmed.
 
@@ -131,7 +144,7 @@ def once(
 
 def twice(
     session: Session,
-    workload: Workload,
+    workload: Batches,
     window: BatchWindow,
     extra: Mapping[str, NDArray[Any]],
 ) -> RunOutputs:

@@ -8,10 +8,11 @@ from types import MappingProxyType
 
 from onnxfi.engine._bake import BakeEngine
 from onnxfi.engine._context import Engine, EngineContext
+from onnxfi.engine._cut import CutEngine
 from onnxfi.engine._ports import PortsEngine
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSite
-from onnxfi.inject import can_bake, can_open
+from onnxfi.inject import can_bake, can_open, can_start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,17 +23,20 @@ class EngineKind:
         start: Makes the engine.
         refuses: Why it can't fault a site, None if it can.
         one_sample: Whether it can carry out faults that are bound to one sample.
+        several_sites: Whether it can carry out scenarios that touch several sites.
     """
 
     start: Callable[[EngineContext], Engine]
     refuses: Callable[[FaultSite], str | None]
     one_sample: bool
+    several_sites: bool = True
 
 
 ENGINES: Mapping[str, EngineKind] = MappingProxyType(
     {
         "bake": EngineKind(start=BakeEngine, refuses=can_bake, one_sample=False),
         "ports": EngineKind(start=PortsEngine, refuses=can_open, one_sample=True),
+        "cut": EngineKind(start=CutEngine, refuses=can_start, one_sample=True, several_sites=False),
     }
 )
 
@@ -41,7 +45,7 @@ def open_engine(name: str, context: EngineContext) -> Engine:
     """Start an engine.
 
     Args:
-        name: ``bake`` or ``ports`` (``auto`` is resolved by :func:`choose_engine` beforehand).
+        name: A name in :data:`ENGINES` (``auto`` is resolved by :func:`choose_engine`).
         context: Model, workload, profile, settings, sites, criterion.
 
     Raises:

@@ -7,11 +7,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from onnxfi.engine._golden import once, twice
+from onnxfi.engine._golden import Batches, once, twice
 from onnxfi.engine._session import Session
 from onnxfi.inject import BatchWindow
 from onnxfi.outcome import RunOutputs
-from onnxfi.workload import Workload
 
 
 class Reference:
@@ -22,12 +21,12 @@ class Reference:
 
     Args:
         session: The session.
-        workload: The samples.
+        workload: The samples, or values computed from them.
         extra: Inputs beside the workload's, disarmed.
     """
 
     def __init__(
-        self, session: Session, workload: Workload, extra: Mapping[str, NDArray[Any]]
+        self, session: Session, workload: Batches, extra: Mapping[str, NDArray[Any]]
     ) -> None:
         self._session = session
         self._workload = workload

@@ -12,6 +12,7 @@ from onnxfi.errors import ConfigError
 Optimization = Literal["all", "extended", "basic", "disabled"]
 
 _GIB = 1 << 30
+DEFAULT_MEMORY_BYTES = 2 * _GIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,8 @@ class EngineSettings:
             singly. After the first such run of a scenario the others have an eighth of it, at
             least 1 s. None for no limit.
         engine: ``auto``, or the name of an engine.
-        memory_limit_bytes: Size up to which open sessions and their golden outputs are kept.
+        memory_limit_bytes: Size up to which open sessions, their golden outputs and the values
+            behind which they start are kept.
     """
 
     provider: str = "cpu"
@@ -38,7 +40,7 @@ class EngineSettings:
     batch_size: int | None = None
     timeout_s: float | None = None
     engine: str = "auto"
-    memory_limit_bytes: int = 2 * _GIB
+    memory_limit_bytes: int = DEFAULT_MEMORY_BYTES
 
     def __post_init__(self) -> None:
         levels = get_args(Optimization)

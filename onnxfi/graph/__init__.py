@@ -1,5 +1,6 @@
 """ONNX graphs: load, normalise, index, edit, verify and write models."""
 
+from onnxfi.graph._cut import cut
 from onnxfi.graph._edits import Endpoints
 from onnxfi.graph._expose import expose
 from onnxfi.graph._facts import operators, read_tensor
@@ -10,8 +11,10 @@ from onnxfi.graph._load import load
 from onnxfi.graph._model import Model
 from onnxfi.graph._opset import raise_opset
 from onnxfi.graph._spec import TensorSpec
+from onnxfi.graph._split import Split, split
 from onnxfi.graph._stored import initializer_words, lift_initializers, replace_initializers
 from onnxfi.graph._verify import verify_untouched
+from onnxfi.graph._verifycut import verify_cut
 from onnxfi.graph._write import Serialized, save, serialize
 
 __all__ = [
@@ -24,8 +27,10 @@ __all__ = [
     "NodeGroup",
     "NodeSpec",
     "Serialized",
+    "Split",
     "TensorSpec",
     "Use",
+    "cut",
     "endpoints",
     "expose",
     "initializer_words",
@@ -38,6 +43,8 @@ __all__ = [
     "replace_initializers",
     "save",
     "serialize",
+    "split",
     "unique_prefix",
+    "verify_cut",
     "verify_untouched",
 ]

@@ -6,6 +6,8 @@ from onnxfi.bits import ElementType, format_of, has_format
 from onnxfi.faults import FaultSite
 from onnxfi.inject._primitive import supported
 
+_UNKNOWN_SHAPE = "its run-time shape is not known; give a workload"
+
 
 def can_bake(site: FaultSite) -> str | None:
     """Why faults on a site can't be written into a model file, None if they can."""
@@ -28,11 +30,27 @@ def can_open(site: FaultSite) -> str | None:
     return None
 
 
+def can_start(site: FaultSite) -> str | None:
+    """Why a model can't be started behind a site, None if it can.
+
+    The host carries the fault out, so computed tensors of any type that arrays hold will do.
+    """
+    if site.kind.stored:
+        return can_open(site)
+    if not has_format(site.element):
+        return _no_words(site)
+    if format_of(site.element).width < 8 and site.element is not ElementType.BOOL:
+        return f"{site.element.name} is packed below one byte and can't be fed as an input"
+    if site.layout is None:
+        return _UNKNOWN_SHAPE
+    return None
+
+
 def _computed(site: FaultSite) -> str | None:
     if not supported(site.element):
         return f"there are no operators that gather and scatter {site.element.name} elements"
     if site.layout is None:
-        return "its run-time shape is not known; give a workload"
+        return _UNKNOWN_SHAPE
     return None
 
 

@@ -23,10 +23,11 @@ def test_bit_error_rates_run_and_have_no_domains(create):
     assert "several faults" in summary.tables["bit"].reason
 
 
-def test_activations_run_through_ports(create, rows_of):
+@pytest.mark.parametrize("engine", ["ports", "cut"])
+def test_activations_do_not_depend_on_workers(create, rows_of, engine):
     chosen = {"targets": ("activation", "input"), "op_types": ("Conv", "Gemm", "")}
-    campaign, pair = create("a", **chosen), create("b", **chosen)
-    assert campaign.plan.engine == "ports"
+    campaign, pair = (create(name, engine=engine, **chosen) for name in "ab")
+    assert campaign.plan.engine == engine
     run_campaign(campaign)
     run_campaign(pair, RunOptions(workers=2))
     assert rows_of(campaign) == rows_of(pair)

@@ -37,7 +37,7 @@ def _held(page: str) -> dict[str, set[bool]]:
 CLAIMS = {
     "an armed tensor equals the numpy oracle bit for bit",
     "fault-free and faulty runs repeat bit for bit, also in a new session",
-    "bake and ports agree",
+    "the engines agree",
     "the CPU decides the same",
     "all forms run",
 }

@@ -10,6 +10,8 @@ from types import ModuleType
 
 import pytest
 
+from onnxfi.engine import ENGINES
+
 ROOT = Path(__file__).resolve().parents[2]
 
 #: How far fault-free outputs of an instrumented session may be from the untouched model's.
@@ -38,32 +40,28 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize("kind", ["weight", "activation"])
 @pytest.mark.parametrize("level", ["disabled", "all"])
 @pytest.mark.parametrize("name", TOLERANCE)
-def test_bake_and_ports_agree_and_disarmed_is_the_original(tool, name, level, kind):
+def test_engines_agree_and_disarmed_is_the_original(tool, name, level, kind):
     options = argparse.Namespace(scenarios=6, images=20, provider="cpu")
-    found = tool.compare(ROOT / "models" / name, kind, level, options)
-    assert found.samples == 120
-    assert found.decided == 0
-    assert found.drift <= TOLERANCE[name]
-    assert found.turned == 0
-    if level == "disabled":
-        assert found.bits == 0
-        assert found.moved == 0
+    agreements = tool.compare(ROOT / "models" / name, kind, level, options)
+    assert [found.engine for found in agreements] == [n for n in ENGINES if n != "bake"]
+    for found in agreements:
+        assert found.samples == 120
+        assert found.decided == 0
+        assert found.drift <= TOLERANCE[name]
+        assert found.turned == 0
+        assert found.holds
+        if level == "disabled" and not (found.engine == "cut" and "fp16" in name):
+            assert found.bits == 0
+            assert found.moved == 0
 
 
 def test_the_tool_would_see_a_difference(tool):
     same = tool.Agreement(
-        model="m",
-        kind="weight",
-        level="disabled",
-        scenarios=1,
-        samples=10_000,
-        moved=0,
-        decided=0,
-        bits=0,
-        drift=0.0,
-        turned=0,
+        model="m", engine="cut", kind="weight", level="disabled", scenarios=1, samples=10_000
     )
     assert same.holds
     assert not tool.replace(same, bits=1).holds
+    assert tool.replace(same, bits=1, model="m_fp16").holds
+    assert not tool.replace(same, bits=1, model="m_fp16", engine="ports").holds
     assert tool.replace(same, level="all", bits=5, decided=1).holds
     assert not tool.replace(same, level="all", decided=2).holds

@@ -12,8 +12,10 @@ from onnxfi.bits import ElementType
 from onnxfi.engine import Scenarios, choose_engine
 from onnxfi.engine._batch import default_batch_size
 from onnxfi.engine._cache import Cache
-from onnxfi.engine._cost import multiply_accumulates
+from onnxfi.engine._cost import multiply_accumulates, run_seconds
+from onnxfi.engine._latecost import late_cost
 from onnxfi.errors import ConfigError
+from onnxfi.faults import enumerate_sites
 from onnxfi.graph import load
 from onnxfi.workload import read_workload
 
@@ -32,12 +34,17 @@ def test_as_asked_for(bench):
         assert (choice.name, choice.reason) == (name, "as asked for")
     with pytest.raises(ConfigError, match="engine 'warp' is unknown; choose from auto, bake"):
         _choose(bench, "warp", "w1")
+    with pytest.raises(ConfigError, match="engine cut can't run this campaign: some scenarios"):
+        _choose(bench, "cut", "w1", scenarios=MANY)
     with pytest.raises(ConfigError, match="engine bake can't run this campaign: some faults are"):
         _choose(bench, "bake", "r1", scenarios=BOUND)
 
 
-def test_computed_sites_go_through_ports(bench):
-    assert _choose(bench, "auto", "w1", "r1").name == "ports"
+def test_computed_sites_go_through_ports_or_cuts(bench):
+    assert _choose(bench, "auto", "w1", "r1", scenarios=MANY).name == "ports"
+    assert _choose(bench, "auto", "f1", "t3").name == "cut"
+    # Everything lies behind the input: nothing is saved, and one scenario pays for the start.
+    assert _choose(bench, "auto", "image", scenarios=replace(ONE, count=1)).name != "cut"
     choice = _choose(bench, "auto", "w1", scenarios=BOUND)
     assert choice.name == "ports"
     assert "the only one that can" in choice.reason
@@ -52,14 +59,28 @@ def test_types_decide(bench):
         choose_engine("auto", bench.context.model, 10, [packed], BOUND)
 
 
-def test_costs_decide_for_stored_sites(models, bench):
+def test_costs_decide_for_stored_sites(models):
     model = load(models / "resnet8_fashion_int8_qdq.onnx")
-    sites = [replace(bench.sites["w1"], name="w")]
-    assert choose_engine("auto", model, 1000, sites, ONE).name == "bake"
+    table = enumerate_sites(model.index, model.inputs, model.outputs)
+    sites = [site for site in table.sites if site.kind.value == "weight"]
+    assert choose_engine("auto", model, 1000, sites, ONE).name == "cut"
+    assert choose_engine("auto", model, 1000, sites, replace(ONE, count=3)).name == "bake"
     assert choose_engine("auto", model, 1000, sites, MANY).name == "bake"
-    assert choose_engine("auto", model, 10, sites, ONE).name == "ports"
-    large = _wide(2000)  # 16 MB of weights, few operations
-    assert choose_engine("auto", large, 100, sites, ONE).name == "ports"
+    assert choose_engine("auto", model, 10, sites, MANY).name == "ports"
+    large = _wide(2000)  # 16 MB of weights, few operations, all of them behind the site
+    table = enumerate_sites(large.index, large.inputs, large.outputs)
+    assert choose_engine("auto", large, 100, table.sites[:1], ONE).name == "ports"
+
+
+def test_frontiers_that_do_not_fit_count_against_cutting(models):
+    model = load(models / "resnet8_fashion_fp32.onnx")
+    table = enumerate_sites(model.index, model.inputs, model.outputs)
+    sites = [site for site in table.sites if site.kind.value == "weight"]
+    few, many = (late_cost(model, samples, sites, None) for samples in (1000, 1_000_000))
+    assert few.start == 0
+    assert few.run == many.run < 0.5  # most weights lie in the last layers
+    assert many.start > 0.9 * run_seconds(model, 1_000_000)
+    assert choose_engine("auto", model, 1_000_000, sites, ONE).name == "bake"
 
 
 def _wide(width: int):

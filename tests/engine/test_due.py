@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from onnxfi.bits import ElementType
-from onnxfi.engine import open_engine
+from onnxfi.engine import ENGINES, open_engine
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, Scenario, SiteKind
 from onnxfi.outcome import BoundCriterion, Tolerance
 from onnxfi.workload import read_workload
@@ -84,7 +84,7 @@ def test_labels_that_the_output_does_not_answer(model_of, bench_of, closing, sce
     assert (counts.due_exception, counts.masked, counts.correct) == (1, 2, None)
 
 
-@pytest.mark.parametrize("name", ["bake", "ports"])
+@pytest.mark.parametrize("name", ENGINES)
 def test_a_fault_in_every_sample_is_due_in_every_sample(lookup, closing, scenario, name):
     counts = closing(lookup.engine(name, "same")).run(scenario(("same", 0, 40))).counts
     assert counts.due_exception == 4
@@ -103,7 +103,7 @@ def test_bound_faults_in_a_fixed_batch(model_of, bench_of, closing, scenario):
 
 
 @pytest.mark.parametrize("word", [10, 2**64 - 1], ids=["fails at run", "fails at load"])
-@pytest.mark.parametrize("name", ["bake", "ports"])
+@pytest.mark.parametrize("name", ENGINES)
 def test_a_model_that_no_longer_loads_or_runs(model_of, bench_of, closing, name, word):
     model = model_of(RESHAPE)
     workload = read_workload({"x": np.ones((3, 2), np.float32)}, model.inputs)
@@ -119,7 +119,7 @@ def test_a_model_that_no_longer_loads_or_runs(model_of, bench_of, closing, name,
     assert closing(bench.engine(name, "shape")).run(faults).counts.due_exception == 3
 
 
-@pytest.mark.parametrize("name", ["bake", "ports"])
+@pytest.mark.parametrize("name", ENGINES)
 def test_endless_loops_are_ended(model_of, bench_of, closing, scenario, name):
     model = model_of(LOOP)
     workload = read_workload({"x": np.ones((2, 2), np.float32)}, model.inputs)

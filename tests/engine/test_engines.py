@@ -1,4 +1,4 @@
-"""Engines: both carry out the same faults, and nothing else decides a result."""
+"""Engines: all carry out the same faults, and nothing else decides a result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from onnxfi.engine import EngineContext, EngineSettings, golden_run, open_engine, profile
+from onnxfi.engine import (
+    ENGINES,
+    EngineContext,
+    EngineSettings,
+    golden_run,
+    open_engine,
+    profile,
+)
 from onnxfi.errors import BackendError, ConfigError, FaultError, GoldenError
 from onnxfi.faults import BitFlip, FaultGroup, FaultSpace, Scenario, enumerate_sites
 from onnxfi.graph import load
@@ -34,18 +41,20 @@ def _assert_same(mine, theirs):
 
 
 @pytest.mark.parametrize("site", STORED + COMPUTED)
-def test_bake_and_ports_give_the_same_bits(bench, closing, scenario, site):
+def test_all_engines_give_the_same_bits(bench, closing, scenario, site):
     assert site in bench.sites
-    bake, ports = (closing(bench.engine(name, site)) for name in ("bake", "ports"))
+    bake, *others = (closing(bench.engine(name, site)) for name in ENGINES)
     last = bench.sites[site].layout.elements - 1
     changed = 0
     for bit in (0, 22, 30, 31):
         faults = scenario((site, 0, bit), (site, last, bit))
         found = list(bake.results(faults))
-        _assert_same(found, ports.results(faults))
+        for other in others:
+            _assert_same(found, other.results(faults))
         differ = [r for r in found if not np.array_equal(r.golden["scores"], r.faulty["scores"])]
         changed += len(differ)
-        assert bake.run(faults).counts == ports.run(faults).counts
+        counts = bake.run(faults).counts
+        assert all(other.run(faults).counts == counts for other in others)
     assert changed  # else the comparison proves nothing
 
 
@@ -56,7 +65,7 @@ def test_scenarios_of_several_sites(bench, closing, scenario):
 
 
 def test_no_fault_is_masked_and_repeatable(bench, closing, scenario):
-    for name in ("bake", "ports"):
+    for name in ENGINES:
         engine = closing(bench.engine(name))
         counts = engine.run(scenario()).counts
         assert counts == engine.golden_counts
@@ -120,9 +129,11 @@ def test_results_do_not_depend_on_order_or_memory(bench, closing, scenario):
 
 
 def test_engines_refuse_what_they_cannot_do(bench, closing, scenario):
-    with pytest.raises(ConfigError, match="engine 'lift2' is unknown; choose from bake, ports"):
+    with pytest.raises(
+        ConfigError, match="engine 'lift2' is unknown; choose from bake, ports, cut"
+    ):
         bench.engine("lift2")
-    for name in ("bake", "ports"):
+    for name in ENGINES:
         engine = closing(bench.engine(name, "w1"))
         with pytest.raises(ConfigError, match="'w2' is not a site of this campaign"):
             engine.run(scenario(("w2", 0, 0)))
@@ -147,7 +158,7 @@ def test_engines_agree_on_real_models_at_the_default_level(models, closing, name
         sites = tuple(site for site in table.sites if site.kind.value in kinds)
         space, sampler = FaultSpace(sites, [BitFlip()]), UniformSampler(n=8, seed=5)
         rows = {}
-        for engine_name in ("bake", "ports"):
+        for engine_name in ENGINES:
             context = EngineContext(
                 model=model,
                 workload=workload,
@@ -158,8 +169,9 @@ def test_engines_agree_on_real_models_at_the_default_level(models, closing, name
             )
             engine = closing(open_engine(engine_name, context))
             rows[engine_name] = [engine.run(sampler.scenario(space, k)).counts for k in range(8)]
-        for mine, theirs in zip(rows["bake"], rows["ports"], strict=True):
-            assert (mine.critical, mine.due) == (theirs.critical, theirs.due)
+        for other in ENGINES:
+            for mine, theirs in zip(rows["bake"], rows[other], strict=True):
+                assert (mine.critical, mine.due) == (theirs.critical, theirs.due)
         totals[kinds] = sum(rows["ports"], OutcomeCounts(samples=0))
     assert all(total.masked < total.samples for total in totals.values())
 
@@ -187,7 +199,7 @@ def test_golden_counts(bench, closing):
         bench.context.settings,
     )
     right = (golden.samples("scores").argmax(axis=1) == bench.context.workload.labels).sum()
-    for name in ("bake", "ports"):
+    for name in ENGINES:
         counts = closing(bench.engine(name)).golden_counts
         assert counts == OutcomeCounts(samples=11, masked=11, correct=int(right))
 
@@ -258,7 +270,7 @@ def test_golden_has_the_same_nodes_as_the_faulty_model(models, bench_of, closing
     assert not np.array_equal(golden["logits"], plain.outputs[0]["logits"])
 
 
-@pytest.mark.parametrize("name", ["bake", "ports"])
+@pytest.mark.parametrize("name", ENGINES)
 def test_engines_refuse_models_that_are_not_reproducible(
     model_of, bench_of, closing, scenario, name
 ):
@@ -286,12 +298,14 @@ def test_engines_agree_where_rows_of_a_fixed_batch_mix(model_of, bench_of, closi
     x = np.random.default_rng(1).uniform(1, 2, (5, 4)).astype(np.float32)
     bench = bench_of(model, read_workload({"x": x}, model.inputs))
     assert bench.context.profile.batch_size == 1
-    bake, ports = (closing(bench.engine(name, "a")) for name in ("bake", "ports"))
+    bake, ports, late = (closing(bench.engine(name, "a")) for name in ("bake", "ports", "cut"))
     for element in range(4):
         # Clearing the exponent makes the largest element small in all three copies of a sample.
         faults = scenario((("a", element, 30)), ("a", element, 29))
         _assert_same(bake.results(faults), ports.results(faults))
+        _assert_same(bake.results(faults), late.results(faults))
         singled = [("a", element, bit, 2) for bit in (29, 30)]
         bound = list(ports.results(scenario(*singled)))[2]
+        _assert_same(ports.results(scenario(*singled)), late.results(scenario(*singled)))
         whole = list(ports.results(faults))[2]
         np.testing.assert_array_equal(bound.faulty["y"], whole.faulty["y"])

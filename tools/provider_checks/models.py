@@ -39,7 +39,7 @@ def checks(effort: Effort) -> Iterator[Check]:
     levels: tuple[Level, ...] = ("disabled", "all")
     for path, kind, level in itertools.product(effort.paths, KINDS, levels):
         yield attempt(
-            "bake and ports agree: bit for bit without optimisation, else on due and critical",
+            "the engines agree: bit for bit without optimisation, else on due and critical",
             f"{path.name}, {kind}, optimisation {level}",
             lambda path=path, kind=kind, level=level: _engines_agree(path, kind, level, effort),
         )
@@ -56,11 +56,14 @@ def _engines_agree(path: Path, kind: str, level: Level, effort: Effort) -> tuple
     options = argparse.Namespace(
         scenarios=effort.scenarios, images=effort.images, provider=effort.provider
     )
-    found = compare(path, kind, level, options)
-    return found.holds, (
-        f"{found.samples:,} samples: {found.moved} with another outcome, {found.decided} of them"
-        f" due or critical in one engine only; {found.bits} output elements differ"
+    agreements = compare(path, kind, level, options)
+    told = (
+        f"{found.engine} against bake, {found.samples:,} samples: {found.moved} with another"
+        f" outcome, {found.decided} of them due or critical in one engine only; {found.bits} output"
+        " elements differ"
+        for found in agreements
     )
+    return all(found.holds for found in agreements), "; ".join(told)
 
 
 def _scenarios(context: EngineContext, effort: Effort) -> SampledScenarios:

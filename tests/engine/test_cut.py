@@ -1,0 +1,324 @@
+"""The cut engine: the same bits as the others, whatever crosses the cut; memory; refusals."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+
+import ml_dtypes
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from onnxfi.bits import ElementType
+from onnxfi.engine import _frontier
+from onnxfi.engine._cut import CutEngine
+from onnxfi.engine._frontier import Frontier
+from onnxfi.engine._golden import once
+from onnxfi.engine._watchdog import Watchdog
+from onnxfi.errors import BackendError, ConfigError
+from onnxfi.faults import BitFlip, FaultSite, FaultSpace, SampleLayout, SiteKind
+from onnxfi.graph import cut, lift_initializers, load, operators, serialize, split
+from onnxfi.sampling import UniformSampler
+from onnxfi.workload import read_workload
+
+RESIDUAL = """
+<ir_version: 10, opset_import: ["" : 17]>
+residual (float[n, 4] x) => (float[n, 4] y, float[n, 4] z, float[n, 4] early)
+<float[4] w1 = {1.0, -2.0, 3.0, 4.0}, float[4, 4] w2 = {1.0, 2.0, 3.0, 4.0, 1.0, 2.0, -3.0, 4.0,
+ 1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, -4.0}, float[4] shared = {0.5, 0.25, 0.125, 2.0}>
+{
+  early = Neg(x)
+  a = Mul(x, w1)
+  b = Relu(a)
+  c = MatMul(b, w2)
+  s = Mul(c, shared)
+  d = Add(s, b)
+  t = Transpose<perm = [1, 0]>(d)
+  u = Tanh(t)
+  v = Transpose<perm = [1, 0]>(u)
+  y = Mul(v, shared)
+  z = Add(a, c)
+}
+"""
+
+CAPTURED = """
+<ir_version: 10, opset_import: ["" : 17]>
+captured (float[n, 4] x) => (float[n, 4] y)
+<float[4] w = {1.0, 2.0, 3.0, 4.0}, float[4] u = {1.0, 2.0, 3.0, 4.0}, float zero = {0.0},
+ int64[1] first = {0}, int64[0] none = {}>
+{
+  a = Mul(x, w)
+  b = Neg(a)
+  total = ReduceSum<keepdims = 0>(x)
+  late = Greater(total, zero)
+  c = If(late) <
+    then_branch = then () => (float[n, 4] t) { t0 = Mul(a, u)  t = Add(t0, x) },
+    else_branch = other () => (float[n, 4] e)
+      <float[4] inner = {1.5, 2.0, 3.0, 4.0}> { e = Mul(b, inner) }
+  >
+  y = Relu(c)
+}
+"""
+
+
+def _bits(result):
+    outputs = [result.golden] if result.faulty is None else [result.golden, result.faulty]
+    return [{k: v.tobytes() for k, v in sorted(found.items())} for found in outputs]
+
+
+def _assert_engines_agree(bench, closing, scenarios):
+    """All engines give the same bits for each scenario; how many changed an output."""
+    cut_, *others = (closing(bench.engine(name)) for name in ("cut", "ports", "bake"))
+    changed = 0
+    for faults in scenarios:
+        mine = list(cut_.results(faults))
+        for other in others:
+            for one, two in zip(mine, other.results(faults), strict=True):
+                assert (one.window, one.failure) == (two.window, two.failure)
+                assert _bits(one) == _bits(two)
+        changed += any(len(set(map(str, _bits(result)))) > 1 for result in mine)
+    return changed
+
+
+@pytest.mark.parametrize("text", [RESIDUAL, CAPTURED], ids=["residual", "captured"])
+def test_every_site_gives_the_same_bits(model_of, bench_of, closing, scenario, text):
+    model = model_of(text)
+    x = np.random.default_rng(5).normal(size=(7, 4)).astype(np.float32)
+    bench = bench_of(
+        model, read_workload({"x": x}, model.inputs), optimization="disabled", output="y"
+    )
+    names = [site for site in bench.sites if bench.sites[site].element is ElementType.FLOAT]
+    assert {"x", "a", "b", "y", "c"} < set(names)
+    flips = [scenario((name, element, bit)) for name in names for element, bit in ((0, 30), (0, 9))]
+    assert _assert_engines_agree(bench, closing, flips) > len(names)
+
+
+def test_stored_tensors_in_bodies(model_of, bench_of, closing, scenario):
+    model = model_of(CAPTURED)
+    x = np.random.default_rng(5).normal(size=(7, 4)).astype(np.float32)
+    workload = read_workload({"x": x}, model.inputs)
+    bench = bench_of(model, workload, optimization="disabled", batch_size=1)
+    (inner,) = (name for name in bench.sites if name.endswith("/inner"))
+    assert _assert_engines_agree(bench, closing, [scenario((inner, 0, 30))])
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("resnet8_fashion_fp32", None),
+        ("resnet8_fashion_int8_qdq", None),
+        ("resnet8_fashion_int8_qoperator", None),
+        ("resnet8_fashion_int8_dynamic", None),
+        ("lenet5_mnist_fp16", ("activation", "input")),  # weights: rounded where the model is cut
+        ("snn_snntorch_mnist", None),
+    ],
+)
+def test_models_of_the_zoo_give_the_same_bits(models, bench_of, closing, name, kinds):
+    model = load(models / f"{name}.onnx")
+    data = "fashion" if "fashion" in name else "mnist"
+    workload = read_workload(models / f"{data}_test1000.npz", model.inputs).take(6)
+    bench = bench_of(model, workload, optimization="disabled", output="logits")
+    sites = [s for s in bench.context.sites if kinds is None or s.kind.value in kinds]
+    stored = [s for s in sites if s.kind.stored]
+    computed = [s for s in sites if not s.kind.stored]
+    spaces = [FaultSpace(some, [BitFlip()]) for some in (stored, computed) if some]
+    flips = [UniformSampler(n=6, seed=2).scenario(space, k) for space in spaces for k in range(6)]
+    assert _assert_engines_agree(bench, closing, flips)
+
+
+@pytest.mark.parametrize("sample", [0, 3, 6])
+def test_faults_bound_to_a_sample(model_of, bench_of, closing, scenario, sample):
+    model = model_of(RESIDUAL)
+    x = np.random.default_rng(5).normal(size=(7, 4)).astype(np.float32)
+    workload = read_workload({"x": x}, model.inputs)
+    bench = bench_of(model, workload, optimization="disabled", output="y", batch_size=3)
+    late, ports = (closing(bench.engine(name)) for name in ("cut", "ports"))
+    for site in ("b", "u", "x", "y"):
+        faults = scenario((site, 1, 30, sample), (site, 2, 30, -1), (site, 1, 29, sample))
+        found = [[_bits(r) for r in engine.results(faults)] for engine in (late, ports)]
+        assert found[0] == found[1]
+
+
+def _optimized(model, folder):
+    """How often each operator occurs in the graph that onnxruntime really runs."""
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(folder / "optimized.onnx")
+    options.log_severity_level = 4
+    onnxruntime.InferenceSession(serialize(model).data, options)
+    return operators(load(folder / "optimized.onnx"))
+
+
+def test_integer_operators_stay_integer(models, tmp_path):
+    """Frontiers of a QDQ model hold integers, so that the part behind is fused as the whole is."""
+    model = load(models / "resnet8_fashion_int8_qdq.onnx")
+    names = [name for name in model.index.initializers if name.endswith("weight_quantized")]
+    assert len(names) > 8
+    for name in names:
+        parts = split(model, name)
+        makers = [model.index.producer(value) for value in parts.frontier]
+        assert {node.op_type for node in makers if node} <= {"QuantizeLinear"}
+        behind = cut(model, parts.suffix, parts.dependent)
+        stored = operators(behind)
+        for part in (behind, lift_initializers(behind, [name])):
+            found = _optimized(part, tmp_path)
+            assert found["com.microsoft::QLinearConv"] == stored["Conv"]
+            assert found["Conv"] == found["com.microsoft::FusedConv"] == 0
+            assert found["com.microsoft::QGemm"] == stored["Gemm"]
+            assert found["Gemm"] == 0
+
+
+def test_float8_values_are_faulted_on_the_host(bench_of, closing, scenario):
+    """There is no port for them; the host changes their bits."""
+    nodes = [
+        helper.make_node("Cast", ["x"], ["f"], to=TensorProto.FLOAT8E4M3FN),
+        helper.make_node("Cast", ["f"], ["back"], to=TensorProto.FLOAT),
+        helper.make_node("Add", ["back", "one"], ["y"]),
+    ]
+    shape = ["n", 4]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+        [numpy_helper.from_array(np.zeros(4, np.float32), "one")],
+    )
+    opsets = [helper.make_opsetid("", 19)]
+    model = load(helper.make_model(graph, opset_imports=opsets, ir_version=10))
+    x = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
+    site = FaultSite(
+        name="f",
+        kind=SiteKind.ACTIVATION,
+        element=ElementType.FLOAT8E4M3FN,
+        node="Cast#1",
+        op_type="Cast",
+        layer="Cast#1",
+        layout=SampleLayout(shape=(1, 4), batch_axis=0),
+    )
+    bench = bench_of(model, read_workload({"x": x}, model.inputs), extra=(site,))
+    with pytest.raises(ConfigError, match="engine ports can't fault site 'f'"):
+        bench.engine("ports", "f")
+    (result,) = closing(bench.engine("cut", "f")).results(scenario(("f", 2, 7)))
+    expected = x.astype(ml_dtypes.float8_e4m3fn)
+    np.testing.assert_array_equal(result.golden["y"], expected.astype(np.float32))
+    expected[:, 2] = -expected[:, 2]
+    np.testing.assert_array_equal(result.faulty["y"], expected.astype(np.float32))
+
+
+def test_it_carries_out_scenarios_of_one_site(bench, closing, scenario):
+    engine = closing(bench.engine("cut"))
+    with pytest.raises(ConfigError, match="scenario 7 touches 2 sites; engine cut carries out"):
+        engine.run(scenario(("w1", 0, 0), ("r1", 0, 0), number=7))
+
+
+def test_outputs_that_no_fault_reaches_are_golden(model_of, bench_of, closing, scenario):
+    model = model_of(RESIDUAL)
+    x = np.random.default_rng(5).normal(size=(3, 4)).astype(np.float32)
+    bench = bench_of(model, read_workload({"x": x}, model.inputs), output="y")
+    (result,) = closing(bench.engine("cut")).results(scenario(("w2", 0, 30)))
+    assert set(result.golden) == set(result.faulty) == {"y", "z", "early"}
+    np.testing.assert_array_equal(result.faulty["early"], -x)
+    assert result.faulty["early"] is result.golden["early"]
+
+
+def test_outputs_that_are_stored_or_fed(model_of, bench_of, closing, scenario):
+    model = model_of("""
+    <ir_version: 10, opset_import: ["" : 17]>
+    g (float[n, 2] x) => (float[n, 2] y, float[2] w, float[2] v)
+    <float[2] w = {1.0, 2.0}, float[2] v = {3.0, 4.0}>
+    { a = Mul(x, w)  y = Add(a, v) }
+    """)
+    workload = read_workload({"x": np.ones((3, 2), np.float32)}, model.inputs)
+    bench = bench_of(model, workload, output="y", batch_size=3)
+    faults = [scenario((site, 0, 31)) for site in ("w", "v", "a", "y", "x")]
+    assert _assert_engines_agree(bench, closing, faults) == len(faults)
+
+
+def _counts(bench, closing, scenarios, **settings):
+    engine = closing(bench.engine("cut", **settings))
+    assert isinstance(engine, CutEngine)
+    counts = []
+    for faults in scenarios:
+        counts.append(engine.run(faults).counts)
+        held = sum(item.nbytes for item in engine._held._items.values())
+        # What is in use stays, however little memory there may be.
+        assert held <= engine._context.settings.memory_limit_bytes or len(engine._held._items) == 1
+    return counts
+
+
+def test_results_depend_neither_on_order_nor_on_memory(bench, closing, scenario):
+    sites = ("w1", "r1", "w2", "t2", "w1", "image", "scores", "r1", "f1")
+    faults = [scenario((site, 1, 30)) for site in sites]
+    forth = _counts(bench, closing, faults)
+    back = _counts(bench, closing, faults[::-1])
+    assert forth == back[::-1]
+    for limit in (0, 3_000, 20_000):
+        assert _counts(bench, closing, faults, memory_limit_bytes=limit) == forth
+
+
+def _frontier_of(engine):
+    return next(item for item in engine._held._items.values() if isinstance(item, Frontier))
+
+
+def test_a_session_in_front_of_the_cut_is_let_go_once_all_is_kept(bench, closing, scenario):
+    engine = closing(bench.engine("cut", "r1"))
+    engine.run(scenario(("r1", 0, 30)))
+    frontier = _frontier_of(engine)
+    assert frontier.nbytes == 11 * 4 * 64 * 4
+    assert frontier._session is None
+    engine.run(scenario(("r1", 0, 30)))
+    assert frontier._session is None
+    one = frontier.batch(2, 3)["r1"]  # as after a run that failed
+    np.testing.assert_array_equal(one, frontier.batch(0, 4)["r1"][2:3])
+    assert frontier._session is not None
+
+
+@pytest.mark.parametrize("room", [0, 1, 2])
+def test_batches_that_do_not_fit_are_computed_again(bench, classifier, room):
+    """A frontier holds no more than half the limit, and says so before it is full."""
+    context, batch_bytes = bench.context, 4 * 4 * 64 * 4
+    parts = split(classifier, "r1")
+    with contextlib.closing(Watchdog()) as watchdog:
+        none = replace(context, settings=replace(context.settings, memory_limit_bytes=0))
+        started = Frontier(none, parts, watchdog)._session_bytes
+        assert started > 0
+        limit = 2 * (started + room * batch_bytes)
+        tight = replace(context, settings=replace(context.settings, memory_limit_bytes=limit))
+        frontier, roomy = (Frontier(some, parts, watchdog) for some in (tight, context))
+        assert frontier.nbytes == limit // 2
+        for _ in range(2):
+            for start, stop in ((0, 4), (4, 8), (8, 11)):
+                mine, theirs = frontier.batch(start, stop), roomy.batch(start, stop)
+                np.testing.assert_array_equal(mine["r1"], theirs["r1"])
+                assert frontier.nbytes <= limit // 2
+        assert len(frontier._kept) == room
+        assert len(roomy._kept) == 3
+
+
+def test_a_batch_that_is_not_kept_is_computed_once_a_scenario(
+    bench, closing, scenario, monkeypatch
+):
+    runs = []
+
+    def counted(session, batches, window, extra):
+        runs.append(window)
+        return once(session, batches, window, extra)
+
+    engine = closing(bench.engine("cut", "r1", memory_limit_bytes=0))
+    engine.run(scenario(("r1", 0, 30)))
+    monkeypatch.setattr(_frontier, "once", counted)
+    engine.run(scenario(("r1", 0, 30)))
+    assert [window.start for window in runs] == [4, 8]  # the first ran twice, as proof
+
+
+def test_a_part_that_does_not_load(bench, closing, scenario, monkeypatch):
+    from onnxfi.engine import _late
+
+    def refuse(*_):
+        raise BackendError("onnxruntime says no")
+
+    engine = closing(bench.engine("cut", "w1"))
+    monkeypatch.setattr(_late, "Session", refuse)
+    with pytest.raises(BackendError, match=r"cut behind 'w1' .*\(--engine bake may run it\): onnx"):
+        engine.run(scenario(("w1", 0, 0)))
