@@ -29,6 +29,7 @@ from onnxfi.engine import (
     EngineContext,
     EngineSettings,
     Golden,
+    examine_engine,
     golden_run,
     open_engine,
     profile,
@@ -90,7 +91,7 @@ class Agreement:
 def context_of(
     path: Path, kind: str, level: Level, images: int, provider: str = "cpu"
 ) -> EngineContext:
-    """Everything that an engine needs, for the sites of one kind that all engines can fault."""
+    """Everything that an engine needs, for sites of a kind that all but `lift` can fault."""
     model = load(path)
     data = "fashion" if "fashion" in path.name else "mnist"
     workload = read_workload(MODELS / f"{data}_test1000.npz", model.inputs).take(images)
@@ -111,7 +112,17 @@ def context_of(
 
 
 def _all(site: FaultSite) -> bool:
-    return all(kind.refuses(site) is None for kind in ENGINES.values())
+    return all(ENGINES[name].refuses(site) is None for name in ("bake", "ports", "cut"))
+
+
+def engines_for(context: EngineContext) -> list[str]:
+    """The engines that can carry out the campaign: ``lift`` only where every site has a map."""
+    return [
+        name
+        for name, kind in ENGINES.items()
+        if all(kind.refuses(site) is None for site in context.sites)
+        and examine_engine(name, context) is None
+    ]
 
 
 def compare(path: Path, kind: str, level: Level, options: argparse.Namespace) -> list[Agreement]:
@@ -120,15 +131,16 @@ def compare(path: Path, kind: str, level: Level, options: argparse.Namespace) ->
     space = FaultSpace(context.sites, [BitFlip()])
     scenarios = SampledScenarios(space, UniformSampler(n=options.scenarios, seed=11))
     plain = golden_run(context.model, context.workload, context.profile, context.settings)
+    names = engines_for(context)
     found = {
         name: Agreement(
             model=path.name, engine=name, kind=kind, level=level, scenarios=options.scenarios
         )
-        for name in ENGINES
+        for name in names
         if name != "bake"
     }
     with ExitStack() as stack:
-        engines = {name: open_engine(name, context) for name in ENGINES}
+        engines = {name: open_engine(name, context) for name in names}
         for engine in engines.values():
             stack.callback(engine.close)
         for scenario in scenarios:

@@ -36,7 +36,7 @@ class CampaignArguments:
         criterion_output: Output that the criterion reads.
         drop: Relative accuracy drop (share of failed samples without labels) from which on a
             scenario fails, above 0 and at most 1.
-        engine: ``auto``, ``bake``, ``ports`` or ``cut``.
+        engine: ``auto``, ``bake``, ``lift``, ``ports`` or ``cut``.
         provider: Execution provider.
         optimization: ``all``, ``extended``, ``basic`` or ``disabled``.
         batch_size: Samples a run; None chooses.

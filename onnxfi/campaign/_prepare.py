@@ -17,7 +17,13 @@ from onnxfi.campaign._experiment import (
 )
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._settings import CampaignSettings
-from onnxfi.engine import choose_engine, default_timeout, golden_run
+from onnxfi.engine import (
+    EngineContext,
+    choose_engine,
+    default_timeout,
+    examine_engine,
+    golden_run,
+)
 from onnxfi.faults import FaultListHeader, SampleLayout
 from onnxfi.outcome import BoundCriterion, choose_criterion
 
@@ -72,12 +78,21 @@ def _plan(
     profile, source, space = experiment.profile, experiment.source, experiment.space
     model = experiment.subject.model
     computed = [name for name, site in experiment.sites.items() if not site.kind.stored]
+    context = EngineContext(
+        model=model,
+        workload=experiment.subject.workload,
+        profile=profile,
+        settings=engine_settings(settings),
+        sites=tuple(experiment.sites.values()),
+        criterion=bound,
+    )
     choice = choose_engine(
         settings.engine,
         model,
-        experiment.subject.workload.samples,
-        tuple(experiment.sites.values()),
+        context.workload.samples,
+        context.sites,
         scenario_traits(experiment.source),
+        lambda name: examine_engine(name, context),
     )
     return Plan(
         engine=choice.name,

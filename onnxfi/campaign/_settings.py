@@ -28,7 +28,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         criterion_output: Output that the criterion reads; None if only one qualifies.
         drop: A scenario fails from this drop on (relative accuracy drop with labels, share of
             failed samples without), 0..1.
-        engine: ``auto``, ``bake``, ``ports`` or ``cut``.
+        engine: ``auto``, ``bake``, ``lift``, ``ports`` or ``cut``.
         provider: Execution provider: ``cpu``, ``cuda`` or onnxruntime's own name.
         optimization: onnxruntime's graph optimisation level.
         batch_size: Samples a run; None chooses from the model.

@@ -188,9 +188,10 @@ study_options = _stack(
     ),
     click.option(
         "--engine",
-        type=click.Choice(["auto", "bake", "ports", "cut"]),
-        help="How faults get into the model: written into a copy (bake), through extra inputs "
-        "(ports), or only the part behind a site is run (cut).  [default: auto]",
+        type=click.Choice(["auto", "bake", "lift", "ports", "cut"]),
+        help="How faults get into the model: written into a copy (bake), into the stored tensors "
+        "of the optimised graph (lift), through extra inputs (ports), or only the part behind a "
+        "site is run (cut).  [default: auto]",
     ),
     click.option(
         "--provider",

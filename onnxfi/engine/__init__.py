@@ -3,7 +3,7 @@
 from onnxfi.engine._choose import EngineChoice, Scenarios, choose_engine
 from onnxfi.engine._context import BatchResult, Engine, EngineContext, Injection
 from onnxfi.engine._golden import Golden, golden_run
-from onnxfi.engine._open import ENGINES, EngineKind, open_engine
+from onnxfi.engine._open import ENGINES, EngineKind, examine_engine, open_engine
 from onnxfi.engine._patience import default_timeout
 from onnxfi.engine._profile import Profile, profile
 from onnxfi.engine._providers import available_providers
@@ -33,6 +33,7 @@ __all__ = [
     "available_providers",
     "choose_engine",
     "default_timeout",
+    "examine_engine",
     "golden_run",
     "open_engine",
     "profile",

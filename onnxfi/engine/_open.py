@@ -9,10 +9,12 @@ from types import MappingProxyType
 from onnxfi.engine._bake import BakeEngine
 from onnxfi.engine._context import Engine, EngineContext
 from onnxfi.engine._cut import CutEngine
+from onnxfi.engine._executable import why_not
+from onnxfi.engine._lift import LiftEngine
 from onnxfi.engine._ports import PortsEngine
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSite
-from onnxfi.inject import can_bake, can_open, can_start
+from onnxfi.inject import can_bake, can_lift, can_open, can_start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,17 +26,20 @@ class EngineKind:
         refuses: Why it can't fault a site, None if it can.
         one_sample: Whether it can carry out faults that are bound to one sample.
         several_sites: Whether it can carry out scenarios that touch several sites.
+        examines: Why it can't run a campaign after all, found by preparing it; None if it can.
     """
 
     start: Callable[[EngineContext], Engine]
     refuses: Callable[[FaultSite], str | None]
     one_sample: bool
     several_sites: bool = True
+    examines: Callable[[EngineContext], str | None] | None = None
 
 
 ENGINES: Mapping[str, EngineKind] = MappingProxyType(
     {
         "bake": EngineKind(start=BakeEngine, refuses=can_bake, one_sample=False),
+        "lift": EngineKind(start=LiftEngine, refuses=can_lift, one_sample=False, examines=why_not),
         "ports": EngineKind(start=PortsEngine, refuses=can_open, one_sample=True),
         "cut": EngineKind(start=CutEngine, refuses=can_start, one_sample=True, several_sites=False),
     }
@@ -59,3 +64,12 @@ def open_engine(name: str, context: EngineContext) -> Engine:
         if reason is not None:
             raise ConfigError(f"engine {name} can't fault site {site.name!r}: {reason}")
     return kind.start(context)
+
+
+def examine_engine(name: str, context: EngineContext) -> str | None:
+    """Why an engine can't run a campaign though it takes all its sites; None if it can.
+
+    Some engines only know once they have prepared the model, which takes a few sessions.
+    """
+    examines = ENGINES[name].examines
+    return None if examines is None else examines(context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -47,6 +48,8 @@ _EXOTIC: Mapping[ElementType, int] = MappingProxyType(
     }
 )
 _FATAL = 4
+# This one makes equal scalars one initializer, so that a fault in one would be a fault in all.
+_SHARING = ("ConstantSharing",)
 
 
 class RunFailedError(Exception):
@@ -64,17 +67,26 @@ class Session:
         model: The model.
         settings: Provider, optimisation level, timeout.
         watchdog: Ends runs that exceed ``settings.timeout_s``; None for no limit.
+        replay: The model is one that onnxruntime has optimised before: it runs as it is.
 
     Raises:
         BackendError: onnxruntime refuses the model, or the provider can't start.
     """
 
     def __init__(
-        self, model: Model, settings: EngineSettings, watchdog: Watchdog | None = None
+        self,
+        model: Model,
+        settings: EngineSettings,
+        watchdog: Watchdog | None = None,
+        *,
+        replay: bool = False,
     ) -> None:
         provider = find_provider(settings)
         written = serialize(model)
         options = _options(settings, None if written.folder is None else str(written.folder))
+        if replay:
+            # Weight packing is no rewrite of the graph: it stays as the settings have it.
+            options.graph_optimization_level = _LEVELS["disabled"]
         self.nbytes = len(written.data) + written.outside
         self._session = _start(model, written.data, options, provider)
         self._timeout_s = settings.timeout_s
@@ -144,6 +156,26 @@ class Session:
         return [_array(value) for value in found]
 
 
+def save_optimized(model: Model, settings: EngineSettings, path: Path) -> None:
+    """Write the graph that a session makes of a model, fused, folded and laid out anew.
+
+    It is specific to this machine's instruction set and this onnxruntime.
+
+    Args:
+        model: The model.
+        settings: How it would be run.
+        path: A new file.
+
+    Raises:
+        BackendError: onnxruntime refuses the model, or can't write its optimised form.
+    """
+    provider = find_provider(settings)
+    written = serialize(model)
+    options = _options(settings, None if written.folder is None else str(written.folder))
+    options.optimized_model_filepath = str(path)
+    _start(model, written.data, options, provider, disabled=_SHARING)
+
+
 def _options(settings: EngineSettings, folder: str | None) -> SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
@@ -164,7 +196,11 @@ def _options(settings: EngineSettings, folder: str | None) -> SessionOptions:
 
 
 def _start(
-    model: Model, data: bytes, options: SessionOptions, provider: Provider
+    model: Model,
+    data: bytes,
+    options: SessionOptions,
+    provider: Provider,
+    disabled: Sequence[str] = (),
 ) -> InferenceSession:
     if not provider.on_cpu:
         # A provider that can't load reports that on the process-wide logger; we say it ourselves.
@@ -172,7 +208,11 @@ def _start(
         load_libraries(provider.name)
     try:
         session = ort.InferenceSession(
-            data, options, providers=provider.requested(), enable_fallback=0
+            data,
+            options,
+            providers=provider.requested(),
+            enable_fallback=0,
+            disabled_optimizers=list(disabled),
         )
     except Exception as error:
         if _from_onnxruntime(error):

@@ -1,5 +1,6 @@
 """ONNX graphs: load, normalise, index, edit, verify and write models."""
 
+from onnxfi.graph._align import align
 from onnxfi.graph._cut import cut
 from onnxfi.graph._edits import Endpoints
 from onnxfi.graph._expose import expose
@@ -30,6 +31,7 @@ __all__ = [
     "Split",
     "TensorSpec",
     "Use",
+    "align",
     "cut",
     "endpoints",
     "expose",

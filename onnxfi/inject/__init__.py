@@ -1,9 +1,16 @@
 """Injection: scenarios written into graphs, as an instrumented model or as a faulty file."""
 
-from onnxfi.inject._able import can_bake, can_open, can_start
-from onnxfi.inject._arm import Feed, arm, armed_feeds, disarmed_feeds, faulty_words
+from onnxfi.inject._able import can_bake, can_lift, can_open, can_start
+from onnxfi.inject._arm import (
+    Feed,
+    arm,
+    armed_feeds,
+    disarmed_feeds,
+    faulty_elements,
+    faulty_words,
+)
 from onnxfi.inject._bake import bake, opset_for, without_effect
-from onnxfi.inject._columns import BatchWindow
+from onnxfi.inject._columns import BatchWindow, layout_of
 from onnxfi.inject._host import faulty_array
 from onnxfi.inject._instrument import Instrumented, Lift, instrument
 from onnxfi.inject._port import Port, Scatter
@@ -19,12 +26,15 @@ __all__ = [
     "armed_feeds",
     "bake",
     "can_bake",
+    "can_lift",
     "can_open",
     "can_start",
     "disarmed_feeds",
     "faulty_array",
+    "faulty_elements",
     "faulty_words",
     "instrument",
+    "layout_of",
     "opset_for",
     "without_effect",
 ]

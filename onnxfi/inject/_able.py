@@ -46,6 +46,13 @@ def can_start(site: FaultSite) -> str | None:
     return None
 
 
+def can_lift(site: FaultSite) -> str | None:
+    """Why a site can't become an input of the executable graph, None if it may."""
+    if not site.kind.stored:
+        return "it is computed, and only stored tensors can be lifted"
+    return can_open(site)
+
+
 def _computed(site: FaultSite) -> str | None:
     if not supported(site.element):
         return f"there are no operators that gather and scatter {site.element.name} elements"

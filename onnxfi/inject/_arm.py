@@ -85,17 +85,34 @@ def armed_feeds(
     return feeds
 
 
-def faulty_words(group: FaultGroup, site: FaultSite, words: Words) -> Words:
-    """A copy of a stored tensor's words with the faults in it.
+def faulty_elements(
+    group: FaultGroup, site: FaultSite, words: Words
+) -> tuple[NDArray[np.int64], Words]:
+    """The elements of a stored tensor that faults touch, and their words with the faults in them.
+
+    Args:
+        group: The faults.
+        site: The tensor.
+        words: All its words.
+
+    Returns:
+        Flat indices, each once, int64 (k,); words (k,).
 
     Raises:
         FaultError: An index is out of range, or a fault is bound to one sample.
     """
     columns = whole_columns(group, site)
+    kept = words[columns.index] & columns.and_mask.astype(words.dtype)
+    faulty = kept ^ columns.xor_mask.astype(words.dtype)
+    return columns.index, faulty & words.dtype.type(format_of(site.element).mask)
+
+
+def faulty_words(group: FaultGroup, site: FaultSite, words: Words) -> Words:
+    """A copy of a stored tensor's words with the faults in it; arguments as faulty_elements."""
+    index, changed = faulty_elements(group, site, words)
     faulty = words.copy()
-    kept = faulty[columns.index] & columns.and_mask.astype(words.dtype)
-    faulty[columns.index] = kept ^ columns.xor_mask.astype(words.dtype)
-    return faulty & words.dtype.type(format_of(site.element).mask)
+    faulty[index] = changed
+    return faulty
 
 
 def _faulty_values(lift: Lift, group: FaultGroup, words: Words) -> Feed:

