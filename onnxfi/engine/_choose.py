@@ -165,4 +165,6 @@ def _replayed(sites: Sequence[FaultSite], scenarios: Scenarios) -> float:
 
 
 def _milli(seconds: float) -> str:
-    return "under 0.01 ms" if seconds < 1e-5 else f"{1000 * seconds:.2g} ms"
+    if seconds < 1e-5:
+        return "under 0.01 ms"
+    return f"{1000 * seconds:.2g} ms" if seconds < 0.01 else f"{1000 * seconds:,.0f} ms"
