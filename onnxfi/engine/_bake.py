@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from functools import cached_property
 
+from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
-from onnxfi.engine._context import BatchResult, EngineContext, Injection
-from onnxfi.engine._execute import results, scenario_windows, timed
-from onnxfi.engine._golden import golden_run
+from onnxfi.engine._context import BatchResult, EngineContext
+from onnxfi.engine._execute import results, scenario_windows
 from onnxfi.engine._reference import Reference
 from onnxfi.engine._session import RunFailedError, Session
-from onnxfi.engine._watchdog import Watchdog
-from onnxfi.errors import BackendError, ConfigError
+from onnxfi.errors import BackendError
 from onnxfi.faults import Scenario
 from onnxfi.graph import Model, raise_opset
 from onnxfi.inject import BatchWindow, bake, opset_for, without_effect
-from onnxfi.outcome import OutcomeCounts, RunOutputs
+from onnxfi.outcome import RunOutputs
 from onnxfi.workload import Workload
 
 
-class BakeEngine:
+class BakeEngine(EngineBase):
     """Bakes a scenario, starts a session, runs it over the workload, and drops the session.
 
     Golden outputs come from a model baked with the same nodes but without effect, so that the
@@ -34,30 +31,14 @@ class BakeEngine:
     name = "bake"
 
     def __init__(self, context: EngineContext) -> None:
-        self._context = context
-        self._sites = {site.name: site for site in context.sites}
-        self._watchdog = Watchdog()
+        super().__init__(context)
         self._raised: dict[int, Model] = {}
         self._references: Cache[Reference] = Cache(context.settings.memory_limit_bytes)
-
-    @cached_property
-    def golden_counts(self) -> OutcomeCounts:
-        """Counts of the fault-free run of the untouched model."""
-        context = self._context
-        golden = golden_run(context.model, context.workload, context.profile, context.settings)
-        return golden.counts(context.criterion, context.workload.labels)
-
-    def run(self, scenario: Scenario) -> Injection:
-        """Carry out a scenario over the workload."""
-        start = time.perf_counter()
-        return timed(self._context, self.results(scenario), start)
 
     def results(self, scenario: Scenario) -> Iterator[BatchResult]:
         """Carry out a scenario run by run."""
         context = self._context
-        for name in scenario.sites:
-            if name not in self._sites:
-                raise ConfigError(f"site {name!r} is not a site of this campaign")
+        self._check_sites(scenario)
         computed = tuple(name for name in scenario.sites if not self._sites[name].kind.stored)
         reference = self._references.get(computed, lambda: self._reference(scenario))
         cut = scenario_windows(context, scenario)

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from functools import cached_property
 
+from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
-from onnxfi.engine._context import BatchResult, EngineContext, Injection
-from onnxfi.engine._execute import results, scenario_windows, timed
+from onnxfi.engine._context import BatchResult, EngineContext
+from onnxfi.engine._execute import results, scenario_windows
 from onnxfi.engine._frontier import Frontier
-from onnxfi.engine._golden import golden_run
 from onnxfi.engine._late import LateStart
 from onnxfi.engine._reference import Reference
 from onnxfi.engine._session import Session
-from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError, ConfigError
 from onnxfi.faults import FaultGroup, Scenario
 from onnxfi.graph import Split, split
 from onnxfi.inject import BatchWindow
-from onnxfi.outcome import OutcomeCounts, RunOutputs
+from onnxfi.outcome import RunOutputs
 
 
-class CutEngine:
+class CutEngine(EngineBase):
     """Cuts the model behind the site of a scenario, which is one site.
 
     The values that cross the cut are computed once for each batch and kept, a fault changes them
@@ -37,32 +34,16 @@ class CutEngine:
     name = "cut"
 
     def __init__(self, context: EngineContext) -> None:
-        self._context = context
-        self._sites = {site.name: site for site in context.sites}
-        self._watchdog = Watchdog()
+        super().__init__(context)
         self._splits: dict[str, Split] = {}
         self._held: Cache[Frontier | LateStart | Reference] = Cache(
             context.settings.memory_limit_bytes
         )
 
-    @cached_property
-    def golden_counts(self) -> OutcomeCounts:
-        """Counts of the fault-free run of the untouched model."""
-        context = self._context
-        golden = golden_run(context.model, context.workload, context.profile, context.settings)
-        return golden.counts(context.criterion, context.workload.labels)
-
-    def run(self, scenario: Scenario) -> Injection:
-        """Carry out a scenario over the workload."""
-        start = time.perf_counter()
-        return timed(self._context, self.results(scenario), start)
-
     def results(self, scenario: Scenario) -> Iterator[BatchResult]:
         """Carry out a scenario run by run."""
         touched = scenario.sites
-        for name in touched:
-            if name not in self._sites:
-                raise ConfigError(f"site {name!r} is not a site of this campaign")
+        self._check_sites(scenario)
         if len(touched) > 1:
             raise ConfigError(
                 f"scenario {scenario.number} touches {len(touched)} sites; engine cut carries out"

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.bits import Words, format_of, from_words
+from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
-from onnxfi.engine._context import BatchResult, EngineContext, Injection
+from onnxfi.engine._context import BatchResult, EngineContext
 from onnxfi.engine._executable import Executable, prepare_executable
-from onnxfi.engine._execute import results, scenario_windows, timed
-from onnxfi.engine._golden import golden_run
+from onnxfi.engine._execute import results, scenario_windows
 from onnxfi.engine._reference import Reference
 from onnxfi.engine._session import Session
 from onnxfi.engine._watchdog import Watchdog
-from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSite, Scenario
 from onnxfi.graph import initializer_words, lift_initializers
 from onnxfi.inject import BatchWindow, faulty_elements
-from onnxfi.outcome import OutcomeCounts, RunOutputs
+from onnxfi.outcome import RunOutputs
 from onnxfi.workload import Workload
 
 
-class LiftEngine:
+class LiftEngine(EngineBase):
     """Keeps sessions of the executable graph with stored tensors lifted to inputs.
 
     Tensors that no operator packs are all lifted in one session. A scenario that touches a single
@@ -48,30 +45,14 @@ class LiftEngine:
     name = "lift"
 
     def __init__(self, context: EngineContext) -> None:
-        self._context = context
-        self._sites = {site.name: site for site in context.sites}
+        super().__init__(context)
         self._executable = prepare_executable(context)
         self._stored = {name: initializer_words(context.model, name) for name in self._sites}
-        self._watchdog = Watchdog()
         self._lifted: Cache[LiftedModel] = Cache(context.settings.memory_limit_bytes)
-
-    @cached_property
-    def golden_counts(self) -> OutcomeCounts:
-        """Counts of the fault-free run of the untouched model."""
-        context = self._context
-        golden = golden_run(context.model, context.workload, context.profile, context.settings)
-        return golden.counts(context.criterion, context.workload.labels)
-
-    def run(self, scenario: Scenario) -> Injection:
-        """Carry out a scenario over the workload."""
-        start = time.perf_counter()
-        return timed(self._context, self.results(scenario), start)
 
     def results(self, scenario: Scenario) -> Iterator[BatchResult]:
         """Carry out a scenario run by run."""
-        for name in scenario.sites:
-            if name not in self._sites:
-                raise ConfigError(f"site {name!r} is not a site of this campaign")
+        self._check_sites(scenario)
         names = self._together(scenario.sites)
         lifted = self._lifted.get(names, lambda: self._lift(names))
         changes = _changes(scenario, self._sites, self._stored, self._executable)

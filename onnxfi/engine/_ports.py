@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
 
+from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
-from onnxfi.engine._context import BatchResult, EngineContext, Injection
-from onnxfi.engine._execute import results, scenario_windows, timed
-from onnxfi.engine._golden import golden_run
+from onnxfi.engine._context import BatchResult, EngineContext
+from onnxfi.engine._execute import results, scenario_windows
 from onnxfi.engine._providers import find_provider
 from onnxfi.engine._reference import Reference
 from onnxfi.engine._session import Session
@@ -28,12 +26,12 @@ from onnxfi.inject import (
     disarmed_feeds,
     instrument,
 )
-from onnxfi.outcome import OutcomeCounts, RunOutputs
+from onnxfi.outcome import RunOutputs
 
 _INDEXABLE = 2**31
 
 
-class PortsEngine:
+class PortsEngine(EngineBase):
     """Keeps a session for each set of open sites.
 
     A scenario that touches one site runs in a session where only that site is open, since open
@@ -47,22 +45,8 @@ class PortsEngine:
     name = "ports"
 
     def __init__(self, context: EngineContext) -> None:
-        self._context = context
-        self._sites = {site.name: site for site in context.sites}
-        self._watchdog = Watchdog()
+        super().__init__(context)
         self._open: Cache[OpenModel] = Cache(context.settings.memory_limit_bytes)
-
-    @cached_property
-    def golden_counts(self) -> OutcomeCounts:
-        """Counts of the fault-free run of the untouched model."""
-        context = self._context
-        golden = golden_run(context.model, context.workload, context.profile, context.settings)
-        return golden.counts(context.criterion, context.workload.labels)
-
-    def run(self, scenario: Scenario) -> Injection:
-        """Carry out a scenario over the workload."""
-        start = time.perf_counter()
-        return timed(self._context, self.results(scenario), start)
 
     def results(self, scenario: Scenario) -> Iterator[BatchResult]:
         """Carry out a scenario run by run."""
