@@ -6,16 +6,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from onnxfi.bits import format_of
 from onnxfi.errors import ConfigError
 from onnxfi.faults._effects import Combinations, Effect, Effects, bit_runs, whole_word
-from onnxfi.faults._model import Columns
+from onnxfi.faults._numbered import NumberedModel
 from onnxfi.faults._places import Places, nowhere, shape_of_site, single_elements, windows
 from onnxfi.faults._product import Product
-from onnxfi.faults._scenario import FaultGroup
 from onnxfi.faults._selection import Bits, BitSelection, select_bits
 from onnxfi.faults._site import FaultSite
 
@@ -27,7 +23,7 @@ _LONGEST_RUN = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Burst:
+class Burst(NumberedModel):
     """A fault on several neighbours at once.
 
     What is hit, by ``along``:
@@ -77,11 +73,6 @@ class Burst:
         if problem:
             raise ConfigError(problem)
 
-    @property
-    def enumerable(self) -> bool:
-        """True: a number stands for exactly one fault."""
-        return True
-
     def spec(self) -> str:
         """``burst[:LENGTH][:along=...][:tile=HxW][:effect=...][:bits=...]``."""
         parts = ["burst"]
@@ -96,23 +87,6 @@ class Burst:
         if not self._chosen.everything:
             parts.append(f"bits={self._chosen.spec()}")
         return ":".join(parts)
-
-    def variants(self, site: FaultSite) -> int:
-        """Positions at which the burst fits, times bits."""
-        return self._faults(site).count
-
-    def columns(
-        self,
-        site: FaultSite,
-        numbers: NDArray[np.int64],
-        rng: np.random.Generator,  # noqa: ARG002
-    ) -> Columns:
-        """The faults that numbers stand for: one row for each element hit."""
-        return self._faults(site).columns(numbers)
-
-    def number(self, site: FaultSite, group: FaultGroup) -> int | None:
-        """The number of a fault, or None if it is none of this model."""
-        return self._faults(site).number(site, group)
 
     def _faults(self, site: FaultSite) -> Product:
         return Product(places=self._places(site), effects=self._effects(site))

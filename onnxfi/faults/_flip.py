@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from onnxfi.bits import format_of
 from onnxfi.errors import ConfigError
 from onnxfi.faults._effects import Combinations, Effect
-from onnxfi.faults._model import Columns
+from onnxfi.faults._numbered import NumberedModel
 from onnxfi.faults._places import shape_of_site, single_elements
 from onnxfi.faults._product import Product
-from onnxfi.faults._scenario import FaultGroup
 from onnxfi.faults._selection import Bits, BitSelection, select_bits
 from onnxfi.faults._site import FaultSite
 
 
 @dataclass(frozen=True, slots=True)
-class BitFlip:
+class BitFlip(NumberedModel):
     """Invert ``count`` bits of one element.
 
     With m chosen bits in the site's format, fault number n is: element ``n // C(m, count)``, and
@@ -52,39 +48,17 @@ class BitFlip:
                 f" chosen ({chosen.spec()})"
             )
 
-    @property
-    def enumerable(self) -> bool:
-        """True: a number stands for exactly one fault."""
-        return True
-
     def spec(self) -> str:
         """``flip[:count=N][:bits=...]``."""
         count = f":count={self.count}" if self.count > 1 else ""
         return f"flip{count}{_bits(self._chosen)}"
-
-    def variants(self, site: FaultSite) -> int:
-        """Elements times choices of bits."""
-        return self._faults(site).count
-
-    def columns(
-        self,
-        site: FaultSite,
-        numbers: NDArray[np.int64],
-        rng: np.random.Generator,  # noqa: ARG002
-    ) -> Columns:
-        """The faults that numbers stand for."""
-        return self._faults(site).columns(numbers)
-
-    def number(self, site: FaultSite, group: FaultGroup) -> int | None:
-        """The number of a fault, or None if it is none of this model."""
-        return self._faults(site).number(site, group)
 
     def _faults(self, site: FaultSite) -> Product:
         return _bit_faults(site, self._chosen, self.count, "flip")
 
 
 @dataclass(frozen=True, slots=True)
-class StuckAt:
+class StuckAt(NumberedModel):
     """Hold one bit of one element at 0 or 1.
 
     With m chosen bits in the site's format, fault number n is element ``n // m`` and chosen bit
@@ -109,31 +83,9 @@ class StuckAt:
         if self.value not in (0, 1):
             raise ConfigError(f"a bit can be stuck at 0 or 1, not at {self.value!r}")
 
-    @property
-    def enumerable(self) -> bool:
-        """True: a number stands for exactly one fault."""
-        return True
-
     def spec(self) -> str:
         """``stuck0[:bits=...]`` or ``stuck1[:bits=...]``."""
         return f"stuck{int(self.value)}{_bits(self._chosen)}"
-
-    def variants(self, site: FaultSite) -> int:
-        """Elements times chosen bits."""
-        return self._faults(site).count
-
-    def columns(
-        self,
-        site: FaultSite,
-        numbers: NDArray[np.int64],
-        rng: np.random.Generator,  # noqa: ARG002
-    ) -> Columns:
-        """The faults that numbers stand for."""
-        return self._faults(site).columns(numbers)
-
-    def number(self, site: FaultSite, group: FaultGroup) -> int | None:
-        """The number of a fault, or None if it is none of this model."""
-        return self._faults(site).number(site, group)
 
     def _faults(self, site: FaultSite) -> Product:
         return _bit_faults(site, self._chosen, 1, "stuck1" if self.value else "stuck0")
