@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
-from onnxfi.engine._context import BatchResult, EngineContext
-from onnxfi.engine._execute import results, scenario_windows
+from onnxfi.engine._context import EngineContext
+from onnxfi.engine._execute import Armed, Windows, scenario_windows
 from onnxfi.engine._reference import Reference
 from onnxfi.engine._session import RunFailedError, Session
 from onnxfi.errors import BackendError
@@ -35,17 +33,15 @@ class BakeEngine(EngineBase):
         self._raised: dict[int, Model] = {}
         self._references: Cache[Reference] = Cache(context.settings.memory_limit_bytes)
 
-    def results(self, scenario: Scenario) -> Iterator[BatchResult]:
-        """Carry out a scenario run by run."""
-        context = self._context
+    def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
+        """A scenario ready to run, and the windows to run it in."""
         self._check_sites(scenario)
         computed = tuple(name for name in scenario.sites if not self._sites[name].kind.stored)
         reference = self._references.get(computed, lambda: self._reference(scenario))
-        cut = scenario_windows(context, scenario)
+        cut = scenario_windows(self._context, scenario)
         # The reference must stand before a refusal of the faulty model can be blamed on the fault.
         reference.golden(cut[0])
-        armed = _BakedModel(self._faulty(scenario), reference, context.workload)
-        return results(armed, cut, context.profile.fixed_batch)
+        return _BakedModel(self._faulty(scenario), reference, self._context.workload), cut
 
     def close(self) -> None:
         """Let go of sessions and threads."""

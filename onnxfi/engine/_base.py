@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
+from typing import ClassVar
 
 from onnxfi.engine._context import BatchResult, EngineContext, Injection
-from onnxfi.engine._execute import timed
+from onnxfi.engine._execute import Armed, Counted, Windows, in_turns, results
 from onnxfi.engine._golden import golden_run
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import ConfigError
@@ -17,11 +17,19 @@ from onnxfi.outcome import OutcomeCounts
 
 
 class EngineBase(ABC):
-    """An engine but for how it carries out a scenario.
+    """An engine but for how it makes a scenario ready to run.
 
     Args:
         context: Model, workload and sites.
+
+    Attributes:
+        batch_outer: Whether scenarios asked for together run side by side, one window of all of
+            them before the next window: what is computed for a window alone is then shared.
+        most_together: How many scenarios run side by side, since what each holds adds up.
     """
+
+    batch_outer: ClassVar[bool] = False
+    most_together: ClassVar[int] = 256
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
@@ -37,12 +45,33 @@ class EngineBase(ABC):
 
     def run(self, scenario: Scenario) -> Injection:
         """Carry out a scenario over the workload."""
-        start = time.perf_counter()
-        return timed(self._context, self.results(scenario), start)
+        (injection,) = self.run_many((scenario,))
+        return injection
 
-    @abstractmethod
+    def run_many(self, scenarios: Sequence[Scenario]) -> Iterator[Injection]:
+        """Carry out scenarios over the workload; what they give comes in the order given."""
+        step = self.most_together if self.batch_outer else 1
+        for start in range(0, len(scenarios), step):
+            together = [
+                Counted(self._context, partial(self.arm, scenario))
+                for scenario in scenarios[start : start + step]
+            ]
+            in_turns(together)
+            for counted in together:
+                yield counted.injection
+
     def results(self, scenario: Scenario) -> Iterator[BatchResult]:
         """Carry out a scenario run by run."""
+        armed, windows = self.arm(scenario)
+        return results(armed, windows, self._context.profile.fixed_batch)
+
+    @abstractmethod
+    def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
+        """A scenario ready to run, and the windows to run it in.
+
+        Scenarios armed at the same time must not disturb each other, in whatever order their
+        windows run. Errors as :meth:`Engine.run`.
+        """
 
     def _check_sites(self, scenario: Scenario) -> None:
         """Refuse a scenario that touches what is no site of the campaign."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -88,8 +88,15 @@ class Engine(Protocol):
         """
         ...
 
+    def run_many(self, scenarios: Sequence[Scenario]) -> Iterator[Injection]:
+        """Carry out scenarios, which may share work; results in the order given.
+
+        Each gives what it gives alone. Errors as :meth:`run`; then nothing more comes.
+        """
+        ...
+
     def results(self, scenario: Scenario) -> Iterator[BatchResult]:
-        """The same run by run, with all outputs; errors as :meth:`run`."""
+        """One scenario run by run, with all outputs; errors as :meth:`run`."""
         ...
 
     def close(self) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
-from onnxfi.engine._context import BatchResult, EngineContext
-from onnxfi.engine._execute import results, scenario_windows
+from onnxfi.engine._context import EngineContext
+from onnxfi.engine._execute import Armed, Windows, scenario_windows
 from onnxfi.engine._frontier import Frontier
 from onnxfi.engine._late import LateStart
 from onnxfi.engine._reference import Reference
@@ -40,8 +38,8 @@ class CutEngine(EngineBase):
             context.settings.memory_limit_bytes
         )
 
-    def results(self, scenario: Scenario) -> Iterator[BatchResult]:
-        """Carry out a scenario run by run."""
+    def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
+        """A scenario ready to run, and the windows to run it in."""
         touched = scenario.sites
         self._check_sites(scenario)
         if len(touched) > 1:
@@ -49,9 +47,8 @@ class CutEngine(EngineBase):
                 f"scenario {scenario.number} touches {len(touched)} sites; engine cut carries out"
                 f" scenarios of one site, use another"
             )
-        windows = scenario_windows(self._context, scenario)
         armed = self._armed(scenario.groups[0]) if touched else _Unarmed(self._whole())
-        return results(armed, windows, self._context.profile.fixed_batch)
+        return armed, scenario_windows(self._context, scenario)
 
     def close(self) -> None:
         """Let go of sessions and threads."""

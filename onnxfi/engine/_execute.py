@@ -1,9 +1,9 @@
-"""Carrying out one scenario window by window, and counting its outcomes."""
+"""Carrying out scenarios window by window, alone or in turns, and counting their outcomes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from onnxfi.engine._context import BatchResult, EngineContext, Injection
@@ -13,6 +13,8 @@ from onnxfi.engine._windows import singles, windows
 from onnxfi.faults import Scenario
 from onnxfi.inject import BatchWindow
 from onnxfi.outcome import Outcome, OutcomeCounts, RunOutputs, classify, correct_samples
+
+Windows = tuple[BatchWindow, ...]
 
 
 class Armed(Protocol):
@@ -35,83 +37,130 @@ class Armed(Protocol):
         ...
 
 
-def scenario_windows(context: EngineContext, scenario: Scenario) -> tuple[BatchWindow, ...]:
+def scenario_windows(context: EngineContext, scenario: Scenario) -> Windows:
     """Windows that a scenario runs in.
 
     A fault bound to one sample, in a tensor that exists once per run, would hit the sample's
     neighbours as well: such a scenario runs its samples singly.
     """
     profile, samples = context.profile, context.workload.samples
-    per_run = {
-        site.name
-        for site in context.sites
-        if site.layout is not None and site.layout.batch_axis is None
-    }
-    bound = any(
-        group.sample is not None and (group.sample >= 0).any() and group.site in per_run
+    bound = {
+        group.site
         for group in scenario.groups
+        if group.sample is not None and (group.sample >= 0).any()
+    }
+    per_run = bound and any(
+        site.name in bound and site.layout is not None and site.layout.batch_axis is None
+        for site in context.sites
     )
-    return windows(samples, 1 if bound else profile.batch_size, profile.fixed_batch)
+    return windows(samples, 1 if per_run else profile.batch_size, profile.fixed_batch)
+
+
+class Ongoing:
+    """A scenario on its way through its windows, with what its runs have shown about hanging.
+
+    Args:
+        armed: The scenario.
+        fixed_batch: Rows that the model insists on, None for any number.
+    """
+
+    def __init__(self, armed: Armed, fixed_batch: int | None) -> None:
+        self._armed = armed
+        self._fixed_batch = fixed_batch
+        self._patience = Patience()
+
+    def advance(self, window: BatchWindow) -> list[BatchResult]:
+        """Run the next window. The samples of a run that gives no outputs run singly.
+
+        The exception is a run that hangs after a whole window has hung sample by sample.
+        """
+        result, patience = self._attempt(window), self._patience
+        hung = result.failure is Outcome.DUE_TIMEOUT
+        if result.failure is None or window.samples == 1 or (hung and patience.hopeless):
+            return [result]
+        alone = [self._attempt(single) for single in singles(window, self._fixed_batch)]
+        if hung:
+            patience.saw_singles([each.failure is Outcome.DUE_TIMEOUT for each in alone])
+        return alone
+
+    def _attempt(self, window: BatchWindow) -> BatchResult:
+        golden = self._armed.golden(window)
+        try:
+            faulty = self._armed.faulty(window, self._patience.hurried)
+            return BatchResult(window=window, golden=golden, faulty=faulty, failure=None)
+        except RunTimedOutError:
+            self._patience.hurry()
+            failure = Outcome.DUE_TIMEOUT
+        except RunFailedError:
+            failure = Outcome.DUE_EXCEPTION
+        return BatchResult(window=window, golden=golden, faulty=None, failure=failure)
 
 
 def results(
     armed: Armed, cut: Sequence[BatchWindow], fixed_batch: int | None
 ) -> Iterator[BatchResult]:
-    """Run all windows. The samples of a run that gives no outputs run singly.
-
-    The exception is a run that hangs after a whole window has hung sample by sample.
-    """
-    patience = Patience()
+    """All runs of a scenario, window by window."""
+    ongoing = Ongoing(armed, fixed_batch)
     for window in cut:
-        result = _attempt(armed, window, patience)
-        hung = result.failure is Outcome.DUE_TIMEOUT
-        if result.failure is None or window.samples == 1 or (hung and patience.hopeless):
-            yield result
-            continue
-        timed_out = []
-        for single in singles(window, fixed_batch):
-            alone = _attempt(armed, single, patience)
-            timed_out.append(alone.failure is Outcome.DUE_TIMEOUT)
-            yield alone
-        if hung:
-            patience.saw_singles(timed_out)
+        yield from ongoing.advance(window)
 
 
-def count(context: EngineContext, found: Iterable[BatchResult]) -> OutcomeCounts:
-    """Outcome counts of the runs of one scenario."""
-    labels, layouts = context.workload.labels, context.profile.outputs
-    total = OutcomeCounts(samples=0)
-    for result in found:
-        window = result.window
-        mine = None if labels is None else labels[window.start : window.stop]
-        if result.faulty is None:
-            judged = (
-                mine is not None
-                and correct_samples(result.golden, layouts, context.criterion, mine) is not None
-            )
-            failure = result.failure or Outcome.DUE_EXCEPTION
-            total += OutcomeCounts.whole(failure, window.samples, labelled=judged)
-            continue
-        total += classify(
+class Counted:
+    """A scenario on its way, counted, with a clock that runs only while it is its turn.
+
+    Args:
+        context: Labels, layouts, criterion.
+        arm: Makes the scenario ready to run and says in which windows.
+    """
+
+    def __init__(self, context: EngineContext, arm: Callable[[], tuple[Armed, Windows]]) -> None:
+        start = time.perf_counter()
+        self._context = context
+        armed, self.windows = arm()
+        self._ongoing = Ongoing(armed, context.profile.fixed_batch)
+        self._counts = OutcomeCounts(samples=0)
+        self._run_s = time.perf_counter() - start
+
+    def advance(self, window: BatchWindow) -> None:
+        """Run the next window and count its outcomes."""
+        start = time.perf_counter()
+        for result in self._ongoing.advance(window):
+            self._counts += _judged(self._context, result)
+        self._run_s += time.perf_counter() - start
+
+    @property
+    def injection(self) -> Injection:
+        """What has been counted so far."""
+        return Injection(counts=self._counts, run_s=self._run_s)
+
+
+def in_turns(scenarios: Sequence[Counted]) -> None:
+    """Carry out scenarios side by side: a window of all that have it, then the next window."""
+    alike: list[list[Counted]] = []
+    for scenario in scenarios:
+        # Two kinds of windows at most: whole batches, and samples singly.
+        same = next((each for each in alike if each[0].windows == scenario.windows), None)
+        if same is None:
+            alike.append([scenario])
+        else:
+            same.append(scenario)
+    for group in alike:
+        for window in group[0].windows:
+            for scenario in group:
+                scenario.advance(window)
+
+
+def _judged(context: EngineContext, result: BatchResult) -> OutcomeCounts:
+    """Outcome counts of one run."""
+    labels, layouts, window = context.workload.labels, context.profile.outputs, result.window
+    mine = None if labels is None else labels[window.start : window.stop]
+    if result.faulty is not None:
+        return classify(
             result.golden, result.faulty, layouts, context.criterion, mine, samples=window.samples
         )
-    return total
-
-
-def timed(context: EngineContext, found: Iterable[BatchResult], start: float) -> Injection:
-    """Counts of a scenario's runs with the time since ``start`` (``time.perf_counter``)."""
-    counts = count(context, found)
-    return Injection(counts=counts, run_s=time.perf_counter() - start)
-
-
-def _attempt(armed: Armed, window: BatchWindow, patience: Patience) -> BatchResult:
-    golden = armed.golden(window)
-    try:
-        faulty = armed.faulty(window, patience.hurried)
-        return BatchResult(window=window, golden=golden, faulty=faulty, failure=None)
-    except RunTimedOutError:
-        patience.hurry()
-        failure = Outcome.DUE_TIMEOUT
-    except RunFailedError:
-        failure = Outcome.DUE_EXCEPTION
-    return BatchResult(window=window, golden=golden, faulty=None, failure=failure)
+    judged = (
+        mine is not None
+        and correct_samples(result.golden, layouts, context.criterion, mine) is not None
+    )
+    failure = result.failure or Outcome.DUE_EXCEPTION
+    return OutcomeCounts.whole(failure, window.samples, labelled=judged)

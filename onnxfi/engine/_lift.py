@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from onnxfi.bits import Words, format_of, from_words
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
-from onnxfi.engine._context import BatchResult, EngineContext
+from onnxfi.engine._context import EngineContext
 from onnxfi.engine._executable import Executable, prepare_executable
-from onnxfi.engine._execute import results, scenario_windows
+from onnxfi.engine._execute import Armed, Windows, scenario_windows
 from onnxfi.engine._reference import Reference
 from onnxfi.engine._session import Session
 from onnxfi.engine._watchdog import Watchdog
@@ -50,15 +50,14 @@ class LiftEngine(EngineBase):
         self._stored = {name: initializer_words(context.model, name) for name in self._sites}
         self._lifted: Cache[LiftedModel] = Cache(context.settings.memory_limit_bytes)
 
-    def results(self, scenario: Scenario) -> Iterator[BatchResult]:
-        """Carry out a scenario run by run."""
+    def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
+        """A scenario ready to run, and the windows to run it in."""
         self._check_sites(scenario)
         names = self._together(scenario.sites)
         lifted = self._lifted.get(names, lambda: self._lift(names))
         changes = _changes(scenario, self._sites, self._stored, self._executable)
         armed = _ArmedModel(lifted, changes, self._context.workload)
-        cut = scenario_windows(self._context, scenario)
-        return results(armed, cut, self._context.profile.fixed_batch)
+        return armed, scenario_windows(self._context, scenario)
 
     def close(self) -> None:
         """Let go of sessions and threads."""

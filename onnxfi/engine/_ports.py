@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
 
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
-from onnxfi.engine._context import BatchResult, EngineContext
-from onnxfi.engine._execute import results, scenario_windows
+from onnxfi.engine._context import EngineContext
+from onnxfi.engine._execute import Armed, Windows, scenario_windows
 from onnxfi.engine._providers import find_provider
 from onnxfi.engine._reference import Reference
 from onnxfi.engine._session import Session
@@ -48,14 +48,12 @@ class PortsEngine(EngineBase):
         super().__init__(context)
         self._open: Cache[OpenModel] = Cache(context.settings.memory_limit_bytes)
 
-    def results(self, scenario: Scenario) -> Iterator[BatchResult]:
-        """Carry out a scenario run by run."""
+    def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
+        """A scenario ready to run, and the windows to run it in."""
         touched = scenario.sites
         only = touched[0] if len(touched) == 1 else None
         opened = self._open.get(only, lambda: self._opened(only))
-        armed = _ArmedModel(opened, scenario)
-        cut = scenario_windows(self._context, scenario)
-        return results(armed, cut, self._context.profile.fixed_batch)
+        return _ArmedModel(opened, scenario), scenario_windows(self._context, scenario)
 
     def close(self) -> None:
         """Let go of sessions and threads."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+
 from onnxfi.inject import BatchWindow
 
 
+# Asked for by every scenario, with the same few answers.
+@functools.lru_cache(maxsize=16)
 def windows(samples: int, batch_size: int, fixed_batch: int | None) -> tuple[BatchWindow, ...]:
     """Consecutive windows over all samples.
 
