@@ -32,6 +32,11 @@ class Cache(Generic[_Item]):
         self._limit = limit_bytes
         self._items: OrderedDict[Hashable, _Item] = OrderedDict()
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(item.nbytes for item in self._items.values())
+
     def get(self, key: Hashable, make: Callable[[], _Item]) -> _Item:
         """The item of a key, made if it is not there."""
         if key not in self._items:
@@ -47,7 +52,7 @@ class Cache(Generic[_Item]):
         self._items.clear()
 
     def _shrink(self, keep: int) -> None:
-        held = sum(item.nbytes for item in self._items.values())
+        held = self.nbytes
         while len(self._items) > keep and held > self._limit:
             _, dropped = self._items.popitem(last=False)
             held -= dropped.nbytes

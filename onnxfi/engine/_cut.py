@@ -1,120 +1,135 @@
-"""The cut engine: only what lies behind a fault is run, from values computed once (late start)."""
+"""The cut engine: only what a fault reaches is run, from golden values computed once."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import ClassVar
 
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._execute import Armed, Windows, scenario_windows
-from onnxfi.engine._frontier import Frontier
-from onnxfi.engine._late import LateStart
-from onnxfi.engine._reference import Reference
-from onnxfi.engine._session import Session
-from onnxfi.errors import BackendError, ConfigError
-from onnxfi.faults import FaultGroup, Scenario
-from onnxfi.graph import Split, split
-from onnxfi.inject import BatchWindow
-from onnxfi.outcome import RunOutputs
+from onnxfi.engine._grouping import Together, kept_together
+from onnxfi.engine._late import ArmedLate, LateStart
+from onnxfi.engine._opened import Opening, open_executable, open_stored
+from onnxfi.engine._proof import same_effect
+from onnxfi.engine._providers import find_provider
+from onnxfi.errors import BackendError, ModelError
+from onnxfi.faults import FaultSite, Scenario
 
 
 class CutEngine(EngineBase):
-    """Cuts the model behind the site of a scenario, which is one site.
+    """Cuts the graph where faults enter and where work begins, and runs it part by part.
 
-    The values that cross the cut are computed once for each batch and kept, a fault changes them
-    (or a stored tensor behind the cut) on the host, and only the rest of the model runs. Golden
-    outputs come from the very same session, fed with the clean values. Which sessions a scenario
-    runs in depends on its site alone.
+    Values that cross a cut are computed once for each batch and kept. A fault changes one of them
+    (or a stored tensor that a part reads) on the host; then only those parts run that it reaches
+    (late start), and only for the samples in which what they read differs from golden (early
+    stop). Any number of faults may act at once, in any sites.
+
+    What is cut is the executable graph. Sites that can't exist in it together with the others have
+    one of their own, and where there is none that can be trusted, the stored graph is cut and
+    onnxruntime optimises the parts. Which graph a scenario runs in depends on its sites alone.
 
     Args:
         context: Model, workload and sites.
     """
 
     name = "cut"
+    batch_outer: ClassVar[bool] = True
 
     def __init__(self, context: EngineContext) -> None:
         super().__init__(context)
-        self._splits: dict[str, Split] = {}
-        self._held: Cache[Frontier | LateStart | Reference] = Cache(
-            context.settings.memory_limit_bytes
+        self._held: Cache[LateStart] = Cache(context.settings.memory_limit_bytes)
+
+    @cached_property
+    def _shared(self) -> Together:
+        """The computed sites that share the main graph."""
+        return kept_together(self._context)
+
+    @cached_property
+    def _main(self) -> Opening:
+        """The opening of the graph that most scenarios run in."""
+        index = self._context.model.index
+        # What a control-flow body holds, or the model returns, can't be lifted part by part.
+        stored = (site for site in self._context.sites if site.kind.stored)
+        mapped = (
+            s for s in stored if not (index.initializers[s.name].scope or index.returned(s.name))
         )
+        return Opening(computed=self._shared.sites, mapped=tuple(mapped))
+
+    @cached_property
+    def _together(self) -> frozenset[str]:
+        """Names of the sites that are open in it."""
+        main = self._main
+        unmapped = self._late(main).graph.unmapped if main.mapped else {}
+        names = {site.name for site in (*main.computed, *main.mapped)}
+        return frozenset(names.difference(unmapped))
 
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
         """A scenario ready to run, and the windows to run it in."""
-        touched = scenario.sites
         self._check_sites(scenario)
-        if len(touched) > 1:
-            raise ConfigError(
-                f"scenario {scenario.number} touches {len(touched)} sites; engine cut carries out"
-                f" scenarios of one site, use another"
-            )
-        armed = self._armed(scenario.groups[0]) if touched else _Unarmed(self._whole())
-        return armed, scenario_windows(self._context, scenario)
+        late = self._late(self._opening(scenario.sites))
+        return ArmedLate(late, scenario), scenario_windows(self._context, scenario)
 
     def close(self) -> None:
         """Let go of sessions and threads."""
         self._held.clear()
         self._watchdog.close()
 
-    def _armed(self, faults: FaultGroup) -> _ArmedCut:
-        context, watchdog = self._context, self._watchdog
-        site = self._sites[faults.site]
-        if site.name not in self._splits:
-            self._splits[site.name] = split(context.model, site.name)
-        parts = self._splits[site.name]
-        try:
-            frontier = self._held.get(
-                ("frontier", parts.frontier, parts.independent),
-                lambda: Frontier(context, parts, watchdog),
-            )
-            assert isinstance(frontier, Frontier)
-            late = self._held.get(
-                ("suffix", site.name), lambda: LateStart(context, site, parts, frontier, watchdog)
-            )
-        except BackendError as error:
-            raise BackendError(
-                f"the model cut behind {site.name!r} does not load (--engine bake may run it):"
-                f" {error}"
-            ) from error
-        assert isinstance(late, LateStart)
-        return _ArmedCut(late, frontier, faults)
+    def _opening(self, touched: Sequence[str]) -> Opening:
+        """The opening of the graph that a scenario runs in."""
+        if self._together.issuperset(touched):
+            return self._main
+        sites: Sequence[FaultSite] = self._context.sites
+        # Alone, for the rest of the model to run as deployed, as far as there is a difference.
+        if len(touched) == 1 and (self._shared.delicate or self._sites[touched[0]].kind.stored):
+            sites = (self._sites[touched[0]],)
+        return Opening(
+            computed=tuple(site for site in sites if not site.kind.stored),
+            mapped=tuple(s for s in sites if s.kind.stored and s.name in self._together),
+            fed=tuple(s for s in sites if s.kind.stored and s.name not in self._together),
+        )
 
-    def _whole(self) -> Reference:
+    def _late(self, opening: Opening) -> LateStart:
+        key = tuple(site.name for site in (*opening.computed, *opening.fed, *opening.mapped))
+        return self._held.get(key, lambda: self._started(opening))
+
+    def _started(self, opening: Opening) -> LateStart:
         context = self._context
+        if find_provider(context.settings).on_cpu:
+            try:
+                found = self._executable(opening)
+            except (BackendError, ModelError):
+                found = None
+            if found is not None:
+                return found
+        return self._stored(opening)
 
-        def make() -> Reference:
-            session = Session(context.model, context.settings, self._watchdog)
-            return Reference(session, context.workload, {})
+    def _stored(self, opening: Opening) -> LateStart:
+        context, watchdog = self._context, self._watchdog
+        return LateStart(context, open_stored(context, opening, watchdog), watchdog)
 
-        whole = self._held.get("whole", make)
-        assert isinstance(whole, Reference)
-        return whole
-
-
-class _ArmedCut:
-    """A scenario at a late start."""
-
-    def __init__(self, late: LateStart, frontier: Frontier, faults: FaultGroup) -> None:
-        self._late = late
-        self._frontier = frontier
-        self._faults = faults
-        self._stored = late.stored(faults)
-
-    def golden(self, window: BatchWindow) -> RunOutputs:
-        return self._late.golden(self._frontier, window)
-
-    def faulty(self, window: BatchWindow, hurried: bool) -> RunOutputs:
-        changed = self._stored or self._late.computed(self._frontier, window, self._faults)
-        return self._late.faulty(self._frontier, window, changed, hurried)
-
-
-class _Unarmed:
-    """A scenario without faults: the untouched model, twice the same."""
-
-    def __init__(self, reference: Reference) -> None:
-        self._reference = reference
-
-    def golden(self, window: BatchWindow) -> RunOutputs:
-        return self._reference.golden(window)
-
-    def faulty(self, window: BatchWindow, hurried: bool) -> RunOutputs:  # noqa: ARG002
-        return self._reference.golden(window)
+    def _executable(self, opening: Opening) -> LateStart | None:
+        """The executable graph; None if its places can't be trusted."""
+        context, watchdog = self._context, self._watchdog
+        graph = open_executable(context, opening, watchdog)
+        if opening is not self._main and graph.unmapped:
+            lost = tuple(site for site in opening.mapped if site.name in graph.unmapped)
+            kept = tuple(site for site in opening.mapped if site.name not in graph.unmapped)
+            return self._executable(replace(opening, mapped=kept, fed=(*opening.fed, *lost)))
+        late = LateStart(context, graph, watchdog)
+        if graph.places:
+            stored = self._stored(replace(opening, mapped=()))
+            trusted = same_effect(
+                context,
+                (stored.chain, stored.loose),
+                (late.chain, late.loose),
+                graph.places,
+                graph.fed,
+            )
+            if not trusted:
+                return None
+        late.prove_narrow()
+        return late

@@ -1,148 +1,237 @@
-"""Late starts: the part of a model behind one site, ready to take faults there."""
+"""Late starts: an opened graph in a chain of parts, with its golden values, ready for scenarios."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import Words, from_words
+from onnxfi.bits import from_words
+from onnxfi.engine._bits import same
+from onnxfi.engine._chain import Chain
+from onnxfi.engine._clean import CleanValues
 from onnxfi.engine._context import EngineContext
-from onnxfi.engine._frontier import COPIES, Frontier, Only
-from onnxfi.engine._reference import Reference
-from onnxfi.engine._session import Session
+from onnxfi.engine._deviation import taken
+from onnxfi.engine._faulty import ValueFaults
+from onnxfi.engine._lifted import LiftedTensors, changes_of
+from onnxfi.engine._narrow import Narrow, find_narrow
+from onnxfi.engine._opened import OpenGraph, packed_for
+from onnxfi.engine._propagate import Start, outputs_of, propagate
 from onnxfi.engine._watchdog import Watchdog
-from onnxfi.faults import FaultGroup, FaultSite
-from onnxfi.graph import Model, Split, cut, initializer_words, lift_initializers
-from onnxfi.inject import BatchWindow, faulty_array, faulty_words
+from onnxfi.engine._windows import windows
+from onnxfi.errors import UnsupportedModelError
+from onnxfi.faults import SampleLayout, Scenario
+from onnxfi.graph import Cuts, initializer_words, partition
+from onnxfi.inject import BatchWindow, window_columns
 from onnxfi.outcome import RunOutputs
+
+_MANY = 1 / 2
+_FEW = 8
 
 
 class LateStart:
-    """A session of the nodes behind a site, with its golden outputs.
-
-    A computed site is an input of that session anyway; a stored one is made an input.
+    """A graph cut where faults enter and where work begins.
 
     Args:
-        context: Model and workload.
-        site: Where faults enter.
-        parts: The model split behind the site.
-        frontier: The values in between; later calls take the same or an equal one.
+        context: Workload, settings, and the sites.
+        graph: The graph.
         watchdog: Ends runs that take too long.
 
     Raises:
-        BackendError: onnxruntime refuses the part of the model.
-        GoldenError: The frontier can't be computed.
+        ModelError: The graph can't be cut behind some site.
     """
 
-    def __init__(
-        self,
-        context: EngineContext,
-        site: FaultSite,
-        parts: Split,
-        frontier: Frontier,
-        watchdog: Watchdog,
-    ) -> None:
-        self._site = site
-        self._returned = site.name in {spec.name for spec in context.model.outputs}
-        self._words = initializer_words(context.model, site.name) if site.kind.stored else None
-        self._clean: dict[str, NDArray[Any]] = {}
-        if self._words is not None:
-            self._clean = self._fed(self._words)
-        self._session: Session | None = None
-        self._inputs: tuple[str, ...] = ()
-        if parts.dependent:
-            model = _suffix(context, site, parts, frontier)
-            self._inputs = tuple(spec.name for spec in model.inputs)
-            self._session = Session(model, context.settings, watchdog)
-            self._reference = Reference(self._session, Only(frontier, self._inputs), self._clean)
+    def __init__(self, context: EngineContext, graph: OpenGraph, watchdog: Watchdog) -> None:
+        self.graph = graph
+        self.sites = {site.name: site for site in context.sites}
+        self._context = context
+        self._watchdog = watchdog
+        traced = {image.initializer for each in graph.images.values() for image in each}
+        self.chain = self._chain(traced, work=True)
+        self.stored = {name: initializer_words(context.model, name) for name in graph.images}
+        found = (
+            find_narrow(graph.model, part, graph.observation, traced) if graph.replay else None
+            for part in self.chain.parts
+        )
+        self.narrow = {k: narrow for k, narrow in enumerate(found) if narrow is not None}
+        biases = {name for narrow in self.narrow.values() for name in narrow.lifted}
+        self.lifted = LiftedTensors(graph.model, sorted(traced | biases))
+        loose = sorted(traced - graph.packed)
+        self.loose = {name: self.lifted.feeds[name] for name in loose}
+        room = context.settings.memory_limit_bytes
+        words = sum(words.nbytes for words in self.stored.values())
+        self._fixed_bytes = words + self.lifted.nbytes
+        self.clean = CleanValues(
+            self.chain, context, {**graph.fed, **self._returned()}, self.loose, room
+        )
+
+    @cached_property
+    def wide(self) -> Chain:
+        """The same graph cut only where faults enter computed tensors, for many of them at once.
+
+        The executable graph runs as it is, so that larger parts give the same bits.
+        """
+        return self._chain(set(), work=False) if self.graph.replay else self.chain
 
     @property
     def nbytes(self) -> int:
         """Bytes held, roughly."""
-        words = 0 if self._words is None else self._words.nbytes
-        if self._session is None:
-            return words
-        # A reference counts the model too, which is not kept here.
-        return words + self._reference.nbytes + (COPIES - 3) * self._session.nbytes
+        wide = self.wide.nbytes if "wide" in self.__dict__ else 0
+        return self._fixed_bytes + self.chain.nbytes + wide + self.clean.nbytes
 
-    def golden(self, frontier: Frontier, window: BatchWindow) -> RunOutputs:
-        """Fault-free outputs of a window.
+    def _chain(self, traced: set[str], *, work: bool) -> Chain:
+        graph, context = self.graph, self._context
+        outputs = tuple(spec.name for spec in context.model.outputs)
+        convolutions = {
+            use.node.name
+            for name in traced
+            for use in graph.model.index.consumers(name)
+            if use.node.op_type == "Conv"
+        }
+        cuts = Cuts(
+            behind=frozenset(
+                place.value
+                for place in graph.places.values()
+                if graph.model.index.producer(place.value) is not None
+            ),
+            before=frozenset(traced),
+            closed=graph.observation.closed,
+            alone=frozenset(convolutions) if graph.replay else frozenset(),
+            work=work and graph.by_work,
+            repeat=not graph.replay,
+        )
+        returned = {
+            name: SampleLayout(shape=value.shape, batch_axis=None)
+            for name, value in self._returned().items()
+        }
+        layouts = {**graph.observation.layouts, **returned}
+        parts = partition(graph.model, outputs, cuts)
+        return Chain(graph, parts, layouts, context, self._watchdog)
 
-        Raises:
-            GoldenError: The run failed, or is not reproducible.
-        """
-        found = {} if self._session is None else self._reference.golden(window)
-        return self._outputs(frontier, window, found, None)
+    def _returned(self) -> dict[str, NDArray[Any]]:
+        """Stored tensors that the model returns as they are."""
+        model, found = self._context.model, {}
+        for spec in model.outputs:
+            entry = model.index.initializers.get(spec.name)
+            if entry is not None and spec.name not in self.graph.fed:
+                if entry.element is None:
+                    raise UnsupportedModelError(f"output {spec.name!r} has no array form")
+                words = initializer_words(model, spec.name)
+                found[spec.name] = from_words(words, entry.element, entry.shape)
+        return found
 
-    def stored(self, faults: FaultGroup) -> dict[str, NDArray[Any]]:
-        """The site's tensor with faults in it, the same for all windows; empty if computed.
+    def prove_narrow(self) -> None:
+        """Keep only those parts narrow that then give the bits that they give as a whole."""
+        profile, workload = self._context.profile, self._context.workload
+        window = windows(workload.samples, profile.batch_size, profile.fixed_batch)[0]
+        values = self.clean.of(window, {})
+        few = np.arange(min(_FEW, window.size)) if self.chain.separable else None
+        self.narrow = {
+            position: narrow
+            for position, narrow in self.narrow.items()
+            if self._same_when_narrow(position, narrow, values, few)
+        }
 
-        Raises:
-            FaultError: The site has no such element, or a fault is bound to one sample.
-        """
-        if self._words is None:
-            return {}
-        return self._fed(faulty_words(faults, self._site, self._words))
-
-    def computed(
-        self, frontier: Frontier, window: BatchWindow, faults: FaultGroup
-    ) -> dict[str, NDArray[Any]]:
-        """The site's tensor of one run with faults in it; empty if nothing reads it.
-
-        Raises:
-            FaultError: As :func:`faulty_array`.
-        """
-        clean = frontier.batch(window.start, window.stop, window.size).get(self._site.name)
-        if clean is None:
-            return {}
-        return {self._site.name: faulty_array(clean, faults, self._site, window)}
-
-    def faulty(
+    def _same_when_narrow(
         self,
-        frontier: Frontier,
-        window: BatchWindow,
-        changed: Mapping[str, NDArray[Any]],
-        hurried: bool,
-    ) -> RunOutputs:
-        """Outputs of a window with the site's tensor changed.
-
-        Raises:
-            RunFailedError: The run gave none.
-        """
-        feeds = {**frontier.batch(window.start, window.stop, window.size), **changed}
-        if self._session is None:
-            return self._outputs(frontier, window, {}, feeds)
-        read = {name: feeds[name] for name in self._inputs}
-        found = self._session.run(read, hurried=hurried)
-        return self._outputs(frontier, window, found, feeds)
-
-    def _fed(self, words: Words) -> dict[str, NDArray[Any]]:
-        """A stored tensor as an input."""
-        shape = () if self._site.layout is None else self._site.layout.shape
-        return {self._site.name: from_words(words, self._site.element, shape)}
-
-    def _outputs(
-        self,
-        frontier: Frontier,
-        window: BatchWindow,
-        found: RunOutputs,
-        feeds: Mapping[str, NDArray[Any]] | None,
-    ) -> RunOutputs:
-        """All outputs of the model: from the suffix, from before it, and the site itself."""
-        outputs = {**frontier.untouched(window), **found}
-        if self._returned:
-            if feeds is None:
-                feeds = frontier.batch(window.start, window.stop, window.size) | self._clean
-            outputs[self._site.name] = feeds[self._site.name]
-        return outputs
+        position: int,
+        narrow: Narrow,
+        values: Mapping[str, NDArray[Any]],
+        few: NDArray[np.int64] | None,
+    ) -> bool:
+        chain = self.chain
+        names = (*chain.parts[position].reads, narrow.made)
+        held = {name: taken(values[name], chain.layouts[name], few) for name in names}
+        whole = held.pop(narrow.made)
+        for low in range(0, narrow.channels, narrow.block):
+            channels = slice(low, low + narrow.block)
+            feeds = narrow.feeds(held, self.lifted.feeds, channels)
+            if not same(chain.run_narrow(position, narrow, feeds), whole[:, channels]):
+                return False
+        return True
 
 
-def _suffix(context: EngineContext, site: FaultSite, parts: Split, frontier: Frontier) -> Model:
-    """The nodes behind the site as a model."""
-    profile, workload = context.profile, context.workload
-    stop = min(profile.batch_size, workload.samples)
-    examples = frontier.batch(0, stop, profile.fixed_batch)
-    model = cut(context.model, parts.suffix, parts.dependent, examples)
-    return lift_initializers(model, [site.name]) if site.kind.stored else model
+class ArmedLate:
+    """A scenario at a late start.
+
+    Args:
+        late: The graph.
+        scenario: The faults.
+
+    Raises:
+        FaultError: An index is out of range, or a fault in a stored tensor bound to one sample.
+    """
+
+    def __init__(self, late: LateStart, scenario: Scenario) -> None:
+        self._late = late
+        graph = late.graph
+        images, stored = graph.images, late.stored
+        self._changes = changes_of(scenario, late.sites, stored, images)
+        packed = packed_for(graph, self._changes)
+        self._packed = {name: late.lifted.feeds[name] for name in packed}
+        self._groups = [group for group in scenario.groups if group.site not in images]
+        # Where nearly every cut has a fault behind it, there is nothing to be gained in between.
+        many = len(self._groups) > _MANY * len(late.wide.parts) if len(self._groups) > 1 else False
+        self._chain = late.wide if many else late.chain
+        self._positions = self._chain.reading({change.initializer for change in self._changes})
+        self._narrow = {} if many else self._narrowed()
+        self._bound = any(group.sample is not None for group in self._groups)
+        self._values: dict[BatchWindow | int, dict[str, list[ValueFaults]]] = {}
+
+    def _narrowed(self) -> dict[int, tuple[Narrow, slice]]:
+        """Parts of which only some output channels change."""
+        late, found = self._late, {}
+        for position in self._positions:
+            narrow = late.narrow.get(position)
+            read = late.chain.parts[position].stored
+            changes = [change for change in self._changes if change.initializer in read]
+            if narrow is None or any(c.initializer != narrow.filter for c in changes):
+                continue
+            channels = narrow.touched(changes, late.lifted.feeds[narrow.filter].size)
+            if channels is not None:
+                found[position] = narrow, channels
+        return found
+
+    def golden(self, window: BatchWindow) -> RunOutputs:
+        """Fault-free outputs of a window."""
+        values = self._late.clean.of(window, self._packed)
+        return {name: values[name] for name in self._late.chain.outputs}
+
+    def faulty(self, window: BatchWindow, hurried: bool) -> RunOutputs:
+        """Faulty outputs of a window."""
+        late = self._late
+        golden = late.clean.of(window, self._packed)
+        start = Start(
+            values=self._faults(window),
+            positions=self._positions,
+            lifted={**late.loose, **self._packed},
+            stored=late.lifted.feeds,
+            narrow=self._narrow,
+        )
+        # Only for the length of a run: other scenarios take their turns in between.
+        with late.lifted.armed(self._changes):
+            found = propagate(self._chain, golden, start, window, hurried=hurried)
+        return outputs_of(self._chain, golden, found)
+
+    def _faults(self, window: BatchWindow) -> dict[str, list[ValueFaults]]:
+        """Faults in values of a run, by value."""
+        key = window if self._bound else window.size
+        if key not in self._values:
+            self._values = {key: self._in_window(window)}
+        return self._values[key]
+
+    def _in_window(self, window: BatchWindow) -> dict[str, list[ValueFaults]]:
+        found: dict[str, list[ValueFaults]] = {}
+        late = self._late
+        for group in self._groups:
+            site = late.sites[group.site]
+            columns = window_columns(group, site, window)
+            place = late.graph.places.get(group.site)
+            if place is not None:  # else it is a stored tensor that the graph has as an input
+                columns = place.moved(columns)
+            value = site.name if place is None else place.value
+            found.setdefault(value, []).append(ValueFaults(site=site, columns=columns))
+        return found

@@ -48,6 +48,12 @@ class Image:
     position: NDArray[np.int64]
     factor: NDArray[np.float32] | None = None
 
+    @classmethod
+    def unmoved(cls, site: FaultSite) -> Image:
+        """The image of a tensor that lies in a graph as it is stored."""
+        every = np.arange(layout_of(site).elements, dtype=np.int64)
+        return cls(initializer=site.name, element=site.element, source=every, position=every)
+
     def find(self, wanted: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Entries of this image with some stored elements, and which one was asked for by each.
 
@@ -171,7 +177,10 @@ def _missing(site: FaultSite, images: Sequence[Image]) -> str | None:
     elements = layout_of(site).elements
     if not images:
         return _GONE
-    seen = np.unique(np.concatenate([image.source for image in images])).size
+    found = np.zeros(elements, np.bool_)
+    for image in images:
+        found[image.source] = True
+    seen = int(np.count_nonzero(found))
     if seen == elements:
         return None
     return f"only {seen} of its {elements} elements can be found in the optimised graph"

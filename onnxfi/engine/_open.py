@@ -9,8 +9,7 @@ from types import MappingProxyType
 from onnxfi.engine._bake import BakeEngine
 from onnxfi.engine._context import Engine, EngineContext
 from onnxfi.engine._cut import CutEngine
-from onnxfi.engine._executable import why_not
-from onnxfi.engine._lift import LiftEngine
+from onnxfi.engine._lift import LiftEngine, why_not
 from onnxfi.engine._ports import PortsEngine
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSite
@@ -41,7 +40,7 @@ ENGINES: Mapping[str, EngineKind] = MappingProxyType(
         "bake": EngineKind(start=BakeEngine, refuses=can_bake, one_sample=False),
         "lift": EngineKind(start=LiftEngine, refuses=can_lift, one_sample=False, examines=why_not),
         "ports": EngineKind(start=PortsEngine, refuses=can_open, one_sample=True),
-        "cut": EngineKind(start=CutEngine, refuses=can_start, one_sample=True, several_sites=False),
+        "cut": EngineKind(start=CutEngine, refuses=can_start, one_sample=True),
     }
 )
 

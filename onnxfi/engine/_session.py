@@ -93,6 +93,7 @@ class Session:
         self._watchdog = watchdog
         described = self._session.get_outputs()
         self.outputs: tuple[str, ...] = tuple(output.name for output in described)
+        self.types: dict[str, str] = {output.name: output.type for output in described}
         self._exotic = {output.name for output in described if _exotic_type(output.type)}
 
     def run(

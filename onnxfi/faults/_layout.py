@@ -56,6 +56,8 @@ class SampleLayout:
         """
         if self.batch_axis is None:
             return np.broadcast_to(index, np.broadcast_shapes(index.shape, position.shape)).copy()
+        if self.batch_axis == 0:  # as below, without divisions
+            return index + position * self.elements
         block = math.prod(self.shape[self.batch_axis :])
         before, within = np.divmod(index, block)
         return (before * samples + position) * block + within

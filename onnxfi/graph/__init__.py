@@ -2,6 +2,7 @@
 
 from onnxfi.graph._align import align
 from onnxfi.graph._cut import cut
+from onnxfi.graph._downstream import downstream
 from onnxfi.graph._edits import Endpoints
 from onnxfi.graph._expose import expose
 from onnxfi.graph._facts import operators, read_tensor
@@ -11,14 +12,15 @@ from onnxfi.graph._limits import Limits
 from onnxfi.graph._load import load
 from onnxfi.graph._model import Model
 from onnxfi.graph._opset import raise_opset
+from onnxfi.graph._partition import Cuts, Part, partition
 from onnxfi.graph._spec import TensorSpec
-from onnxfi.graph._split import Split, split
 from onnxfi.graph._stored import initializer_words, lift_initializers, replace_initializers
 from onnxfi.graph._verify import verify_untouched
 from onnxfi.graph._verifycut import verify_cut
 from onnxfi.graph._write import Serialized, save, serialize
 
 __all__ = [
+    "Cuts",
     "Endpoints",
     "GraphIndex",
     "Initializer",
@@ -27,12 +29,13 @@ __all__ = [
     "Node",
     "NodeGroup",
     "NodeSpec",
+    "Part",
     "Serialized",
-    "Split",
     "TensorSpec",
     "Use",
     "align",
     "cut",
+    "downstream",
     "endpoints",
     "expose",
     "initializer_words",
@@ -40,12 +43,12 @@ __all__ = [
     "lift_initializers",
     "load",
     "operators",
+    "partition",
     "raise_opset",
     "read_tensor",
     "replace_initializers",
     "save",
     "serialize",
-    "split",
     "unique_prefix",
     "verify_cut",
     "verify_untouched",

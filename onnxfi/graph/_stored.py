@@ -59,11 +59,16 @@ def replace_initializers(model: Model, words: Mapping[str, Words]) -> Model:
     return model._edited(proto, edits)
 
 
-def lift_initializers(model: Model, names: Iterable[str]) -> Model:
+def lift_initializers(model: Model, names: Iterable[str], *, sliceable: bool = False) -> Model:
     """The model with some initializers turned into graph inputs of the same name and type.
 
     An initializer of a nested graph becomes an input of the whole model under its qualified name.
     One that was repeated as an input keeps its place among the inputs; others are added behind.
+
+    Args:
+        model: The model.
+        names: The initializers.
+        sliceable: Leave their first dimension open, so that slices of them can be fed.
 
     Raises:
         ModelError: There is no such initializer.
@@ -86,7 +91,10 @@ def lift_initializers(model: Model, names: Iterable[str]) -> Model:
             helpers = _hoist(graphs[place.scope], place.local, name)
             added.update(join(place.scope, helper) for helper in helpers)
         element = known_element(_find(graphs, place))
-        spec = TensorSpec(name=name, element=element, shape=index.initializers[name].shape)
+        shape = index.initializers[name].shape
+        spec = TensorSpec(
+            name=name, element=element, shape=(None, *shape[1:]) if sliceable else shape
+        )
         types["", name] = spec
         if name not in present:
             proto.graph.input.append(value_info(spec))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,11 +37,15 @@ class BatchWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Columns:
-    """Unique flat indices with one pair of masks each: int64, uint64, uint64, all (k,)."""
+    """Unique flat indices with one pair of masks each: int64, uint64, uint64, all (k,).
+
+    In a tensor whose first axis is the batch axis also the sample of the run that each is in.
+    """
 
     index: NDArray[np.int64]
     and_mask: NDArray[np.uint64]
     xor_mask: NDArray[np.uint64]
+    sample: NDArray[np.int64] | None = None
 
 
 def layout_of(site: FaultSite) -> SampleLayout:
@@ -109,7 +113,8 @@ def window_columns(group: FaultGroup, site: FaultSite, window: BatchWindow) -> C
         )
     owner, position = _spread(group.sample, window, layout)
     index = layout.flat(group.index[owner], position, window.size)
-    return _merged(index, group.and_mask[owner], group.xor_mask[owner])
+    columns = _merged(index, group.and_mask[owner], group.xor_mask[owner])
+    return _with_samples(columns, layout, position)
 
 
 def _every_sample(columns: Columns, layout: SampleLayout, window: BatchWindow) -> Columns:
@@ -117,11 +122,21 @@ def _every_sample(columns: Columns, layout: SampleLayout, window: BatchWindow) -
         return columns
     position = np.arange(window.size, dtype=np.int64)[:, np.newaxis]
     index = layout.flat(columns.index[np.newaxis], position, window.size).ravel()
-    return Columns(
+    spread = Columns(
         index=index,
         and_mask=np.tile(columns.and_mask, window.size),
         xor_mask=np.tile(columns.xor_mask, window.size),
     )
+    return _with_samples(spread, layout, np.repeat(position, len(columns.index)))
+
+
+def _with_samples(columns: Columns, layout: SampleLayout, sample: NDArray[np.int64]) -> Columns:
+    """Columns with the samples that their elements are in, given them from before merging."""
+    if layout.batch_axis != 0:
+        return columns
+    if len(sample) != len(columns.index) or (sample[1:] < sample[:-1]).any():
+        sample = columns.index // max(1, layout.elements)  # merging has moved them
+    return replace(columns, sample=sample)
 
 
 def _merged(
@@ -137,6 +152,9 @@ def _spread(
     """Rows of the group repeated for each sample of the run they are in, in list order."""
     everywhere = sample < 0
     inside = (sample >= window.start) & (sample < window.stop)
+    if not window.padding and not everywhere.any():
+        owner = np.flatnonzero(inside)  # what follows says the same, but takes longer
+        return owner, sample[owner] - window.start
     per_run = layout.batch_axis is None
     copies = inside + np.where(sample == window.stop - 1, 0 if per_run else window.padding, 0)
     repeats = np.where(everywhere, 1 if per_run else window.size, copies)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-from dataclasses import replace
-
 import ml_dtypes
 import numpy as np
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from onnxfi.bits import ElementType
-from onnxfi.engine import _frontier
 from onnxfi.engine._cut import CutEngine
-from onnxfi.engine._frontier import Frontier
-from onnxfi.engine._golden import once
-from onnxfi.engine._watchdog import Watchdog
-from onnxfi.errors import BackendError, ConfigError
+from onnxfi.errors import ConfigError
 from onnxfi.faults import BitFlip, FaultSite, FaultSpace, SampleLayout, SiteKind
-from onnxfi.graph import cut, lift_initializers, load, operators, serialize, split
+from onnxfi.graph import load
 from onnxfi.sampling import UniformSampler
 from onnxfi.workload import read_workload
 
@@ -141,34 +133,6 @@ def test_faults_bound_to_a_sample(model_of, bench_of, closing, scenario, sample)
         assert found[0] == found[1]
 
 
-def _optimized(model, folder):
-    """How often each operator occurs in the graph that onnxruntime really runs."""
-    options = onnxruntime.SessionOptions()
-    options.optimized_model_filepath = str(folder / "optimized.onnx")
-    options.log_severity_level = 4
-    onnxruntime.InferenceSession(serialize(model).data, options)
-    return operators(load(folder / "optimized.onnx"))
-
-
-def test_integer_operators_stay_integer(models, tmp_path):
-    """Frontiers of a QDQ model hold integers, so that the part behind is fused as the whole is."""
-    model = load(models / "resnet8_fashion_int8_qdq.onnx")
-    names = [name for name in model.index.initializers if name.endswith("weight_quantized")]
-    assert len(names) > 8
-    for name in names:
-        parts = split(model, name)
-        makers = [model.index.producer(value) for value in parts.frontier]
-        assert {node.op_type for node in makers if node} <= {"QuantizeLinear"}
-        behind = cut(model, parts.suffix, parts.dependent)
-        stored = operators(behind)
-        for part in (behind, lift_initializers(behind, [name])):
-            found = _optimized(part, tmp_path)
-            assert found["com.microsoft::QLinearConv"] == stored["Conv"]
-            assert found["Conv"] == found["com.microsoft::FusedConv"] == 0
-            assert found["com.microsoft::QGemm"] == stored["Gemm"]
-            assert found["Gemm"] == 0
-
-
 def test_float8_values_are_faulted_on_the_host(bench_of, closing, scenario):
     """There is no port for them; the host changes their bits."""
     nodes = [
@@ -204,12 +168,6 @@ def test_float8_values_are_faulted_on_the_host(bench_of, closing, scenario):
     np.testing.assert_array_equal(result.golden["y"], expected.astype(np.float32))
     expected[:, 2] = -expected[:, 2]
     np.testing.assert_array_equal(result.faulty["y"], expected.astype(np.float32))
-
-
-def test_it_carries_out_scenarios_of_one_site(bench, closing, scenario):
-    engine = closing(bench.engine("cut"))
-    with pytest.raises(ConfigError, match="scenario 7 touches 2 sites; engine cut carries out"):
-        engine.run(scenario(("w1", 0, 0), ("r1", 0, 0), number=7))
 
 
 def test_outputs_that_no_fault_reaches_are_golden(model_of, bench_of, closing, scenario):
@@ -255,70 +213,3 @@ def test_results_depend_neither_on_order_nor_on_memory(bench, closing, scenario)
     assert forth == back[::-1]
     for limit in (0, 3_000, 20_000):
         assert _counts(bench, closing, faults, memory_limit_bytes=limit) == forth
-
-
-def _frontier_of(engine):
-    return next(item for item in engine._held._items.values() if isinstance(item, Frontier))
-
-
-def test_a_session_in_front_of_the_cut_is_let_go_once_all_is_kept(bench, closing, scenario):
-    engine = closing(bench.engine("cut", "r1"))
-    engine.run(scenario(("r1", 0, 30)))
-    frontier = _frontier_of(engine)
-    assert frontier.nbytes == 11 * 4 * 64 * 4
-    assert frontier._session is None
-    engine.run(scenario(("r1", 0, 30)))
-    assert frontier._session is None
-    one = frontier.batch(2, 3)["r1"]  # as after a run that failed
-    np.testing.assert_array_equal(one, frontier.batch(0, 4)["r1"][2:3])
-    assert frontier._session is not None
-
-
-@pytest.mark.parametrize("room", [0, 1, 2])
-def test_batches_that_do_not_fit_are_computed_again(bench, classifier, room):
-    """A frontier holds no more than half the limit, and says so before it is full."""
-    context, batch_bytes = bench.context, 4 * 4 * 64 * 4
-    parts = split(classifier, "r1")
-    with contextlib.closing(Watchdog()) as watchdog:
-        none = replace(context, settings=replace(context.settings, memory_limit_bytes=0))
-        started = Frontier(none, parts, watchdog)._session_bytes
-        assert started > 0
-        limit = 2 * (started + room * batch_bytes)
-        tight = replace(context, settings=replace(context.settings, memory_limit_bytes=limit))
-        frontier, roomy = (Frontier(some, parts, watchdog) for some in (tight, context))
-        assert frontier.nbytes == limit // 2
-        for _ in range(2):
-            for start, stop in ((0, 4), (4, 8), (8, 11)):
-                mine, theirs = frontier.batch(start, stop), roomy.batch(start, stop)
-                np.testing.assert_array_equal(mine["r1"], theirs["r1"])
-                assert frontier.nbytes <= limit // 2
-        assert len(frontier._kept) == room
-        assert len(roomy._kept) == 3
-
-
-def test_a_batch_that_is_not_kept_is_computed_once_a_scenario(
-    bench, closing, scenario, monkeypatch
-):
-    runs = []
-
-    def counted(session, batches, window, extra):
-        runs.append(window)
-        return once(session, batches, window, extra)
-
-    engine = closing(bench.engine("cut", "r1", memory_limit_bytes=0))
-    engine.run(scenario(("r1", 0, 30)))
-    monkeypatch.setattr(_frontier, "once", counted)
-    engine.run(scenario(("r1", 0, 30)))
-    assert [window.start for window in runs] == [4, 8]  # the first ran twice, as proof
-
-
-def test_a_part_that_does_not_load(bench, closing, scenario, monkeypatch):
-    from onnxfi.engine import _late
-
-    def refuse(*_):
-        raise BackendError("onnxruntime says no")
-
-    engine = closing(bench.engine("cut", "w1"))
-    monkeypatch.setattr(_late, "Session", refuse)
-    with pytest.raises(BackendError, match=r"cut behind 'w1' .*\(--engine bake may run it\): onnx"):
-        engine.run(scenario(("w1", 0, 0)))

@@ -10,7 +10,7 @@ from onnx import numpy_helper, parser
 
 from onnxfi.bits import ElementType
 from onnxfi.engine import EngineSettings, profile
-from onnxfi.engine._executable import prepare_executable, why_not
+from onnxfi.engine._lift import LiftEngine, why_not
 from onnxfi.engine._mapping import map_weights
 from onnxfi.engine._optimize import optimized, replay_differs
 from onnxfi.errors import BackendError, ConfigError
@@ -167,12 +167,12 @@ def test_types_that_cannot_be_traced(model_of, bench):
 
 
 def test_a_graph_that_replays_otherwise_is_refused(bench, monkeypatch):
-    from onnxfi.engine import _executable
+    from onnxfi.engine import _lift
 
-    monkeypatch.setattr(_executable, "replay_differs", lambda *_: "other bits")
+    monkeypatch.setattr(_lift, "replay_differs", lambda *_: "other bits")
     with pytest.raises(ConfigError, match="can't be replayed: other bits"):
-        prepare_executable(bench.context)
-    assert why_not(bench.context) is not None
+        LiftEngine(replace(bench.context, sites=(bench.sites["w1"],)))
+    assert why_not(replace(bench.context, sites=(bench.sites["w1"],))) is not None
 
 
 def test_another_graph_is_seen_to_differ(bench, model_of, classifier):

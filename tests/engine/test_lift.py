@@ -211,10 +211,13 @@ def test_results_do_not_depend_on_order_or_memory(bench_of, classifier, images, 
 
 def test_packed_tensors_are_lifted_alone(bench_of, classifier, images, closing, scenario):
     engine = closing(bench_of(classifier, images).engine("lift", *STORED))
-    assert engine._executable.packed == {"w2", "b2"}
-    assert engine._together(("w1",)) == engine._together(("b1", "w1")) == ("w1", "b1")
-    assert engine._together(("w2",)) == ("w2",)
-    assert engine._together(("w2", "b1")) == STORED
+    (packed,) = (engine._graph.images[name][0].initializer for name in ("w2",))
+    assert len(engine._graph.packed) == 2  # the matrix product's weights and its bias
+    assert packed in engine._graph.packed
+    for sites, count in ((("w1",), 0), (("b1", "w1"), 0), (("w2",), 1), (("w2", "b1", "b2"), 2)):
+        engine.run(scenario(*((name, 0, 30) for name in sites)))
+        lifted = list(engine._lifted._items)[-1]
+        assert len(engine._graph.packed.intersection(lifted)) == count
 
 
 def test_refusals(bench, closing, scenario):

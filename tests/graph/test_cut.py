@@ -1,25 +1,20 @@
 """Sub-models: nodes unchanged, all they need with them, and the same results in two parts."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
 from onnxfi.bits import ElementType
 from onnxfi.errors import RewriteError
 from onnxfi.graph import (
     cut,
+    downstream,
     lift_initializers,
     load,
-    serialize,
-    split,
     verify_cut,
     verify_untouched,
 )
-
-MODELS = Path(__file__).parents[2] / "models"
 
 TWO = """
 two (float[n, 4] x, bool late) => (float[n, 4] y, float[n, 4] z)
@@ -37,37 +32,11 @@ two (float[n, 4] x, bool late) => (float[n, 4] y, float[n, 4] z)
 """
 
 
-def _parts(model, value):
-    parts = split(model, value)
-    computed = [v for v in (*parts.frontier, *parts.independent) if model.index.producer(v)]
-    before = cut(model, parts.prefix, computed) if computed else None
-    return parts, before, cut(model, parts.suffix, parts.dependent)
-
-
-@pytest.mark.parametrize("value", ["x", "w", "a", "b", "u", "c"])
-@pytest.mark.parametrize("late", [False, True])
-def test_two_parts_give_what_the_whole_gives(parse, run, value, late):
-    model = load(parse(TWO))
-    parts, before, behind = _parts(model, value)
-    onnx.checker.check_model(serialize(behind).data, full_check=True)
-    assert {spec.name for spec in behind.inputs} <= set(parts.frontier)
-    feeds = {"x": np.random.default_rng(1).normal(size=(2, 4)).astype(np.float32)}
-    feeds["late"] = np.array(late)
-    expected = dict(zip("yz", run(model, feeds), strict=True))
-    values = dict(feeds)
-    if before is not None:
-        given = {spec.name: feeds[spec.name] for spec in before.inputs}
-        names = [spec.name for spec in before.outputs]
-        values |= dict(zip(names, run(before, given), strict=True))
-    found = run(behind, {spec.name: values[spec.name] for spec in behind.inputs})
-    found = values | dict(zip(parts.dependent, found, strict=True))
-    for name in "yz":
-        np.testing.assert_array_equal(found[name], expected[name])
-
-
 def test_captured_tensors_come_along(parse):
     model = load(parse(TWO))
-    _, before, behind = _parts(model, "b")
+    suffix = downstream(model, "b")
+    behind = cut(model, suffix, ["y"])
+    before = cut(model, {node.name for node in model.index.nodes} - suffix, ["a", "b"])
     assert set(behind.index.initializers) == {"u"}
     assert set(before.index.initializers) == {"w"}
     assert [spec.name for spec in behind.inputs] == ["x", "late", "a", "b"]
@@ -76,7 +45,7 @@ def test_captured_tensors_come_along(parse):
 
 def test_a_part_can_be_edited_like_any_model(parse):
     model = load(parse(TWO))
-    _, _, behind = _parts(model, "u")
+    behind = cut(model, downstream(model, "u"), ["y"])
     lifted = lift_initializers(behind, ["u"])
     verify_untouched(behind, lifted)
     assert "u" in {spec.name for spec in lifted.inputs}
@@ -85,19 +54,19 @@ def test_a_part_can_be_edited_like_any_model(parse):
 def test_types_come_from_a_run_where_the_file_has_none(parse):
     text = 'g (float[n, 4] x) => (float[n, 4] y) { a = "my.domain".Op(x)  b = Neg(a)  y = Exp(b) }'
     model = load(parse(text.replace('"my.domain".Op', "my.Op"), imports={"my": 1}))
-    parts = split(model, "a")
+    behind = downstream(model, "a")
     with pytest.raises(RewriteError, match="can't make 'a' an input: its element type"):
-        cut(model, parts.suffix, parts.dependent)
-    part = cut(model, parts.suffix, parts.dependent, {"a": np.zeros((2, 4), np.float32)})
+        cut(model, behind, ["y"])
+    part = cut(model, behind, ["y"], {"a": np.zeros((2, 4), np.float32)})
     assert part.inputs[0].element is ElementType.FLOAT
     assert part.inputs[0].shape == (None, None)
 
 
 def test_wrong_shapes_are_not_declared(parse):
     model = load(parse("g (float[n, 4] x) => (y) { a = Neg(x)  b = Exp(a)  y = Neg(b) }"))
-    parts = split(model, "b")
+    behind = downstream(model, "b")
     shapes = [
-        cut(model, parts.suffix, parts.dependent, {"b": np.zeros(size, np.float32)}).inputs[0].shape
+        cut(model, behind, ["y"], {"b": np.zeros(size, np.float32)}).inputs[0].shape
         for size in ((2, 4), (2, 5), (8,))
     ]
     assert shapes == [("n", 4), ("n", None), (None,)]
@@ -106,12 +75,12 @@ def test_wrong_shapes_are_not_declared(parse):
 def test_outputs_must_be_made_by_the_nodes(parse):
     model = load(parse(TWO))
     with pytest.raises(RewriteError, match="can't return 'z': none of the nodes makes it"):
-        cut(model, split(model, "b").suffix, ["z"])
+        cut(model, downstream(model, "b"), ["z"])
 
 
 def test_the_verifier_sees_what_is_not_the_models(parse):
     model = load(parse(TWO))
-    part = cut(model, split(model, "b").suffix, ["y"])
+    part = cut(model, downstream(model, "b"), ["y"])
     verify_cut(model, part)
 
     def changed(edit):
@@ -143,23 +112,3 @@ def test_the_verifier_sees_what_is_not_the_models(parse):
     lifted = lift_initializers(part, ["u"])
     with pytest.raises(RewriteError, match="initializer 'u' of the model is an input"):
         verify_cut(model, lifted)
-
-
-@pytest.mark.parametrize("path", sorted(MODELS.glob("*.onnx")), ids=lambda path: path.stem)
-def test_models_of_the_zoo(path):
-    model = load(path)
-    stored = [name for name, entry in model.index.initializers.items() if entry.nbytes > 100]
-    computed = [value for node in model.index.nodes for value in node.outputs]
-    for value in (*stored[::5], *computed[:: max(1, len(computed) // 6)]):
-        parts = split(model, value)
-        for nodes, outputs in (
-            (parts.suffix, parts.dependent),
-            (parts.prefix, [v for v in parts.frontier if model.index.producer(v)]),
-        ):
-            if nodes and outputs:
-                part = cut(model, nodes, outputs)
-                # The checker asks for shapes; exposed values and what onnxruntime's own
-                # operators make are declared without.
-                known = all(spec.shape is not None for spec in (*part.inputs, *part.outputs))
-                if known and not any(node.domain for node in part.index.nodes):
-                    onnx.checker.check_model(serialize(part).data)

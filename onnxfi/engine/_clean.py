@@ -1,0 +1,148 @@
+"""Clean values: the golden run of a chain, every value between its parts, made once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.engine._bits import same
+from onnxfi.engine._cache import Cache
+from onnxfi.engine._chain import Chain
+from onnxfi.engine._context import EngineContext
+from onnxfi.engine._deviation import gathered, taken
+from onnxfi.engine._propagate import Start, propagate
+from onnxfi.engine._session import RunFailedError
+from onnxfi.errors import GoldenError
+from onnxfi.inject import BatchWindow
+
+Values = Mapping[str, NDArray[Any]]
+
+# Samples that are left in a run when it is shown that leaving others out changes no bit.
+_LEFT_IN = (1, 2, 3, 5, 8)
+
+
+class CleanValues:
+    """Golden values of a chain by window.
+
+    Where a chain has parts with another session for a scenario (a stored tensor is an input of
+    it), that session may give other bits in the last place: then golden values are computed with
+    it, too, so that golden and faulty runs always come from the same sessions.
+
+    Args:
+        chain: The graph in parts.
+        context: Workload and settings.
+        fed: Inputs beside the workload's.
+        lifted: Stored tensors that are inputs of their sessions in every run.
+        limit_bytes: Size up to which windows are kept.
+    """
+
+    def __init__(
+        self, chain: Chain, context: EngineContext, fed: Values, lifted: Values, limit_bytes: int
+    ) -> None:
+        self._chain = chain
+        self._context = context
+        self._fed = fed
+        self._lifted = lifted
+        self._kept: Cache[_Window] = Cache(limit_bytes)
+        self._checked = False
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self._kept.nbytes
+
+    def of(self, window: BatchWindow, packed: Values) -> Values:
+        """Every value that parts read or return, in the golden run of a window.
+
+        Args:
+            window: Which samples.
+            packed: Stored tensors, unchanged, that are inputs of their sessions for a scenario.
+
+        Raises:
+            GoldenError: A run fails or is not reproducible.
+        """
+        held = self._kept.get(window, lambda: _Window(self._run(window)))
+        names = frozenset(packed)
+        if not names:
+            return held.values
+        return held.variant(names, lambda: self._variant(held.values, packed, window))
+
+    def _run(self, window: BatchWindow) -> Values:
+        values = self._once(window)
+        if not self._checked:
+            again = self._once(window)
+            for name, value in values.items():
+                if not same(value, again[name]):
+                    raise GoldenError(
+                        f"value {name!r} differs between two fault-free runs on the same samples"
+                        f" ({window.start}..{window.stop - 1}); the model is not reproducible, so"
+                        f" no fault's effect can be told (random operators?)"
+                    )
+            self._checked = True
+            if self._chain.separable and not self._same_in_parts(values, window):
+                self._chain.separable = False
+        return values
+
+    def _once(self, window: BatchWindow) -> Values:
+        workload = self._context.workload
+        values = {**workload.batch(window.start, window.stop, window.size), **self._fed}
+        for position, part in enumerate(self._chain.parts):
+            feeds = {name: values[name] for name in part.reads}
+            try:
+                values |= self._chain.run(position, feeds, self._lifted)
+            except RunFailedError as error:
+                raise GoldenError(
+                    f"the fault-free run fails on samples {window.start}..{window.stop - 1} of"
+                    f" {workload.source}: {error}"
+                ) from error
+        return values
+
+    def _same_in_parts(self, values: Values, window: BatchWindow) -> bool:
+        """Whether samples give the same bits when others are left out of the run."""
+        chain, size = self._chain, window.size
+        counts = {count for count in (*_LEFT_IN, size // 2, size - 1) if 0 < count < size}
+        rng = np.random.default_rng(size)
+        for count in sorted(counts):
+            samples = np.sort(rng.permutation(size)[:count])
+            for position, part in enumerate(chain.parts):
+                feeds = {n: taken(values[n], chain.layouts[n], samples) for n in part.reads}
+                found = chain.run(position, feeds, self._lifted)
+                for name in part.makes:
+                    if not same(found[name], taken(values[name], chain.layouts[name], samples)):
+                        return False
+        return True
+
+    def _variant(self, values: Values, packed: Values, window: BatchWindow) -> Values:
+        """Golden values where some stored tensors are inputs of their sessions."""
+        chain = self._chain
+        lifted = {**self._lifted, **packed}
+        start = Start(values={}, positions=chain.reading(packed), lifted=lifted)
+        found = propagate(chain, values, start, window, keep=True)
+        if not found:
+            return values
+        changed = {
+            name: gathered(values[name], chain.layouts[name], deviation, None)
+            for name, deviation in found.items()
+        }
+        return {**values, **changed}
+
+
+class _Window:
+    """Golden values of a window, by which stored tensors are inputs."""
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+        self.nbytes = sum(value.nbytes for value in values.values())
+        self._variants: dict[frozenset[str], Values] = {}
+
+    def variant(self, names: frozenset[str], make: Callable[[], Values]) -> Values:
+        """Golden values where some stored tensors are inputs; they share what is the same."""
+        found = self._variants.get(names)
+        if found is None:
+            found = self._variants[names] = make()
+            own = (v for name, v in found.items() if v is not self.values[name])
+            self.nbytes += sum(value.nbytes for value in own)
+        return found

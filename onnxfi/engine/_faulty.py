@@ -1,0 +1,111 @@
+"""Faulty values: faults carried out on the host in values between the parts of a chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.bits import format_of, from_words, to_words
+from onnxfi.engine._deviation import Deviation, gathered, taken, united
+from onnxfi.errors import FaultError
+from onnxfi.faults import FaultSite, SampleLayout
+from onnxfi.inject import Columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ValueFaults:
+    """Faults in a value of a chain in one run."""
+
+    site: FaultSite
+    columns: Columns
+
+
+def with_faults(
+    golden: NDArray[Any],
+    layout: SampleLayout,
+    deviation: Deviation | None,
+    faults: ValueFaults,
+    size: int,
+) -> Deviation | None:
+    """A value with faults, on top of how it deviates anyway.
+
+    Args:
+        golden: The golden value.
+        layout: Where its samples lie.
+        deviation: How it deviates without the faults, None if it does not.
+        faults: The faults.
+        size: Samples in the run.
+
+    Returns:
+        How it deviates with them; None if they change nothing.
+
+    Raises:
+        FaultError: The value has not the size that its site's layout promises.
+    """
+    columns, sample = faults.columns, faults.columns.sample
+    whole = deviation is not None and deviation.samples is None
+    elements = deviation.values.size if deviation is not None and whole else golden.size
+    if len(columns.index) and columns.index.max() >= elements:
+        raise FaultError(
+            f"site {faults.site.name!r} has {elements} elements in this run, fewer than the"
+            f" profile's layout says"
+        )
+    if not len(columns.index):
+        return deviation
+    near = float(columns.index[0] % (elements // size or 1)) / (elements // size or 1)
+    if sample is None or layout.batch_axis != 0 or whole:
+        values = _own(gathered(golden, layout, deviation, None), golden)
+        changed = _carry_out(values, columns.index, columns, faults.site)
+        if deviation is None and not changed.any():
+            return None
+        return Deviation(samples=None, values=values, near=near)
+    found = _by_sample(golden, layout, deviation, faults, size)
+    return None if found is None else replace(found, near=near)
+
+
+def _by_sample(
+    golden: NDArray[Any],
+    layout: SampleLayout,
+    deviation: Deviation | None,
+    faults: ValueFaults,
+    size: int,
+) -> Deviation | None:
+    """The same where each fault lies in one sample and the others need not be looked at."""
+    columns, each = faults.columns, golden.size // size
+    sample = columns.sample
+    assert sample is not None
+    hit = Deviation(samples=np.flatnonzero(np.bincount(sample)), values=golden)
+    samples = united([hit] if deviation is None else [hit, deviation], size)
+    values = _own(gathered(golden, layout, deviation, samples), golden)
+    index = columns.index
+    if samples is not None:
+        index = index + (np.searchsorted(samples, sample) - sample) * each
+    changed = _carry_out(values, index, columns, faults.site)
+    if deviation is not None or changed.all():
+        return Deviation(samples=samples, values=values)
+    if not changed.any():
+        return None
+    kept = np.flatnonzero(np.bincount(sample[changed]))
+    positions = kept if samples is None else np.searchsorted(samples, kept)
+    return Deviation(samples=kept, values=taken(values, layout, positions))
+
+
+def _own(values: NDArray[Any], golden: NDArray[Any]) -> NDArray[Any]:
+    """The values in an array that may be written to."""
+    shared = values is golden or not values.flags.writeable or not values.flags.c_contiguous
+    return values.copy() if shared else values
+
+
+def _carry_out(
+    values: NDArray[Any], index: NDArray[np.int64], columns: Columns, site: FaultSite
+) -> NDArray[np.bool_]:
+    """Carry faults out in place; which elements have changed."""
+    flat, form = values.reshape(-1), format_of(site.element)
+    words = to_words(flat[index], site.element)
+    kept = words & columns.and_mask.astype(words.dtype)
+    faulty = (kept ^ columns.xor_mask.astype(words.dtype)) & words.dtype.type(form.mask)
+    flat[index] = from_words(faulty, site.element, faulty.shape)
+    return np.asarray(words != faulty)

@@ -1,0 +1,92 @@
+"""Lifted tensors: stored tensors that sessions read from arrays of ours, changed between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.bits import Words, format_of, from_words
+from onnxfi.engine._mapping import Image
+from onnxfi.faults import FaultSite, Scenario
+from onnxfi.graph import Model, initializer_words
+from onnxfi.inject import faulty_elements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Change:
+    """New words for some elements of a lifted tensor."""
+
+    initializer: str
+    position: NDArray[np.int64]
+    words: Words
+
+
+class LiftedTensors:
+    """Arrays that sessions read in every run: a change is seen by the next one.
+
+    Args:
+        graph: The graph that holds the tensors.
+        names: Its initializers.
+    """
+
+    def __init__(self, graph: Model, names: Iterable[str]) -> None:
+        self.feeds: dict[str, NDArray[Any]] = {}
+        self._words: dict[str, Words] = {}
+        for name in names:
+            entry = graph.index.initializers[name]
+            assert entry.element is not None
+            words = initializer_words(graph, name)
+            self.feeds[name] = from_words(words, entry.element, entry.shape)
+            self._words[name] = self.feeds[name].reshape(-1).view(format_of(entry.element).word)
+        self.nbytes = sum(values.nbytes for values in self.feeds.values())
+
+    @contextmanager
+    def armed(self, changes: Sequence[Change]) -> Iterator[None]:
+        """Change elements inside the ``with`` block; afterwards they are what they were."""
+        before: list[tuple[Change, Words]] = []
+        try:
+            for change in changes:
+                words = self._words[change.initializer]
+                before.append((change, words[change.position]))
+                words[change.position] = change.words
+            yield
+        finally:
+            # Backwards, should two changes meet in one element.
+            for change, clean in reversed(before):
+                self._words[change.initializer][change.position] = clean
+
+
+def changes_of(
+    scenario: Scenario,
+    sites: Mapping[str, FaultSite],
+    stored: Mapping[str, Words],
+    images: Mapping[str, Sequence[Image]],
+) -> list[Change]:
+    """What the faults of a scenario in mapped tensors change in a graph's initializers.
+
+    Args:
+        scenario: The faults.
+        sites: Sites by name.
+        stored: Fault-free words of the mapped sites, by name.
+        images: Where each mapped site lies, by name; faults in others are left out.
+
+    Raises:
+        FaultError: An index is out of range, or a fault is bound to one sample.
+    """
+    found = []
+    for group in scenario.groups:
+        if group.site not in images:
+            continue
+        site = sites[group.site]
+        index, faulty = faulty_elements(group, site, stored[site.name])
+        for image in images[site.name]:
+            entries, owner = image.find(index)
+            words = image.arriving(faulty[owner], site.element, entries)
+            position = image.position[entries]
+            found.append(Change(initializer=image.initializer, position=position, words=words))
+    return found

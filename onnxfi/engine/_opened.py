@@ -1,0 +1,175 @@
+"""Opened graphs: what engines run, ready to take faults at some sites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from numpy.typing import NDArray
+
+from onnxfi.bits import from_words
+from onnxfi.engine._context import EngineContext
+from onnxfi.engine._grouping import in_halves
+from onnxfi.engine._lifted import Change
+from onnxfi.engine._mapping import Image, map_weights
+from onnxfi.engine._observe import Observation, observe
+from onnxfi.engine._optimize import optimized
+from onnxfi.engine._places import Place, find_place
+from onnxfi.engine._providers import find_provider
+from onnxfi.engine._settings import EngineSettings
+from onnxfi.engine._watchdog import Watchdog
+from onnxfi.faults import FaultSite
+from onnxfi.graph import Model, expose, initializer_words, lift_initializers
+from onnxfi.inject import layout_of
+
+# Operators that pack constant inputs for their kernels when the session starts. Lifted, such an
+# input costs time in every run, so it is lifted only where a scenario touches it. The blocked
+# convolutions (com.microsoft.nchwc) take a filter that is already laid out.
+_PACKING = frozenset(
+    """
+    Attention ConvInteger ConvTranspose DynamicQuantizeLSTM DynamicQuantizeMatMul FusedGemm
+    FusedMatMul GRU Gemm LSTM MatMul MatMulInteger MatMulIntegerToFloat MatMulNBits QAttention
+    QGemm QLinearConv QLinearMatMul
+    """.split()  # noqa: SIM905 - as a list of words it is easier to read
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """Sites that a graph is opened for, by how faults get in.
+
+    Attributes:
+        computed: Computed tensors; they have to exist in the graph.
+        fed: Stored tensors that are inputs before the graph is optimised.
+        mapped: Stored tensors that are traced into the optimised graph.
+    """
+
+    computed: tuple[FaultSite, ...] = ()
+    fed: tuple[FaultSite, ...] = ()
+    mapped: tuple[FaultSite, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OpenGraph:
+    """A graph and where the sites of an opening are in it.
+
+    Attributes:
+        model: The graph.
+        replay: Whether it is the executable graph, which runs as it is; else onnxruntime still
+            optimises its parts.
+        observation: What its values look like.
+        places: Where computed tensors lie, by site.
+        fed: Clean arrays of the inputs beside the workload's, by site.
+        images: Where mapped tensors lie, by site.
+        packed: Initializers that sessions pack: lifted only if touched.
+        unmapped: Why a tensor could not be mapped, by site.
+        by_work: Whether it may be cut wherever work begins, not only where faults enter.
+    """
+
+    model: Model
+    replay: bool
+    observation: Observation
+    places: Mapping[str, Place]
+    fed: Mapping[str, NDArray[Any]]
+    images: Mapping[str, tuple[Image, ...]]
+    packed: frozenset[str]
+    unmapped: Mapping[str, str]
+    by_work: bool = True
+
+
+def open_executable(context: EngineContext, opening: Opening, watchdog: Watchdog) -> OpenGraph:
+    """The executable graph with an opening.
+
+    Computed sites are outputs while onnxruntime optimises, so that it keeps them.
+
+    Raises:
+        BackendError: onnxruntime can't write or run its optimised graph.
+        ModelError: That graph can't be read.
+        GoldenError: The fault-free run fails.
+    """
+    stored = _with_inputs(context.model, opening.fed)
+    fed = _clean(context.model, opening.fed)
+    model = expose(stored, [site.name for site in opening.computed])
+    executable = optimized(model, context.settings)
+    found = map_weights(model, executable, opening.mapped, context.settings)
+    for name, images in tuple(found.images.items()):
+        if any(executable.index.initializers[image.initializer].scope for image in images):
+            del found.images[name]
+            found.unmapped[name] = "the optimised graph holds it in a control-flow body"
+    seen = observe(executable, context, fed, watchdog, replay=True)
+    places = {
+        site.name: find_place(site, executable, dict(seen.examples), dict(seen.layouts))
+        for site in opening.computed
+    }
+    return OpenGraph(
+        model=executable,
+        replay=True,
+        observation=seen,
+        places=MappingProxyType(places),
+        fed=MappingProxyType(fed),
+        images=MappingProxyType(found.images),
+        packed=frozenset(_packed(executable, found.images, context.settings)),
+        unmapped=MappingProxyType(found.unmapped),
+    )
+
+
+def open_stored(context: EngineContext, opening: Opening, watchdog: Watchdog) -> OpenGraph:
+    """The stored graph with an opening; onnxruntime optimises each of its parts."""
+    fed = _clean(context.model, opening.fed)
+    model = _with_inputs(context.model, opening.fed)
+    seen = observe(model, context, fed, watchdog, replay=False)
+    images = {site.name: (Image.unmoved(site),) for site in opening.mapped}
+    # Lifting a constant changes how its part is optimised.
+    packed = () if context.settings.optimization == "disabled" else images
+    return OpenGraph(
+        model=model,
+        replay=False,
+        observation=seen,
+        places=MappingProxyType(
+            {site.name: Place(value=site.name, site=site) for site in opening.computed}
+        ),
+        fed=MappingProxyType(fed),
+        images=MappingProxyType(images),
+        packed=frozenset(packed),
+        unmapped=MappingProxyType({}),
+        by_work=not (find_provider(context.settings).on_cpu and in_halves(context.model)),
+    )
+
+
+def _with_inputs(model: Model, sites: Sequence[FaultSite]) -> Model:
+    return lift_initializers(model, [site.name for site in sites]) if sites else model
+
+
+def _clean(model: Model, sites: Sequence[FaultSite]) -> dict[str, NDArray[Any]]:
+    return {
+        site.name: from_words(
+            initializer_words(model, site.name), site.element, layout_of(site).shape
+        )
+        for site in sites
+    }
+
+
+def _packed(
+    executable: Model, images: Mapping[str, Sequence[Image]], settings: EngineSettings
+) -> set[str]:
+    """Initializers with an image that some operator would pack."""
+    if settings.optimization == "disabled":  # then nothing is packed
+        return set()
+    names = {image.initializer for each in images.values() for image in each}
+    return {
+        name
+        for name in names
+        if any(use.node.op_type in _PACKING for use in executable.index.consumers(name))
+    }
+
+
+def packed_for(graph: OpenGraph, changes: Sequence[Change]) -> tuple[str, ...]:
+    """Packed tensors that are lifted for a scenario: the one that it changes.
+
+    Where it changes several, all that scenarios may change: so the sessions depend on the
+    scenario alone, and there are few of them.
+    """
+    touched = {change.initializer for change in changes} & graph.packed
+    return tuple(sorted(touched if len(touched) <= 1 else graph.packed))

@@ -1,0 +1,115 @@
+"""Places: where the elements of a stored graph's computed tensor lie in an executable graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.engine._bits import same
+from onnxfi.faults import FaultSite, SampleLayout
+from onnxfi.graph import Model
+from onnxfi.inject import Columns
+
+_BLOCKS = (16, 8, 4, 32)  # channels that onnxruntime's blocked layout keeps together, by processor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Place:
+    """A computed tensor in an executable graph.
+
+    Attributes:
+        value: Its name there.
+        site: The site in the stored graph.
+        position: Flat index of each element of a sample there, int64; None if they lie as stored.
+        elements: Elements of a sample there.
+    """
+
+    value: str
+    site: FaultSite
+    position: NDArray[np.int64] | None = None
+    elements: int = 0
+
+    def moved(self, columns: Columns) -> Columns:
+        """Faults of the stored tensor in a run as faults of the value in that run."""
+        if self.position is None:
+            return columns
+        each = self.position.size
+        sample = columns.index // each if columns.sample is None else columns.sample
+        index = self.position[columns.index - sample * each]
+        return replace(columns, index=index + sample * self.elements)
+
+    def positions(self, size: int) -> NDArray[np.int64]:
+        """Flat indices of all elements of the stored tensor in a run, in its order.
+
+        Args:
+            size: How many there are.
+        """
+        index = np.arange(size, dtype=np.int64)
+        if self.position is None:
+            return index
+        sample, within = np.divmod(index, self.position.size)
+        return sample * self.elements + self.position[within]
+
+
+def find_place(
+    site: FaultSite,
+    executable: Model,
+    examples: dict[str, NDArray[Any]],
+    layouts: dict[str, SampleLayout],
+) -> Place:
+    """Where a tensor lies that the executable graph returns under its own name.
+
+    onnxruntime keeps values in its own layouts and turns them back for whoever wants them as
+    stored. The value before that is taken, which the other readers see, as far as run-time arrays
+    bear out that it holds the same bits in another order.
+
+    Args:
+        site: The tensor; its layout is known.
+        executable: The graph.
+        examples: Values of a run, by name.
+        layouts: Where samples lie in them.
+    """
+    name = site.name
+    unmoved = Place(value=name, site=site)
+    node = executable.index.producer(name)
+    if node is None or node.op_type not in ("ReorderOutput", "Transpose") or site.layout is None:
+        return unmoved
+    if node.op_type == "Transpose" and node.name == site.node:
+        return unmoved  # the stored graph's own
+    before = node.inputs[0]
+    if before not in examples or site.layout.batch_axis not in (None, 0):
+        return unmoved
+    orders = list(_orders(examples[name], examples[before]))
+    if len(orders) != 1 or layouts[before].batch_axis != layouts[name].batch_axis:
+        return unmoved
+    samples = examples[name].size // site.layout.elements
+    # Elements of the first sample alone, which lie in front in both.
+    position = orders[0].reshape(-1)[: site.layout.elements]
+    elements = examples[before].size // samples
+    return Place(value=before, site=site, position=position, elements=elements)
+
+
+def _orders(stored: NDArray[Any], held: NDArray[Any]) -> Iterator[NDArray[np.int64]]:
+    """Flat indices into ``held``, in the shape of ``stored``, under which both are the same."""
+    if stored.ndim < 3:
+        return
+    numbers = np.arange(held.size, dtype=np.int64).reshape(held.shape)
+    for order in _candidates(numbers, stored.shape):
+        if order.shape == stored.shape and same(held.reshape(-1)[order], stored):
+            yield order
+
+
+def _candidates(numbers: NDArray[np.int64], shape: tuple[int, ...]) -> Iterator[NDArray[np.int64]]:
+    """Ways in which onnxruntime lays out images: channels last, or in blocks."""
+    yield np.moveaxis(numbers, -1, 1)
+    yield np.moveaxis(numbers, 1, -1)
+    samples, channels, *space = numbers.shape
+    for block in _BLOCKS:
+        if channels % block == 0:
+            blocked = numbers.reshape(samples, channels // block, *space, block)
+            flat = np.moveaxis(blocked, -1, 2).reshape(samples, channels, *space)
+            yield flat[:, : shape[1]]

@@ -1,0 +1,264 @@
+"""Partitioning a graph into parts that run one after the other, with few values in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from onnx import GraphProto, NodeProto
+
+from onnxfi.errors import ModelError
+from onnxfi.graph._model import Model, stored_names
+from onnxfi.graph._walk import captures
+
+# Operators whose results differ from call to call: they must run once.
+_RANDOM = frozenset(
+    """
+    Bernoulli Dropout Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike
+    """.split()  # noqa: SIM905 - as a list of words it is easier to read
+)
+# Operators that do the bulk of the work: a part begins with one, and takes what follows it.
+_HEAVY = frozenset(
+    """
+    Attention Conv ConvInteger ConvTranspose DynamicQuantizeLSTM DynamicQuantizeMatMul FusedConv
+    FusedGemm FusedMatMul GRU Gemm If LSTM Loop MatMul MatMulInteger MatMulIntegerToFloat
+    MatMulNBits MultiHeadAttention QAttention QGemm QLinearConv QLinearMatMul RNN Scan
+    """.split()  # noqa: SIM905
+)
+
+
+# Operators that only move or re-type values.
+_MOVING = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
+# Operators that keep different values apart, but for rounding.
+_FAITHFUL = frozenset(
+    """
+    Add AveragePool BatchNormalization Concat Conv ConvTranspose DequantizeLinear Div Flatten
+    FusedConv FusedGemm FusedMatMul Gemm GlobalAveragePool Identity InstanceNormalization
+    LayerNormalization MatMul Mul Neg ReduceMean ReduceSum ReorderInput ReorderOutput Reshape
+    Split Squeeze Sub Transpose Unsqueeze
+    """.split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Some top-level nodes of a graph that run together.
+
+    Attributes:
+        nodes: Their names. A node that is cheap to repeat may be in several parts.
+        reads: Values that they read and other parts compute, graph inputs among them.
+        makes: Values that they compute and later parts read, or the model returns.
+        stored: Stored tensors that they read.
+        masks: Whether some node may well turn different values into equal ones: by an activation,
+            a selection, a rounding. Others do so by chance only.
+    """
+
+    nodes: tuple[str, ...]
+    reads: tuple[str, ...]
+    makes: tuple[str, ...]
+    stored: frozenset[str]
+    masks: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cuts:
+    """Where a graph is cut.
+
+    Attributes:
+        behind: Computed values that have to cross from one part to another.
+        before: Stored tensors; each node that reads one begins a part.
+        closed: Computed values that can't cross: they are no tensors, or of a type that can't be
+            fed.
+        alone: Nodes that are a part of their own, as far as possible.
+        work: Whether a part begins before every operator that does much work.
+        repeat: Whether DequantizeLinear nodes, with what only moves their values, and nodes that
+            only depend on stored tensors, are repeated in each part that needs them, so that the
+            runtime can still fuse them.
+    """
+
+    behind: AbstractSet[str] = field(default_factory=frozenset)
+    before: AbstractSet[str] = field(default_factory=frozenset)
+    closed: AbstractSet[str] = field(default_factory=frozenset)
+    alone: AbstractSet[str] = field(default_factory=frozenset)
+    work: bool = True
+    repeat: bool = False
+
+
+def partition(model: Model, outputs: Sequence[str], cuts: Cuts) -> tuple[Part, ...]:
+    """Parts of a model in the order in which they run; nodes that nobody needs are left out.
+
+    A part begins behind every value that has to cross, before every node that reads a chosen
+    stored tensor, and before every operator that does much work, as far as all values that are
+    alive there may cross.
+
+    Args:
+        model: The model.
+        outputs: Those of its outputs that are wanted.
+        cuts: Where it has to be cut.
+
+    Raises:
+        ModelError: A value that has to cross can't, or the model has no such value.
+    """
+    return _Partitioner(model, outputs, cuts).parts()
+
+
+class _Partitioner:
+    """The facts about one graph that partitioning needs."""
+
+    def __init__(self, model: Model, outputs: Sequence[str], cuts: Cuts) -> None:
+        graph: GraphProto = model._proto.graph
+        self._cuts = cuts
+        self._stored = frozenset(stored_names(graph))
+        self._outputs = tuple(outputs)
+        self._reads = {node.name: tuple(dict.fromkeys(captures(node))) for node in graph.node}
+        self._makers = {made: node.name for node in graph.node for made in node.output if made}
+        missing = [name for name in cuts.behind if name not in self._makers]
+        if missing:
+            raise ModelError(f"can't cut behind {missing[0]!r}: no top-level node computes it")
+        self._nodes = self._needed(graph)
+        self._again = self._repeated() if cuts.repeat else frozenset()
+
+    def parts(self) -> tuple[Part, ...]:
+        """The parts."""
+        groups = [self._completed(group) for group in self._groups()]
+        read_by = [self._outside(group) for group in groups]
+        wanted = set(self._outputs)
+        found = []
+        for group, read in zip(reversed(groups), reversed(read_by), strict=True):
+            own = (self._nodes[name] for name in group if name not in self._again)
+            makes = tuple(made for node in own for made in _made(node) if made in wanted)
+            found.append(
+                Part(
+                    nodes=tuple(group),
+                    reads=tuple(name for name in read if name not in self._stored),
+                    makes=makes,
+                    stored=frozenset(read) & self._stored,
+                    masks=any(_masks(self._nodes[name]) for name in group),
+                )
+            )
+            wanted.update(read)
+        return tuple(reversed(found))
+
+    def _needed(self, graph: GraphProto) -> dict[str, NodeProto]:
+        """Nodes that outputs need, in the order of the graph."""
+        needed: set[str] = set()
+        pending = list(self._outputs)
+        while pending:
+            maker = self._makers.get(pending.pop())
+            if maker is not None and maker not in needed:
+                needed.add(maker)
+                pending.extend(self._reads[maker])
+        return {node.name: node for node in graph.node if node.name in needed}
+
+    def _groups(self) -> Iterator[list[str]]:
+        """Consecutive nodes, cut where that is wanted and possible."""
+        allowed = self._allowed()
+        group: list[str] = []
+        previous: NodeProto | None = None
+        for name, node in self._nodes.items():
+            if name in self._again:
+                continue
+            forced = previous is not None and not self._cuts.behind.isdisjoint(previous.output)
+            alone = previous is not None and previous.name in self._cuts.alone
+            if group and (forced or alone or self._begins(node)) and name in allowed:
+                yield group
+                group = []
+            elif group and forced and previous is not None:
+                raise ModelError(
+                    f"can't cut behind {previous.output[0]!r}: a value that is no plain tensor"
+                    " crosses there too"
+                )
+            group.append(name)
+            previous = node
+        if group:
+            yield group
+
+    def _begins(self, node: NodeProto) -> bool:
+        """Whether a part should begin with a node."""
+        if (self._cuts.work and node.op_type in _HEAVY) or node.name in self._cuts.alone:
+            return True
+        stored = self._cuts.before
+        return any(name in stored for name in self._depends(node.name))
+
+    def _depends(self, name: str) -> Iterator[str]:
+        """What a node reads, directly or through nodes that are repeated with it."""
+        for value in self._reads[name]:
+            yield value
+            maker = self._makers.get(value)
+            if maker in self._again:
+                yield from self._depends(maker)
+
+    def _allowed(self) -> frozenset[str]:
+        """Nodes before which the graph may be cut: all values alive there may cross."""
+        order = [name for name in self._nodes if name not in self._again]
+        last: dict[str, int] = {}
+        for number, name in enumerate(order):
+            for value in self._depends(name):
+                last[value] = number
+        barred = [0] * (len(order) + 1)
+        for number, name in enumerate(order):
+            for value in _made(self._nodes[name]):
+                end = last.get(value, number)
+                if value in self._cuts.closed and end > number:
+                    barred[number + 1] += 1
+                    barred[end + 1] -= 1
+        allowed, open_ = set(), 0
+        for number, name in enumerate(order):
+            open_ += barred[number]
+            if not open_:
+                allowed.add(name)
+        return frozenset(allowed)
+
+    def _completed(self, group: Sequence[str]) -> list[str]:
+        """A group with the repeated nodes that it needs, in the order of the graph."""
+        whole = set(group)
+        pending = list(group)
+        while pending:
+            for value in self._reads[pending.pop()]:
+                maker = self._makers.get(value)
+                if maker in self._again and maker not in whole:
+                    whole.add(maker)
+                    pending.append(maker)
+        return [name for name in self._nodes if name in whole]
+
+    def _outside(self, group: Sequence[str]) -> list[str]:
+        """What a group reads from outside itself, stored tensors included."""
+        made = {value for name in group for value in _made(self._nodes[name])}
+        read = dict.fromkeys(value for name in group for value in self._reads[name])
+        return [value for value in read if value not in made]
+
+    def _repeated(self) -> frozenset[str]:
+        """Nodes that are repeated in the parts that read them."""
+        known = set(self._stored)
+        kept = self._cuts.behind | set(self._outputs)
+        repeated: set[str] = set()
+        for name, node in self._nodes.items():
+            made = _made(node)
+            if not kept.isdisjoint(made):
+                continue
+            reads = self._reads[name]
+            static = node.op_type not in _RANDOM and known.issuperset(reads)
+            if static and (reads or node.op_type == "Constant"):
+                known.update(made)
+                repeated.add(name)
+            elif node.op_type == "DequantizeLinear" or self._moves(node, repeated):
+                repeated.add(name)
+        return frozenset(repeated)
+
+    def _moves(self, node: NodeProto, repeated: AbstractSet[str]) -> bool:
+        """Whether a node only moves what is made again anyway."""
+        reads = self._reads[node.name]
+        return node.op_type in _MOVING and bool(reads) and self._makers.get(reads[0]) in repeated
+
+
+def _made(node: NodeProto) -> list[str]:
+    return [name for name in node.output if name]
+
+
+def _masks(node: NodeProto) -> bool:
+    """Whether a node may well turn different values into equal ones."""
+    if node.op_type not in _FAITHFUL:
+        return True
+    # What onnxruntime has fused into it, such as Relu.
+    return any(attribute.name.startswith("activation") for attribute in node.attribute)
