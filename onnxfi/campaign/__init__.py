@@ -2,9 +2,9 @@
 
 from onnxfi.campaign._campaign import OpenCampaign, export_rows, open_campaign
 from onnxfi.campaign._create import InMemory, resume_or_create
-from onnxfi.campaign._dispatch import ExecutorFactory
 from onnxfi.campaign._document import CampaignDocument, Plan
 from onnxfi.campaign._experiment import CustomParts
+from onnxfi.campaign._isolate import ExecutorFactory
 from onnxfi.campaign._run import Progress, RunOptions, RunSummary, run_campaign
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._signals import StopRequest, stop_on_signals

@@ -6,7 +6,8 @@ import multiprocessing
 import signal
 from concurrent.futures import Executor, ProcessPoolExecutor
 
-from onnxfi.campaign._dispatch import ExecutorFactory, InlineExecutor
+from onnxfi.campaign._dispatch import InlineExecutor
+from onnxfi.campaign._isolate import ExecutorFactory
 
 
 def executor_factory(workers: int) -> ExecutorFactory:

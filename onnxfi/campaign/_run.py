@@ -10,16 +10,21 @@ from datetime import UTC, datetime
 
 from onnxfi.campaign._blocks import UnitSizer, pending_in_order
 from onnxfi.campaign._campaign import OpenCampaign
-from onnxfi.campaign._dispatch import Dispatcher, ExecutorFactory, Finished, Unit
+from onnxfi.campaign._dispatch import Dispatcher
 from onnxfi.campaign._executors import executor_factory
 from onnxfi.campaign._folder import running
+from onnxfi.campaign._isolate import ExecutorFactory, Finished, Unit
+from onnxfi.campaign._order import homes_of
 from onnxfi.campaign._signals import StopRequest
 from onnxfi.campaign._store import ResultStore
 from onnxfi.campaign._worker import BenchKey, release_bench, run_unit
+from onnxfi.engine import side_by_side
 from onnxfi.errors import BackendError, ConfigError, OnnxFIError
 from onnxfi.outcome import InjectionRecord, Outcome, OutcomeCounts, scenario_failed
 
-UNIT_TARGET_S = 1.0
+UNIT_TARGET_S = 2.0
+#: Where an engine shares work among the scenarios of a unit, longer ones share more.
+SHARED_UNIT_TARGET_S = 10.0
 RETRIES = 2
 
 
@@ -120,14 +125,16 @@ class _Run:
         self._submitted = 0
         self._stopped: str | None = None
         self._started = time.monotonic()
-        self._sizer = UnitSizer(UNIT_TARGET_S)
+        target_s = SHARED_UNIT_TARGET_S if side_by_side(campaign.plan.engine) else UNIT_TARGET_S
+        pending = campaign.total - done_before
+        self._sizer = UnitSizer(target_s, pending, options.workers)
         self._retries: dict[Unit, int] = {}
         self._again: list[Unit] = []
 
     def go(self, done: set[int], on_progress: Callable[[Progress], None]) -> None:
         plan = self._campaign.plan
         pending = pending_in_order(
-            plan.scenarios, plan.block_size, done, _site_order(self._campaign)
+            plan.scenarios, plan.block_size, done, homes_of(self._campaign.experiment().source)
         )
         unit_of = functools.partial(run_unit, _bench_key(self._campaign))
         factory = self._options.executor or executor_factory(self._options.workers)
@@ -225,15 +232,3 @@ def _bench_key(campaign: OpenCampaign) -> BenchKey:
     return BenchKey(
         str(campaign.folder.path.absolute()), campaign.document.identity, campaign.custom
     )
-
-
-def _site_order(campaign: OpenCampaign) -> Callable[[int], str] | None:
-    """Site of a single-fault scenario, to run a block site by site; None where it costs too much.
-
-    A scenario of thousands of faults touches every site, and drawing it only to sort it would
-    double the work.
-    """
-    if campaign.plan.population is None:
-        return None
-    source = campaign.experiment().source
-    return lambda number: source.scenario(number).sites[0]

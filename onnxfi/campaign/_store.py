@@ -175,7 +175,7 @@ def _row(record: InjectionRecord) -> tuple[object, ...]:
     return (
         record.scenario,
         *(getattr(record.counts, name) for name in COUNT_COLUMNS),
-        json.dumps(dict(record.counts.metrics), sort_keys=True),
+        json.dumps(dict(record.counts.metrics), sort_keys=True) if record.counts.metrics else "{}",
         record.run_s,
         record.worker,
         record.finished_at,

@@ -6,7 +6,7 @@ import functools
 import os
 import socket
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,10 @@ from onnxfi.campaign._campaign import open_campaign
 from onnxfi.campaign._experiment import CustomParts, engine_settings
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.engine import Engine, EngineContext, golden_run, open_engine
+from onnxfi.faults import Scenario
 from onnxfi.outcome import BoundCriterion, InjectionRecord
+
+FAULTS_TOGETHER = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class BenchKey:
 def run_unit(key: BenchKey, unit: Sequence[int]) -> list[InjectionRecord]:
     """Run the scenarios of a unit."""
     bench = _bench(key)
-    return [bench.run(number) for number in unit]
+    return list(bench.run(unit))
 
 
 def release_bench() -> None:
@@ -78,13 +81,32 @@ class Bench:
         weakref.finalize(self, self._engine.close)
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
 
-    def run(self, number: int) -> InjectionRecord:
-        """Carry out one scenario over the workload."""
-        counts, run_s = self._engine.run(self._experiment.source.scenario(number))
-        return InjectionRecord(
-            scenario=number,
-            counts=counts,
-            run_s=run_s,
-            worker=self._worker,
-            finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        )
+    def run(self, numbers: Sequence[int]) -> Iterator[InjectionRecord]:
+        """Carry out scenarios over the workload, each as if it were alone."""
+        places = iter(numbers)
+        for portion in portions(self._experiment.source.scenarios(numbers)):
+            found = self._engine.run_many(portion)
+            for counts, run_s in found:
+                yield InjectionRecord(
+                    scenario=next(places),
+                    counts=counts,
+                    run_s=run_s,
+                    worker=self._worker,
+                    finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                )
+
+
+def portions(
+    scenarios: Iterable[Scenario], faults: int = FAULTS_TOGETHER
+) -> Iterator[list[Scenario]]:
+    """Cut drawn scenarios into lists of about so many faults: a unit of all may not fit."""
+    held: list[Scenario] = []
+    size = 0
+    for scenario in scenarios:
+        held.append(scenario)
+        size += scenario.size
+        if size >= faults:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held

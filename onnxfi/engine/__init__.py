@@ -3,7 +3,7 @@
 from onnxfi.engine._choose import EngineChoice, Scenarios, choose_engine
 from onnxfi.engine._context import BatchResult, Engine, EngineContext, Injection
 from onnxfi.engine._golden import Golden, golden_run
-from onnxfi.engine._open import ENGINES, EngineKind, examine_engine, open_engine
+from onnxfi.engine._open import ENGINES, EngineKind, examine_engine, open_engine, side_by_side
 from onnxfi.engine._patience import default_timeout
 from onnxfi.engine._profile import Profile, profile
 from onnxfi.engine._providers import available_providers
@@ -38,5 +38,6 @@ __all__ = [
     "open_engine",
     "profile",
     "runtime_version",
+    "side_by_side",
     "windows",
 ]
