@@ -36,12 +36,15 @@ class RunOptions:
         workers: Processes; 1 runs in the calling process.
         max_injections: Stop after this many injections of this run.
         time_budget_s: Stop submitting after this many seconds of this run.
+        memory_limit_bytes: What each worker may keep sessions and computed values in; None for its
+            part of a quarter of the memory that is free when it starts.
         executor: Factory of an executor for a number of workers, in place of the own processes.
     """
 
     workers: int = 1
     max_injections: int | None = None
     time_budget_s: float | None = None
+    memory_limit_bytes: int | None = None
     executor: ExecutorFactory | None = None
 
 
@@ -102,6 +105,10 @@ def _check(options: RunOptions) -> None:
         raise ConfigError(f"max injections is {options.max_injections}, expected at least 1")
     if options.time_budget_s is not None and options.time_budget_s <= 0:
         raise ConfigError(f"time budget is {options.time_budget_s} s, expected more than 0")
+    if options.memory_limit_bytes is not None and options.memory_limit_bytes < 0:
+        raise ConfigError(
+            f"memory limit is {options.memory_limit_bytes}, expected at least 0 bytes"
+        )
 
 
 class _Run:
@@ -136,7 +143,7 @@ class _Run:
         pending = pending_in_order(
             plan.scenarios, plan.block_size, done, homes_of(self._campaign.experiment().source)
         )
-        unit_of = functools.partial(run_unit, _bench_key(self._campaign))
+        unit_of = functools.partial(run_unit, _bench_key(self._campaign, self._options))
         factory = self._options.executor or executor_factory(self._options.workers)
         dispatcher = Dispatcher(unit_of, factory, self._options.workers)
         for finished in dispatcher.run(lambda: self._next(pending)):
@@ -228,7 +235,11 @@ def _crash_record(number: int, campaign: OpenCampaign) -> InjectionRecord:
     )
 
 
-def _bench_key(campaign: OpenCampaign) -> BenchKey:
+def _bench_key(campaign: OpenCampaign, options: RunOptions) -> BenchKey:
     return BenchKey(
-        str(campaign.folder.path.absolute()), campaign.document.identity, campaign.custom
+        folder=str(campaign.folder.path.absolute()),
+        identity=campaign.document.identity,
+        custom=campaign.custom,
+        workers=options.workers,
+        memory_limit_bytes=options.memory_limit_bytes,
     )

@@ -7,13 +7,14 @@ import os
 import socket
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from onnxfi.campaign._campaign import open_campaign
 from onnxfi.campaign._experiment import CustomParts, engine_settings
 from onnxfi.campaign._goldenfile import GoldenFile
+from onnxfi.campaign._memory import worker_limit
 from onnxfi.engine import Engine, EngineContext, golden_run, open_engine
 from onnxfi.faults import Scenario
 from onnxfi.outcome import BoundCriterion, InjectionRecord
@@ -21,13 +22,23 @@ from onnxfi.outcome import BoundCriterion, InjectionRecord
 FAULTS_TOGETHER = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BenchKey:
-    """Which campaign a unit belongs to; all that travels to a worker beside scenario numbers."""
+    """Which campaign a unit belongs to; all that travels to a worker beside scenario numbers.
+
+    Attributes:
+        folder: Where the campaign lives.
+        identity: Its identity.
+        custom: The user's own objects.
+        workers: How many workers share the machine's memory.
+        memory_limit_bytes: What a worker may keep; None for the default.
+    """
 
     folder: str
     identity: str
     custom: CustomParts = field(compare=False)
+    workers: int = 1
+    memory_limit_bytes: int | None = None
 
 
 def run_unit(key: BenchKey, unit: Sequence[int]) -> list[InjectionRecord]:
@@ -61,7 +72,10 @@ class Bench:
         campaign.check_surroundings()
         self._experiment = campaign.experiment()
         subject, profile = self._experiment.subject, self._experiment.profile
-        settings = engine_settings(campaign.settings, campaign.plan)
+        settings = replace(
+            engine_settings(campaign.settings, campaign.plan),
+            memory_limit_bytes=worker_limit(key.memory_limit_bytes, key.workers),
+        )
         plan = campaign.plan
         bound = BoundCriterion(criterion=campaign.criterion(), output=plan.criterion_output)
         golden = golden_run(subject.model, subject.workload, profile, settings)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from onnxfi.cli._talk import Talk
-from onnxfi.cli._types import Duration, FaultModelText, Kinds
+from onnxfi.cli._types import Duration, FaultModelText, Kinds, MemorySize
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
@@ -223,6 +223,12 @@ work_options = _stack(
         default=1,
         show_default=True,
         help="Processes; the results are the same for any number.",
+    ),
+    click.option(
+        "--memory-limit",
+        type=MemorySize(),
+        help="What each worker may keep in memory, such as 512MiB or 1GB; changes the speed, never "
+        "a result.  [default: a quarter of what is free, divided among the workers]",
     ),
     click.option(
         "--max-injections",

@@ -8,12 +8,13 @@ from onnxfi.engine._patience import default_timeout
 from onnxfi.engine._profile import Profile, profile
 from onnxfi.engine._providers import available_providers
 from onnxfi.engine._session import RunFailedError, RunTimedOutError, Session
-from onnxfi.engine._settings import EngineSettings, Optimization
+from onnxfi.engine._settings import DEFAULT_MEMORY_BYTES, EngineSettings, Optimization
 from onnxfi.engine._version import runtime_version
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.engine._windows import windows
 
 __all__ = [
+    "DEFAULT_MEMORY_BYTES",
     "ENGINES",
     "BatchResult",
     "Engine",
