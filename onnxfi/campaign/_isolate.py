@@ -16,6 +16,8 @@ ExecutorFactory = Callable[[int], Executor]
 
 #: Times that a scenario must kill a process which was given nothing else.
 DEATHS = 2
+#: Processes in a row that must die while they load the campaign before the machinery is broken.
+LOADS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,7 @@ class _Process:
     """
 
     def __init__(self, factory: ExecutorFactory) -> None:
+        self._factory = factory
         self._executor = factory(1)
         self.used = False
 
@@ -107,14 +110,19 @@ class _Process:
 
     def _load(self, run_unit: RunUnit) -> None:
         """Load the campaign and run golden, which an empty unit does."""
-        try:
-            self._executor.submit(run_unit, ()).result()
-        except BrokenExecutor as error:
-            raise BackendError(
-                "worker processes die before they are given any fault; what was done is stored, "
-                "run again with one worker to see why (or with fewer, if memory is short; a Python "
-                "script that asks for workers must do so under `if __name__ == '__main__':`)"
-            ) from error
+        for _ in range(LOADS):
+            try:
+                self._executor.submit(run_unit, ()).result()
+                return
+            except BrokenExecutor as error:
+                last = error
+                self.close()
+                self._executor = self._factory(1)
+        raise BackendError(
+            "worker processes die before they are given any fault; what was done is stored, "
+            "run again with one worker to see why (or with fewer, if memory is short; a Python "
+            "script that asks for workers must do so under `if __name__ == '__main__':`)"
+        ) from last
 
     def close(self) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)
