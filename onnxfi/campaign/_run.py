@@ -184,7 +184,7 @@ class _Run:
         if finished.repeated:
             self._store.add_attempt(finished.unit, f"a worker died: {finished.error}")
         elif finished.crashed:
-            self._store.add_attempt(finished.unit, f"worker died: {finished.error}")
+            self._store.add_attempt(finished.unit, f"its worker died: {finished.error}")
             self._add([_crash_record(number, self._campaign) for number in finished.unit])
         elif finished.error is not None:
             self._retry(finished)
