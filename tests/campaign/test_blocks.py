@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,10 @@ from onnxfi.campaign._blocks import (
     finished_prefix,
     pending_in_order,
 )
+from onnxfi.campaign._order import homes_of
+from onnxfi.campaign._worker import portions
+from onnxfi.faults import FaultGroup, Scenario
+from onnxfi.sampling import ListedScenarios, SampledScenarios, UniformSampler
 
 
 @given(st.integers(1, 500), st.integers(1, 60), st.data())
@@ -52,3 +57,39 @@ def test_units_grow_towards_the_wanted_time():
     assert sizes[0] == 1
     assert sizes[-1] == 20
     assert list(sizer.take(iter(()))) == []
+
+
+def test_units_shrink_towards_the_end_where_workers_share_them():
+    sizer, pending = UnitSizer(1.0, 1000, workers=2), iter(range(1000))
+    for _ in range(20):
+        sizer.learn(1, 1e-6)
+    sizes = []
+    while unit := sizer.take(pending):
+        sizes.append(len(unit))
+    assert sum(sizes) == 1000
+    assert sizes[:2] == [250, 188]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-4:] == [1, 1, 1, 1]
+
+
+def test_scenarios_of_a_block_by_the_space_or_the_list(create):
+    source = create().experiment().source
+    homes = homes_of(source)
+    sites = [site.name for site in source.space.sites]
+    wanted = [7, 3, 50]
+    assert [sites[home] for home in homes(wanted)] == [source.scenario(k).sites[0] for k in wanted]
+    listed = ListedScenarios(list(source))
+    assert homes_of(listed)(wanted) == [source.scenario(k).sites for k in wanted]
+    several = UniformSampler(n=5, seed=1, faults_per_scenario=3)
+    assert homes_of(SampledScenarios(source.space, several)) is None
+
+
+def test_portions_hold_about_so_many_faults():
+    def scenario(faults):
+        ones = np.ones(faults, np.uint64)
+        group = FaultGroup(site="w", index=ones.astype(np.int64), and_mask=ones, xor_mask=ones)
+        return Scenario(number=0, groups=(group,))
+
+    drawn = [scenario(faults) for faults in (3, 3, 9, 1, 1, 1)]
+    assert [[each.size for each in part] for part in portions(drawn, 5)] == [[3, 3], [9], [1, 1, 1]]
+    assert list(portions([])) == []
