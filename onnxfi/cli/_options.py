@@ -211,7 +211,8 @@ study_options = _stack(
     click.option(
         "--timeout",
         type=Duration(),
-        help="After this time a run counts as hung: seconds, or 90s, 5m, 1h.  [default: 5m]",
+        help="After this time a run counts as hung: seconds, or 90s, 5m, 1h.  [default: by "
+        "the model, at least 10s]",
     ),
 )
 
