@@ -19,6 +19,7 @@ from onnxfi.campaign import (
     StopRequest,
     export_rows,
     open_campaign,
+    parse_size,
     resume_or_create,
     run_campaign,
     summarize,
@@ -82,6 +83,7 @@ class Campaign:
         *,
         max_injections: int | None = None,
         time_budget_s: float | None = None,
+        memory_limit: int | str | None = None,
         executor: Callable[[int], Any] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> RunSummary:
@@ -92,6 +94,9 @@ class Campaign:
                 do its work under ``if __name__ == "__main__":``.
             max_injections: Stop after so many injections of this call.
             time_budget_s: Stop after so many seconds of this call.
+            memory_limit: What each worker may keep sessions and computed values in, in bytes or as
+                text (``"512MiB"``); None for its part of a quarter of the free memory. It
+                changes the speed, never a result.
             executor: Factory of any ``concurrent.futures.Executor`` for a number of workers.
             on_progress: Called after every stored batch of results.
         """
@@ -99,6 +104,9 @@ class Campaign:
             workers=workers,
             max_injections=max_injections,
             time_budget_s=time_budget_s,
+            memory_limit_bytes=(
+                parse_size(memory_limit) if isinstance(memory_limit, str) else memory_limit
+            ),
             executor=executor,
         )
         return run_campaign(self.opened, options, on_progress, StopRequest())

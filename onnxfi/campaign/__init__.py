@@ -2,9 +2,10 @@
 
 from onnxfi.campaign._campaign import OpenCampaign, export_rows, open_campaign
 from onnxfi.campaign._create import InMemory, resume_or_create
-from onnxfi.campaign._dispatch import ExecutorFactory
 from onnxfi.campaign._document import CampaignDocument, Plan
 from onnxfi.campaign._experiment import CustomParts
+from onnxfi.campaign._isolate import ExecutorFactory
+from onnxfi.campaign._memory import parse_size
 from onnxfi.campaign._run import Progress, RunOptions, RunSummary, run_campaign
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._signals import StopRequest, stop_on_signals
@@ -25,6 +26,7 @@ __all__ = [
     "StopRequest",
     "export_rows",
     "open_campaign",
+    "parse_size",
     "resume_or_create",
     "run_campaign",
     "stop_on_signals",

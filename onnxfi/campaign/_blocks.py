@@ -7,11 +7,14 @@ of a block finish first depends on their sites, so an unfinished one would bias 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 SMALLEST_BLOCK = 50
 LARGEST_BLOCK = 1_000
 BLOCKS_A_CAMPAIGN = 20
+LARGEST_UNIT = 10_000
 
 
 def default_block_size(scenarios: int) -> int:
@@ -26,7 +29,10 @@ def finished_prefix(prefix: int, block_size: int, total: int) -> int:
 
 
 def pending_in_order(
-    total: int, block_size: int, done: set[int], site_of: Callable[[int], str] | None
+    total: int,
+    block_size: int,
+    done: set[int],
+    homes_of: Callable[[Sequence[int]], Sequence[Any]] | None,
 ) -> Iterator[int]:
     """Pending scenarios in the order in which they should be run.
 
@@ -34,13 +40,15 @@ def pending_in_order(
         total: Scenarios of the campaign.
         block_size: Scenarios a block.
         done: Scenarios that are stored already.
-        site_of: Gives the site of a single-site scenario; None runs a block in plain order.
+        homes_of: Gives something sortable for each scenario, the same for those of one site; None
+            runs a block in plain order.
     """
     for start in range(0, total, block_size):
         block = [k for k in range(start, min(start + block_size, total)) if k not in done]
-        if site_of is not None:
-            block.sort(key=lambda k: (site_of(k), k))
-        yield from block
+        if homes_of is None or not block:
+            yield from block
+        else:
+            yield from (k for _, k in sorted(zip(homes_of(block), block, strict=True)))
 
 
 class UnitSizer:
@@ -48,23 +56,32 @@ class UnitSizer:
 
     The size of a unit decides how much a crash can lose and how busy workers are kept, never a
     row: scenarios do not know which unit they are in.
+
+    Args:
+        target_s: Seconds that a unit should take.
+        pending: Scenarios to be taken, in all.
+        workers: Processes that share them.
     """
 
-    def __init__(self, target_s: float) -> None:
+    def __init__(self, target_s: float, pending: int, workers: int = 1) -> None:
         self._target_s = target_s
+        self._pending = pending
+        self._workers = workers
         self._size = 1
 
     def learn(self, scenarios: int, seconds: float) -> None:
         """Take note of a finished unit."""
         rate = max(seconds, 1e-6) / max(scenarios, 1)
         # At most doubled at a time: the first scenarios also pay for sessions and golden runs.
-        self._size = int(max(1, min(self._target_s / rate, 2 * self._size, LARGEST_BLOCK)))
+        self._size = int(max(1, min(self._target_s / rate, 2 * self._size, LARGEST_UNIT)))
 
     def take(self, pending: Iterator[int]) -> Sequence[int]:
         """The next unit; empty when nothing is pending."""
-        unit: list[int] = []
-        for number in pending:
-            unit.append(number)
-            if len(unit) >= self._size:
-                break
-        return tuple(unit)
+        size = self._size
+        if self._workers > 1:
+            # Smaller towards the end, lest all others wait for the last unit (Hummel et al.,
+            # "Factoring", CACM 1992).
+            size = min(size, max(1, -(-self._pending // (2 * self._workers))))
+        unit = tuple(itertools.islice(pending, size))
+        self._pending -= len(unit)
+        return unit

@@ -10,16 +10,21 @@ from datetime import UTC, datetime
 
 from onnxfi.campaign._blocks import UnitSizer, pending_in_order
 from onnxfi.campaign._campaign import OpenCampaign
-from onnxfi.campaign._dispatch import Dispatcher, ExecutorFactory, Finished, Unit
+from onnxfi.campaign._dispatch import Dispatcher
 from onnxfi.campaign._executors import executor_factory
 from onnxfi.campaign._folder import running
+from onnxfi.campaign._isolate import ExecutorFactory, Finished, Unit
+from onnxfi.campaign._order import homes_of
 from onnxfi.campaign._signals import StopRequest
 from onnxfi.campaign._store import ResultStore
 from onnxfi.campaign._worker import BenchKey, release_bench, run_unit
+from onnxfi.engine import side_by_side
 from onnxfi.errors import BackendError, ConfigError, OnnxFIError
 from onnxfi.outcome import InjectionRecord, Outcome, OutcomeCounts, scenario_failed
 
-UNIT_TARGET_S = 1.0
+UNIT_TARGET_S = 2.0
+#: Where an engine shares work among the scenarios of a unit, longer ones share more.
+SHARED_UNIT_TARGET_S = 10.0
 RETRIES = 2
 
 
@@ -31,12 +36,15 @@ class RunOptions:
         workers: Processes; 1 runs in the calling process.
         max_injections: Stop after this many injections of this run.
         time_budget_s: Stop submitting after this many seconds of this run.
+        memory_limit_bytes: What each worker may keep sessions and computed values in; None for its
+            part of a quarter of the memory that is free when it starts.
         executor: Factory of an executor for a number of workers, in place of the own processes.
     """
 
     workers: int = 1
     max_injections: int | None = None
     time_budget_s: float | None = None
+    memory_limit_bytes: int | None = None
     executor: ExecutorFactory | None = None
 
 
@@ -97,6 +105,10 @@ def _check(options: RunOptions) -> None:
         raise ConfigError(f"max injections is {options.max_injections}, expected at least 1")
     if options.time_budget_s is not None and options.time_budget_s <= 0:
         raise ConfigError(f"time budget is {options.time_budget_s} s, expected more than 0")
+    if options.memory_limit_bytes is not None and options.memory_limit_bytes < 0:
+        raise ConfigError(
+            f"memory limit is {options.memory_limit_bytes}, expected at least 0 bytes"
+        )
 
 
 class _Run:
@@ -120,16 +132,18 @@ class _Run:
         self._submitted = 0
         self._stopped: str | None = None
         self._started = time.monotonic()
-        self._sizer = UnitSizer(UNIT_TARGET_S)
+        target_s = SHARED_UNIT_TARGET_S if side_by_side(campaign.plan.engine) else UNIT_TARGET_S
+        pending = campaign.total - done_before
+        self._sizer = UnitSizer(target_s, pending, options.workers)
         self._retries: dict[Unit, int] = {}
         self._again: list[Unit] = []
 
     def go(self, done: set[int], on_progress: Callable[[Progress], None]) -> None:
         plan = self._campaign.plan
         pending = pending_in_order(
-            plan.scenarios, plan.block_size, done, _site_order(self._campaign)
+            plan.scenarios, plan.block_size, done, homes_of(self._campaign.experiment().source)
         )
-        unit_of = functools.partial(run_unit, _bench_key(self._campaign))
+        unit_of = functools.partial(run_unit, _bench_key(self._campaign, self._options))
         factory = self._options.executor or executor_factory(self._options.workers)
         dispatcher = Dispatcher(unit_of, factory, self._options.workers)
         for finished in dispatcher.run(lambda: self._next(pending)):
@@ -170,7 +184,7 @@ class _Run:
         if finished.repeated:
             self._store.add_attempt(finished.unit, f"a worker died: {finished.error}")
         elif finished.crashed:
-            self._store.add_attempt(finished.unit, f"worker died: {finished.error}")
+            self._store.add_attempt(finished.unit, f"its worker died: {finished.error}")
             self._add([_crash_record(number, self._campaign) for number in finished.unit])
         elif finished.error is not None:
             self._retry(finished)
@@ -221,19 +235,11 @@ def _crash_record(number: int, campaign: OpenCampaign) -> InjectionRecord:
     )
 
 
-def _bench_key(campaign: OpenCampaign) -> BenchKey:
+def _bench_key(campaign: OpenCampaign, options: RunOptions) -> BenchKey:
     return BenchKey(
-        str(campaign.folder.path.absolute()), campaign.document.identity, campaign.custom
+        folder=str(campaign.folder.path.absolute()),
+        identity=campaign.document.identity,
+        custom=campaign.custom,
+        workers=options.workers,
+        memory_limit_bytes=options.memory_limit_bytes,
     )
-
-
-def _site_order(campaign: OpenCampaign) -> Callable[[int], str] | None:
-    """Site of a single-fault scenario, to run a block site by site; None where it costs too much.
-
-    A scenario of thousands of faults touches every site, and drawing it only to sort it would
-    double the work.
-    """
-    if campaign.plan.population is None:
-        return None
-    source = campaign.experiment().source
-    return lambda number: source.scenario(number).sites[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -117,12 +117,13 @@ class ResultStore:
                 [_row(record) for record in records],
             )
 
-    def add_attempt(self, scenarios: Iterable[int], error: str) -> None:
-        """Note that the machinery failed on scenarios; they stay pending."""
+    def add_attempt(self, scenarios: Sequence[int], error: str) -> None:
+        """Note that the machinery failed once, on these scenarios; they stay pending."""
+        others = len(scenarios) - 1
         with self._connection:
-            self._connection.executemany(
+            self._connection.execute(
                 "INSERT INTO attempts (scenario, error) VALUES (?, ?)",
-                [(scenario, error) for scenario in scenarios],
+                (scenarios[0], f"{error} (with {others} others)" if others else error),
             )
 
     def attempts(self) -> int:
@@ -175,7 +176,7 @@ def _row(record: InjectionRecord) -> tuple[object, ...]:
     return (
         record.scenario,
         *(getattr(record.counts, name) for name in COUNT_COLUMNS),
-        json.dumps(dict(record.counts.metrics), sort_keys=True),
+        json.dumps(dict(record.counts.metrics), sort_keys=True) if record.counts.metrics else "{}",
         record.run_s,
         record.worker,
         record.finished_at,

@@ -6,31 +6,45 @@ import functools
 import os
 import socket
 import weakref
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from onnxfi.campaign._campaign import open_campaign
 from onnxfi.campaign._experiment import CustomParts, engine_settings
 from onnxfi.campaign._goldenfile import GoldenFile
+from onnxfi.campaign._memory import worker_limit
 from onnxfi.engine import Engine, EngineContext, golden_run, open_engine
+from onnxfi.faults import Scenario
 from onnxfi.outcome import BoundCriterion, InjectionRecord
 
+FAULTS_TOGETHER = 1_000_000
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BenchKey:
-    """Which campaign a unit belongs to; all that travels to a worker beside scenario numbers."""
+    """Which campaign a unit belongs to; all that travels to a worker beside scenario numbers.
+
+    Attributes:
+        folder: Where the campaign lives.
+        identity: Its identity.
+        custom: The user's own objects.
+        workers: How many workers share the machine's memory.
+        memory_limit_bytes: What a worker may keep; None for the default.
+    """
 
     folder: str
     identity: str
     custom: CustomParts = field(compare=False)
+    workers: int = 1
+    memory_limit_bytes: int | None = None
 
 
 def run_unit(key: BenchKey, unit: Sequence[int]) -> list[InjectionRecord]:
     """Run the scenarios of a unit."""
     bench = _bench(key)
-    return [bench.run(number) for number in unit]
+    return list(bench.run(unit))
 
 
 def release_bench() -> None:
@@ -58,7 +72,10 @@ class Bench:
         campaign.check_surroundings()
         self._experiment = campaign.experiment()
         subject, profile = self._experiment.subject, self._experiment.profile
-        settings = engine_settings(campaign.settings, campaign.plan)
+        settings = replace(
+            engine_settings(campaign.settings, campaign.plan),
+            memory_limit_bytes=worker_limit(key.memory_limit_bytes, key.workers),
+        )
         plan = campaign.plan
         bound = BoundCriterion(criterion=campaign.criterion(), output=plan.criterion_output)
         golden = golden_run(subject.model, subject.workload, profile, settings)
@@ -78,13 +95,32 @@ class Bench:
         weakref.finalize(self, self._engine.close)
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
 
-    def run(self, number: int) -> InjectionRecord:
-        """Carry out one scenario over the workload."""
-        counts, run_s = self._engine.run(self._experiment.source.scenario(number))
-        return InjectionRecord(
-            scenario=number,
-            counts=counts,
-            run_s=run_s,
-            worker=self._worker,
-            finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        )
+    def run(self, numbers: Sequence[int]) -> Iterator[InjectionRecord]:
+        """Carry out scenarios over the workload, each as if it were alone."""
+        places = iter(numbers)
+        for portion in portions(self._experiment.source.scenarios(numbers)):
+            found = self._engine.run_many(portion)
+            for counts, run_s in found:
+                yield InjectionRecord(
+                    scenario=next(places),
+                    counts=counts,
+                    run_s=run_s,
+                    worker=self._worker,
+                    finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                )
+
+
+def portions(
+    scenarios: Iterable[Scenario], faults: int = FAULTS_TOGETHER
+) -> Iterator[list[Scenario]]:
+    """Cut drawn scenarios into lists of about so many faults: a unit of all may not fit."""
+    held: list[Scenario] = []
+    size = 0
+    for scenario in scenarios:
+        held.append(scenario)
+        size += scenario.size
+        if size >= faults:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held

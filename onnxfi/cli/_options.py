@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from onnxfi.cli._talk import Talk
-from onnxfi.cli._types import Duration, FaultModelText, Kinds
+from onnxfi.cli._types import Duration, FaultModelText, Kinds, MemorySize
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
@@ -211,7 +211,8 @@ study_options = _stack(
     click.option(
         "--timeout",
         type=Duration(),
-        help="After this time a run counts as hung: seconds, or 90s, 5m, 1h.  [default: 5m]",
+        help="After this time a run counts as hung: seconds, or 90s, 5m, 1h.  [default: by "
+        "the model, at least 10s]",
     ),
 )
 
@@ -223,6 +224,12 @@ work_options = _stack(
         default=1,
         show_default=True,
         help="Processes; the results are the same for any number.",
+    ),
+    click.option(
+        "--memory-limit",
+        type=MemorySize(),
+        help="What each worker may keep in memory, such as 512MiB or 1GB; changes the speed, never "
+        "a result.  [default: a quarter of what is free, divided among the workers]",
     ),
     click.option(
         "--max-injections",

@@ -129,6 +129,7 @@ def _carry_out(
         workers=options["workers"],
         max_injections=options["max_injections"],
         time_budget_s=options["time_budget"],
+        memory_limit_bytes=options["memory_limit"],
     )
     try:
         with stop_on_signals(stop), showing_progress(campaign.total, done) as show:

@@ -45,7 +45,9 @@ def _document(summary: CampaignSummary, left_s: float | None) -> dict[str, Any]:
     from onnxfi.report import summary_document
 
     whole = summary_document(summary)
-    kept = ("folder", "identity", "model", "samples", "scenarios", "rates", "run_s", "attempts")
+    about = ("folder", "identity", "model", "samples", "scenarios")
+    how = ("engine", "provider", "optimization", "batch_size")
+    kept = (*about, *how, "rates", "run_s", "attempts")
     content = {key: whole[key] for key in kept}
     content["pending"] = summary.total - summary.done
     content["time_left_s"] = left_s
@@ -53,7 +55,15 @@ def _document(summary: CampaignSummary, left_s: float | None) -> dict[str, Any]:
 
 
 def _page(summary: CampaignSummary, left_s: float | None) -> Page:
-    from onnxfi.report import Fact, Page, count_text, duration_text, progress_text, rates_view
+    from onnxfi.report import (
+        Fact,
+        Page,
+        count_text,
+        duration_text,
+        engine_fact,
+        progress_text,
+        rates_view,
+    )
 
     facts = [Fact(label="done", text=progress_text(summary))]
     if not summary.complete:
@@ -61,5 +71,6 @@ def _page(summary: CampaignSummary, left_s: float | None) -> Page:
         time = "" if left_s is None else f", about {duration_text(left_s)} with one worker"
         facts.append(Fact(label="pending", text=f"{pending}{time}"))
         facts.append(Fact(label="resume", text=f"onnxfi run {shlex.quote(summary.folder)}"))
+    facts.append(engine_fact(summary))
     tables = (rates_view(summary),) if summary.rates else ()
     return Page(title=summary.folder, facts=tuple(facts), tables=tables, notes=summary.notes)

@@ -38,6 +38,22 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic from click
         return seconds
 
 
+class MemorySize(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """A size in memory with its unit, as ``onnxfi.campaign.parse_size`` takes it."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return bytes."""
+        from onnxfi.campaign import parse_size
+        from onnxfi.errors import OnnxFIError
+
+        try:
+            return parse_size(str(value))
+        except OnnxFIError as error:
+            self.fail(str(error), param, ctx)
+
+
 class Kinds(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """Site kinds, separated by commas."""
 

@@ -3,17 +3,18 @@
 from onnxfi.engine._choose import EngineChoice, Scenarios, choose_engine
 from onnxfi.engine._context import BatchResult, Engine, EngineContext, Injection
 from onnxfi.engine._golden import Golden, golden_run
-from onnxfi.engine._open import ENGINES, EngineKind, examine_engine, open_engine
+from onnxfi.engine._open import ENGINES, EngineKind, examine_engine, open_engine, side_by_side
 from onnxfi.engine._patience import default_timeout
 from onnxfi.engine._profile import Profile, profile
 from onnxfi.engine._providers import available_providers
 from onnxfi.engine._session import RunFailedError, RunTimedOutError, Session
-from onnxfi.engine._settings import EngineSettings, Optimization
+from onnxfi.engine._settings import DEFAULT_MEMORY_BYTES, EngineSettings, Optimization
 from onnxfi.engine._version import runtime_version
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.engine._windows import windows
 
 __all__ = [
+    "DEFAULT_MEMORY_BYTES",
     "ENGINES",
     "BatchResult",
     "Engine",
@@ -38,5 +39,6 @@ __all__ = [
     "open_engine",
     "profile",
     "runtime_version",
+    "side_by_side",
     "windows",
 ]

@@ -22,7 +22,8 @@ _Item = TypeVar("_Item", bound=Sized)
 class Cache(Generic[_Item]):
     """Items by key, made on demand, up to a limit in bytes.
 
-    The item asked for last stays, however large it is.
+    The item asked for last stays, however large it is. Items grow while they are in use; that is
+    noticed when another one is asked for.
 
     Args:
         limit_bytes: Size up to which items are kept.
@@ -31,6 +32,7 @@ class Cache(Generic[_Item]):
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._items: OrderedDict[Hashable, _Item] = OrderedDict()
+        self._last: Hashable = object()
 
     @property
     def nbytes(self) -> int:
@@ -39,17 +41,21 @@ class Cache(Generic[_Item]):
 
     def get(self, key: Hashable, make: Callable[[], _Item]) -> _Item:
         """The item of a key, made if it is not there."""
+        if key == self._last and key in self._items:
+            return self._items[key]
         if key not in self._items:
             # Room is made first: two large sessions at once may not fit.
             self._shrink(keep=0)
             self._items[key] = make()
         self._items.move_to_end(key)
         self._shrink(keep=1)
+        self._last = key
         return self._items[key]
 
     def clear(self) -> None:
         """Drop all items."""
         self._items.clear()
+        self._last = object()
 
     def _shrink(self, keep: int) -> None:
         held = self.nbytes

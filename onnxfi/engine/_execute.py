@@ -118,20 +118,22 @@ class Counted:
         self._context = context
         armed, self.windows = arm()
         self._ongoing = Ongoing(armed, context.profile.fixed_batch)
-        self._counts = OutcomeCounts(samples=0)
+        self._counts: OutcomeCounts | None = None
         self._run_s = time.perf_counter() - start
 
     def advance(self, window: BatchWindow) -> None:
         """Run the next window and count its outcomes."""
         start = time.perf_counter()
         for result in self._ongoing.advance(window):
-            self._counts += _judged(self._context, result)
+            found = _judged(self._context, result)
+            self._counts = found if self._counts is None else self._counts + found
         self._run_s += time.perf_counter() - start
 
     @property
     def injection(self) -> Injection:
         """What has been counted so far."""
-        return Injection(counts=self._counts, run_s=self._run_s)
+        counts = OutcomeCounts(samples=0) if self._counts is None else self._counts
+        return Injection(counts=counts, run_s=self._run_s)
 
 
 def in_turns(scenarios: Sequence[Counted]) -> None:

@@ -65,6 +65,11 @@ def open_engine(name: str, context: EngineContext) -> Engine:
     return kind.start(context)
 
 
+def side_by_side(name: str) -> bool:
+    """Whether an engine carries out scenarios that it is given together side by side."""
+    return bool(getattr(ENGINES[name].start, "batch_outer", False))
+
+
 def examine_engine(name: str, context: EngineContext) -> str | None:
     """Why an engine can't run a campaign though it takes all its sites; None if it can.
 

@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from onnxfi.errors import ConfigError, GoldenError
 from onnxfi.outcome._kinds import Outcome
 
+#: By code: an outcome's value is its place here.
+_LABELS = tuple(kind.label for kind in Outcome)
+_SUMMED = ("samples", *_LABELS)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeCounts:
@@ -57,8 +61,8 @@ class OutcomeCounts:
                 says.
             metrics: Sums over the samples.
         """
-        by_code = np.bincount(codes, minlength=len(Outcome))
-        named = {kind.label: int(by_code[kind]) for kind in Outcome}
+        by_code = np.bincount(codes, minlength=len(_LABELS)).tolist()
+        named: dict[str, int] = dict(zip(_LABELS, by_code, strict=True))
         right = None
         if correct is not None:
             right = int(np.count_nonzero(correct & (codes < Outcome.DUE_NONFINITE)))
@@ -96,8 +100,7 @@ class OutcomeCounts:
     def __add__(self, other: OutcomeCounts) -> OutcomeCounts:
         if not isinstance(other, OutcomeCounts):
             return NotImplemented
-        names = ("samples", *(kind.label for kind in Outcome))
-        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        sums = {name: getattr(self, name) + getattr(other, name) for name in _SUMMED}
         keys = {**self.metrics, **other.metrics}
         metrics = {key: self.metrics.get(key, 0.0) + other.metrics.get(key, 0.0) for key in keys}
         return OutcomeCounts(correct=_add_correct(self, other), metrics=metrics, **sums)

@@ -1,6 +1,6 @@
 """Reports: pages of facts and tables, in the terminal, as Markdown, HTML and JSON; exports."""
 
-from onnxfi.report._campaign import full_page, progress_text, rates_view, short_page
+from onnxfi.report._campaign import engine_fact, full_page, progress_text, rates_view, short_page
 from onnxfi.report._compare import comparison_page
 from onnxfi.report._document import json_text, report_document, summary_document
 from onnxfi.report._export import write_csv, write_jsonl
@@ -34,6 +34,7 @@ __all__ = [
     "count_text",
     "counted",
     "duration_text",
+    "engine_fact",
     "full_page",
     "interval_text",
     "json_text",

@@ -100,7 +100,12 @@ def campaign_facts(summary: CampaignSummary) -> Iterator[Fact]:
         label="criterion",
         text=f"{summary.criterion}; a scenario fails from a {drop} of {summary.drop:g} on",
     )
-    yield Fact(
+    yield engine_fact(summary)
+
+
+def engine_fact(summary: CampaignSummary) -> Fact:
+    """Which engine runs the scenarios, how, and why that one."""
+    return Fact(
         label="engine",
         text=f"{summary.engine} on {summary.provider}, optimization {summary.optimization}, batch "
         f"{summary.batch_size}; {summary.engine_reason}",

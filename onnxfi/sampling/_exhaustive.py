@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,6 +47,10 @@ class ExhaustiveSampler:
     def scenario(self, space: FaultSpace, k: int) -> Scenario:
         """Scenario k."""
         return self._uniform(space).scenario(space, k)
+
+    def scenarios(self, space: FaultSpace, numbers: Sequence[int]) -> list[Scenario]:
+        """Many scenarios, each what :meth:`scenario` gives for its number."""
+        return self._uniform(space).scenarios(space, numbers)
 
     def fault_numbers(self, space: FaultSpace, start: int, stop: int) -> NDArray[np.int64] | None:
         """Fault numbers of scenarios ``start`` to ``stop``."""

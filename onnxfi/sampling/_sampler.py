@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -43,6 +44,15 @@ class SingleFaultSampler(Sampler, Protocol):
 
     def population(self, space: FaultSpace) -> int | None:
         """Scenarios that exist, if drawn without replacement and equally likely; else None."""
+        ...
+
+
+@runtime_checkable
+class BulkSampler(Sampler, Protocol):
+    """A sampler that draws many scenarios faster together than one by one."""
+
+    def scenarios(self, space: FaultSpace, numbers: Sequence[int]) -> list[Scenario]:
+        """The scenarios of these numbers, each what :meth:`Sampler.scenario` gives for it."""
         ...
 
 

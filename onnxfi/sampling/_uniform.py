@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,6 +83,17 @@ class UniformSampler:
             numbers = self._single(space, k, k + 1)
         rng = generator(self.seed, Stream.VALUES, k)
         return Scenario(number=k, groups=space.scenario_groups(numbers, rng))
+
+    def scenarios(self, space: FaultSpace, numbers: Sequence[int]) -> list[Scenario]:
+        """Many scenarios, each what :meth:`scenario` gives for its number."""
+        if self.population(space) is None:
+            return [self.scenario(space, k) for k in numbers]
+        size = self.size(space)
+        positions = np.array([check_number(k, size) for k in numbers], np.int64)
+        # Without replacement there is only one turn.
+        faults = permutation(space.size, self.seed, Stream.ORDER).many(positions)
+        groups = space.single_groups(faults)
+        return [Scenario(number=k, groups=each) for k, each in zip(numbers, groups, strict=True)]
 
     def fault_numbers(self, space: FaultSpace, start: int, stop: int) -> NDArray[np.int64] | None:
         """Fault numbers of scenarios ``start`` to ``stop``; None if they have several faults."""

@@ -66,18 +66,18 @@ class Workload:
             raise ConfigError(
                 "each sample is a whole input tensor, so a run holds one; use batch 1"
             )
-        rows = np.arange(start, stop)
-        if pad_to is not None and pad_to > len(rows):
-            rows = np.append(rows, np.full(pad_to - len(rows), stop - 1))
+        # A plain slice is a view: no copy where nothing is padded or moved.
+        rows: slice | NDArray[np.int64] = slice(start, stop)
+        if pad_to is not None and pad_to > stop - start:
+            rows = np.minimum(np.arange(start, start + pad_to), stop - 1)
         feeds = dict(self.constants)
         for name, values in self.inputs.items():
             axis = self.axes[name]
             if axis is None:
                 feeds[name] = np.ascontiguousarray(values[start])
                 continue
-            # A plain slice is a view: no copy where nothing is padded or moved.
-            part = values[start:stop] if len(rows) == stop - start else values[rows]
-            feeds[name] = np.ascontiguousarray(np.moveaxis(part, 0, axis))
+            part = values[rows] if axis == 0 else np.moveaxis(values[rows], 0, axis)
+            feeds[name] = np.ascontiguousarray(part)
         return feeds
 
     def take(self, count: int) -> Workload:

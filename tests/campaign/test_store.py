@@ -51,6 +51,7 @@ def test_a_stored_row_is_never_replaced(store):
 
 def test_attempts_are_counted_apart(store):
     store.add_attempt([3, 4], "boom")
+    store.add_attempt([4], "bang")
     assert store.attempts() == 2
     assert store.done() == set()
 

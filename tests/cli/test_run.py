@@ -89,6 +89,21 @@ def test_a_run_in_parts_has_the_rows_of_a_run_in_one(run_cli: Run, new: tuple[ob
     assert _rows(run_cli) == _rows(run_cli, "runs/b")
 
 
+def test_the_memory_limit_changes_no_row(
+    run_cli: Run, new: tuple[object, ...], tmp_path: Path
+) -> None:
+    assert run_cli(*new, "--memory-limit", "0MB", "--max-injections", 30).exit_code == 3
+    (tmp_path / "c.toml").write_text('memory-limit = "1 GiB"\n')
+    # Another limit is no other experiment.
+    assert run_cli("run", "runs/a", "--config", "c.toml").exit_code == 0
+    assert run_cli("run", "runs/b", *new[2:]).exit_code == 0
+    assert _rows(run_cli) == _rows(run_cli, "runs/b")
+    for bad in ("512", "1 gigabyte"):
+        refused = run_cli("run", "runs/a", "--memory-limit", bad)
+        assert refused.exit_code == ExitCode.USAGE
+        assert f"'{bad}' is not a size in memory" in refused.stderr
+
+
 def test_a_time_budget_stops_in_order(run_cli: Run, new: tuple[object, ...]) -> None:
     result = run_cli(*new, "--time-budget", "0.001s")
     assert result.exit_code == ExitCode.STOPPED
@@ -204,9 +219,16 @@ def test_status_tells_what_is_left(run_cli: Run, new: tuple[object, ...]) -> Non
     assert "with one worker" in printed
     assert "onnxfi run runs/a" in printed
     run_cli("run", "runs/a")
+    plan = json.loads(Path("runs/a/campaign.json").read_text())["plan"]
+    reason = plan["engine_reason"]
+    assert f"{plan['engine']} on cpu" in printed
+    for said in (printed, run_cli("report", "runs/a").stdout):
+        assert reason in " ".join(said.split())
     document = json.loads(run_cli("status", "runs/a", "--json").stdout)
     assert document["schema"] == "onnxfi/status/1"
     assert (document["pending"], document["time_left_s"]) == (0, 0.0)
+    assert document["engine"] == {"name": plan["engine"], "reason": reason}
+    assert (document["provider"], document["optimization"]) == ("cpu", "all")
     assert document["rates"]["failure"]["n"] == N
 
 

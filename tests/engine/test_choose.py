@@ -174,3 +174,12 @@ def test_items_that_grow_push_others_out():
     first.nbytes = 20
     assert cache.get("a", lambda: Item(0)) is first
     assert cache.get("b", lambda: Item(1)).nbytes == 1
+
+
+def test_an_item_that_can_not_be_made_leaves_the_others_usable():
+    cache: Cache[Item] = Cache(25)
+    cache.get("a", lambda: Item(30))
+    with pytest.raises(ZeroDivisionError):
+        cache.get("b", lambda: Item(1 // 0))
+    # "a" was dropped to make room.
+    assert cache.get("a", lambda: Item(7)).nbytes == 7

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from onnxfi.bits import ElementType
-from onnxfi.engine import ENGINES, _execute
+from onnxfi.engine import ENGINES, _execute, side_by_side
+from onnxfi.engine._bake import BakeEngine
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._session import RunFailedError, RunTimedOutError
 from onnxfi.engine._windows import windows
@@ -181,3 +182,9 @@ def test_the_clock_of_a_scenario_runs_only_in_its_turn(stubs, scenario, monkeypa
     stubs.batch_outer = True
     found = list(stubs.run_many([scenario(number=0), scenario(number=1), scenario(number=2)]))
     assert [each.run_s for each in found] == [alone] * 3
+
+
+def test_which_engines_run_scenarios_side_by_side(monkeypatch):
+    assert not side_by_side("bake")
+    monkeypatch.setattr(BakeEngine, "batch_outer", True)
+    assert side_by_side("bake")

@@ -90,6 +90,16 @@ def test_a_scenario_holds_its_numbers_in_list_order(numbers, make_site):
         assert rows == expected[group.site]
 
 
+def test_many_single_faults_at_once(space):
+    numbers = np.random.default_rng(1).integers(0, space.size, 300)
+    expected = [space.scenario_groups(numbers[k : k + 1]) for k in range(len(numbers))]
+    assert space.single_groups(numbers) == expected
+    homes = space.homes(numbers).tolist()
+    assert [space.sites[home].name for home in homes] == [groups[0].site for groups in expected]
+    with pytest.raises(FaultError, match="out of range"):
+        space.single_groups(np.array([space.size]))
+
+
 def test_where_tells_site_bit_and_field(space):
     found = space.where(np.arange(space.size))
     for number in range(0, space.size, 7):

@@ -56,6 +56,16 @@ class TestConformance:
         for k in reversed(range(min(len(source), 20))):
             assert source.scenario(k) == ahead[k]
 
+    def test_many_at_once_are_what_each_is_alone(self, sampler, mixed):
+        source = SampledScenarios(mixed, sampler)
+        numbers = [*reversed(range(len(source))), 0]
+        together = list(source.scenarios(numbers))
+        assert together == [source.scenario(k) for k in numbers]
+        assert list(source.scenarios([])) == []
+        for k in (-1, len(source)):
+            with pytest.raises(ConfigError, match=rf"no scenario {k}"):
+                list(source.scenarios([0, k]))
+
     def test_there_is_nothing_beyond_the_end(self, sampler, mixed):
         source = SampledScenarios(mixed, sampler)
         for k in (-1, len(source)):
@@ -72,6 +82,17 @@ class TestConformance:
         for k in range(0, len(source), 37):
             assert numbers_of(mixed, source.scenario(k)) == numbers[k]
         assert np.array_equal(source.fault_numbers(2, 4), numbers[2:4])
+
+
+def test_many_at_once_of_a_random_model_and_of_more_than_are_drawn_together(weights, random_model):
+    for sampler, space in (
+        (UniformSampler(n=50, seed=4), weights(80, random_model)),
+        (UniformSampler(n=2_100, seed=4), weights(2_400)),
+    ):
+        source = SampledScenarios(space, sampler)
+        assert list(source.scenarios(range(len(source)))) == list(source)
+    listed = ListedScenarios(list(source)[:5])
+    assert list(listed.scenarios([3, 1])) == [source.scenario(3), source.scenario(1)]
 
 
 @settings(max_examples=40, deadline=None)
