@@ -8,10 +8,13 @@ turns. CPU time leaves out waiting for a core, so the ratios hold on a busy mach
     python tools/bench.py --only t1 --only resnet20      # one task, one model
     python tools/bench.py --faults 1000 --limit 600      # as long as a usual campaign
     python tools/bench.py --add mine=net.onnx --only mine  # a model of your own
+    python tools/bench.py --add efficientnet_lite0=FILE    # FILE: see tools/make_efficientnet.py
 
 Tasks: t1 single weight flips, t2 single activation flips, t3 many flips at once, t4 start-up and
 machinery, t5 scaling over workload, model and workers, t6 peak memory. Every engine that can do a
-task is measured. docs/performance.md shows and explains the figures.
+task is measured. Lines that have a mark to reach are held against it at the end: the marks speak
+of 1,000 faults, hence --faults 1000 --limit 600. docs/performance.md shows and explains the
+figures.
 """
 
 from __future__ import annotations
@@ -91,6 +94,7 @@ def main() -> int:
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     if options.malloc == "kept":
         os.environ |= _KEEP
+    from benchmark.marks import judged
     from benchmark.plan import Extent, names, plan, quick
     from benchmark.process import measured
     from benchmark.tables import markdown
@@ -122,6 +126,7 @@ def main() -> int:
             spent = f"{time.monotonic() - begun:.1f} s"
             print(f"[{number}/{len(cells)}] {cell.label}: {note or spent}", file=sys.stderr)
             document["rows"] = [row.to_json() for row in rows]
+            document["marks"] = [mark.to_json() for mark in judged(rows)]
             document["seconds"] = time.monotonic() - started
             if options.output is not None:
                 options.output.write_text(json.dumps(document, indent=1) + "\n")

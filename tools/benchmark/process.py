@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.rows import Row
-from benchmark.subjects import MissingError, Subject, subject
+from benchmark.subjects import FEW, MissingError, Subject, subject
 
 _LONGEST_S = 900.0
 
@@ -29,6 +29,7 @@ class Cell:
         measure: Function of a module of this package; it takes the subject first, if there is a
             model, and gives rows.
         arguments: Its other arguments.
+        samples: How many inputs are drawn for a model that comes without data.
     """
 
     task: str
@@ -37,6 +38,7 @@ class Cell:
     case: str = ""
     measure: Callable[..., list[Row]]
     arguments: dict[str, Any] = field(default_factory=dict)
+    samples: int = FEW
 
     def skip(self, reason: str) -> list[Row]:
         """The row that stands for no figures."""
@@ -59,7 +61,7 @@ class Cell:
 def measured(cell: Cell, folder: Path, added: dict[str, Path]) -> list[Row]:
     """Make one measurement; failures become rows that say why."""
     try:
-        found = None if cell.model == "-" else subject(cell.model, folder, added)
+        found = None if cell.model == "-" else subject(cell.model, folder, added, cell.samples)
     except MissingError as error:
         return cell.skip(str(error))
     context = multiprocessing.get_context("spawn")

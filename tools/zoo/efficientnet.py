@@ -1,4 +1,4 @@
-"""Turns the EfficientNet-Lite0 of two PyPI packages into an ONNX model, and checks what came out."""
+"""Turns the EfficientNet-Lite0 of two PyPI packages into an ONNX model, and checks it."""
 
 from __future__ import annotations
 
