@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import Any
 
 import numpy as np
 
@@ -30,6 +29,7 @@ from onnxfi.faults import Scenario
 BLOCK = 4
 #: Injections that set-up is spread over, as a usual campaign has.
 CAMPAIGN = 1000
+IN_A_BLOCK = "1,000 in one block"
 FLIPS = (1, 100, 10_000, 100_000)
 #: Fault-free runs in a block of a campaign: one in so many injections.
 _BASE_EVERY = 50
@@ -67,7 +67,7 @@ def measure_singles(
         scenarios = single_faults(context.sites, faults, seed=4)
         cpu, wall = interleave(base, running, scenarios, limit_s)
     setup = opened.cpu + max(0.0, first - again)
-    figures = {
+    return {
         **ratios(cpu, wall),
         "with_setup_ratio": cpu.mean_ratio((prepared.cpu + setup) / CAMPAIGN),
         "prepare_cpu_s": prepared.cpu,
@@ -77,42 +77,62 @@ def measure_singles(
         "samples": context.workload.samples,
         "auto": chosen_by_auto(everything, CAMPAIGN),
     }
-    if len(scenarios) == CAMPAIGN and cpu.injections == CAMPAIGN:
-        block = as_campaign(base, engine, context, scenarios)
-        if block is not None:
-            figures["campaign_ratio"] = block + prepared.cpu / CAMPAIGN / cpu.base_mean()
-    return figures
 
 
 def _cpu_of(engine: Engine, scenarios: Iterable[Scenario]) -> float:
     return sum(timed(lambda s=scenario: engine.run(s)).cpu for scenario in scenarios)  # type: ignore[misc]
 
 
-def as_campaign(
-    base: Callable[[], object], engine: str, context: EngineContext, scenarios: Sequence[Scenario]
-) -> float | None:
-    """All scenarios handed over in one block, as campaigns do, to an engine just opened.
+def block(subject: Subject, task: str, engine: str) -> list[Row]:
+    """T1 or T2 as a campaign has it: 1,000 faults handed over in one block, everything counted.
 
     Engines may share work among the scenarios of a block, whose order is theirs to choose: so only
-    the whole of it can be timed, opening and whatever sites need included.
+    the whole of it is a figure, with preparing, opening and whatever sites need.
 
-    Returns:
-        CPU seconds of all, over as many fault-free runs; None if the engine takes no blocks.
+    Args:
+        subject: The model.
+        task: ``t1`` or ``t2``.
+        engine: Name of the engine.
+
+    Raises:
+        CannotError: The engine takes no blocks.
     """
+    choice = WEIGHTS if task == "t1" else activations(subject)
+    prepared = timed(lambda: context_of(subject, choice))
+    context = for_engine(engine, prepared.value)
+    base = fault_free(subject, context)
+    scenarios = single_faults(context.sites, CAMPAIGN, seed=4)
     opened = timed(lambda: open_engine(engine, context))
     with closing(opened.value) as running:
-        run_many: Callable[..., Iterator[object]] | None = getattr(running, "run_many", None)
+        run_many: Callable[..., Iterable[object]] | None = getattr(running, "run_many", None)
         if run_many is None:
-            return None
-        spent, fault_free_s = opened.cpu, [timed(base).cpu]
-        found: Any = timed(lambda: iter(run_many(scenarios)))
-        spent += found.cpu
-        for number in range(len(scenarios)):
-            spent += timed(lambda: next(found.value)).cpu
-            if number % _BASE_EVERY == 0:
-                fault_free_s.append(timed(base).cpu)
-        spent += timed(lambda: next(found.value, None)).cpu
-    return float(spent / len(scenarios) / np.mean(fault_free_s))
+            raise CannotError("takes no blocks of scenarios")
+        spent, clean = _in_turns(base, lambda: iter(run_many(scenarios)), len(scenarios))
+    total = prepared.cpu + opened.cpu + spent
+    figures: dict[str, Figure] = {
+        "with_setup_ratio": total / len(scenarios) / clean,
+        "prepare_cpu_s": prepared.cpu,
+        "fault_free_cpu_ms": 1e3 * clean,
+        "sites": len(context.sites),
+        "injections": len(scenarios),
+        "samples": context.workload.samples,
+        "auto": chosen_by_auto(prepared.value, CAMPAIGN),
+    }
+    return [Row(task=task, model=subject.name, engine=engine, case=IN_A_BLOCK, figures=figures)]
+
+
+def _in_turns(
+    base: Callable[[], object], start: Callable[[], Iterator[object]], count: int
+) -> tuple[float, float]:
+    """CPU seconds of all that an iterator gives, and of a fault-free run, mean of some between."""
+    started = timed(start)
+    spent, fault_free_s = started.cpu, [timed(base).cpu]
+    for number in range(count):
+        spent += timed(lambda: next(started.value)).cpu
+        if number % _BASE_EVERY == 0:
+            fault_free_s.append(timed(base).cpu)
+    spent += timed(lambda: next(started.value, None)).cpu
+    return spent, float(np.mean(fault_free_s))
 
 
 def interleave(

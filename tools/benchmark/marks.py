@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from benchmark.injections import IN_A_BLOCK
 from benchmark.load import QUIET
 from benchmark.rows import Figure, Row
-
-_SINGLE = "campaign_ratio|with_setup_ratio"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +19,9 @@ class Mark:
         what: The line in words.
         task: ``t1`` to ``t6``.
         model: Name of the model.
-        case: What is varied; empty for lines without.
+        cases: What is varied, empty for lines without; of several the first that was measured.
         engine: The engine it is about; empty for the best of those measured.
-        figure: Name of the figure; of several, joined by ``|``, the first that there is.
+        figure: Name of the figure.
         must: What it has to reach, or the name of the figure of the row that says so.
         aim: What it should reach, likewise.
         least: Whether larger is better.
@@ -31,9 +30,9 @@ class Mark:
     what: str
     task: str
     model: str
-    case: str = ""
+    cases: tuple[str, ...] = ("",)
     engine: str = ""
-    figure: str = _SINGLE
+    figure: str = "with_setup_ratio"
     must: float | str
     aim: float | str
     least: bool = False
@@ -42,13 +41,21 @@ class Mark:
 def _single(task: str, model: str, must: float, aim: float) -> Mark:
     kind = {"t1": "a weight flip", "t2": "an activation flip"}[task]
     what = f"{kind}, over a fault-free run, set-up included"
-    return Mark(what=what, task=task, model=model, must=must, aim=aim)
+    cases = (IN_A_BLOCK, "")
+    return Mark(what=what, task=task, model=model, cases=cases, must=must, aim=aim)
 
 
 def _machinery(case: str) -> Mark:
     what = f"machinery of {case}, CPU ms"
-    figure = "overhead_cpu_ms"
-    return Mark(what=what, task="t4", model="tiny", case=case, figure=figure, must=0.3, aim=0.1)
+    return Mark(
+        what=what,
+        task="t4",
+        model="tiny",
+        cases=(case,),
+        figure="overhead_cpu_ms",
+        must=0.3,
+        aim=0.1,
+    )
 
 
 def _memory(kind: str) -> Mark:
@@ -57,7 +64,7 @@ def _memory(kind: str) -> Mark:
         " same without the workload)",
         task="t6",
         model="efficientnet_lite0",
-        case=f"{kind} faults",
+        cases=(f"{kind} faults",),
         engine="cut",
         figure="peak_mib",
         must="allowed_mib",
@@ -75,8 +82,7 @@ MARKS = (
         what="100,000 activation flips at once, over a fault-free run, set-up included",
         task="t3",
         model="resnet20",
-        case="100,000 flips",
-        figure="with_setup_ratio",
+        cases=("100,000 flips",),
         must=1.15,
         aim=1.05,
     ),
@@ -86,7 +92,7 @@ MARKS = (
         what="speed-up of two workers over one",
         task="t5",
         model="resnet8_fp32",
-        case="2 workers",
+        cases=("2 workers",),
         figure="speedup",
         must=1.8,
         aim=1.95,
@@ -138,12 +144,14 @@ def judged(rows: Sequence[Row]) -> list[Judged]:
 
 
 def _judged(mark: Mark, rows: Sequence[Row]) -> Judged:
-    candidates = [row for row in rows if _is_of(mark, row) and _figure(mark, row) is not None]
+    candidates = next(filter(None, (_candidates(mark, case, rows) for case in mark.cases)), [])
     if not candidates:
         given = [target if isinstance(target, float) else None for target in (mark.must, mark.aim)]
         return Judged(what=mark.what, task=mark.task, model=mark.model, must=given[0], aim=given[1])
-    best = (max if mark.least else min)(candidates, key=lambda row: _value(_figure(mark, row)))
-    figure = _figure(mark, best)
+    best = (max if mark.least else min)(
+        candidates, key=lambda row: _value(row.figures[mark.figure])
+    )
+    figure = best.figures[mark.figure]
     measured, must, aim = _value(figure), _target(mark.must, best), _target(mark.aim, best)
     sign = -1.0 if mark.least else 1.0
     reached = "aim" if sign * measured <= sign * aim else "yes"
@@ -167,22 +175,23 @@ def _judged(mark: Mark, rows: Sequence[Row]) -> Judged:
     )
 
 
-def _is_of(mark: Mark, row: Row) -> bool:
-    mine = (row.task, row.model, row.case) == (mark.task, mark.model, mark.case)
-    return mine and mark.engine in ("", row.engine)
-
-
-def _figure(mark: Mark, row: Row) -> Figure | None:
-    found = (row.figures[name] for name in mark.figure.split("|") if name in row.figures)
-    return next(found, None)
+def _candidates(mark: Mark, case: str, rows: Sequence[Row]) -> list[Row]:
+    """Rows that have the figure."""
+    return [
+        row
+        for row in rows
+        if (row.task, row.model, row.case) == (mark.task, mark.model, case)
+        and mark.engine in ("", row.engine)
+        and mark.figure in row.figures
+    ]
 
 
 def _target(target: float | str, row: Row) -> float:
     return _value(row.figures[target]) if isinstance(target, str) else target
 
 
-def _value(figure: Figure | None) -> float:
-    return float((figure[0] if isinstance(figure, tuple) else figure) or 0.0)
+def _value(figure: Figure) -> float:
+    return float(figure[0] if isinstance(figure, tuple) else figure)
 
 
 def _extent(mark: Mark, row: Row) -> str:
@@ -193,8 +202,8 @@ def _extent(mark: Mark, row: Row) -> str:
     parts = [*told("injections", "injections"), *told("samples", "samples")]
     if "sites_hit" in row.figures:
         parts.append(f"{row.figures['sites_hit']} sites")
-    if mark.figure == _SINGLE:
-        parts.append("one block" if "campaign_ratio" in row.figures else "set-up over 1,000")
+    if mark.figure == "with_setup_ratio":
+        parts.append("one block" if row.case == IN_A_BLOCK else "set-up over 1,000")
     return ", ".join(parts)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.injections import FLIPS, many, singles
+from benchmark.injections import CAMPAIGN, FLIPS, IN_A_BLOCK, block, many, singles
 from benchmark.memory import Limits, fault_free_peak, peak
 from benchmark.process import Cell
 from benchmark.scaling import model_size, workload_size
@@ -109,6 +109,15 @@ def _all(extent: Extent, added: Sequence[str]) -> Iterator[Cell]:
             for engine in ENGINES:
                 given = {"task": task, "engine": engine, **timed}
                 yield Cell(task=task, model=model, engine=engine, measure=singles, arguments=given)
+                if extent.faults >= CAMPAIGN:
+                    yield Cell(
+                        task=task,
+                        model=model,
+                        engine=engine,
+                        case=IN_A_BLOCK,
+                        measure=block,
+                        arguments={"task": task, "engine": engine},
+                    )
     for model in _MANY:
         for engine in ENGINES:
             spread: dict[str, Any] = {

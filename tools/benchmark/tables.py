@@ -14,7 +14,6 @@ _SINGLE = {
     "median ratio (CPU)": "median_cpu_ratio",
     "mean ratio (wall)": "mean_wall_ratio",
     "with set-up (CPU)": "with_setup_ratio",
-    "1,000 in one block, with set-up (CPU)": "campaign_ratio",
     "set-up, CPU s": "setup_cpu_s",
     "preparing, CPU s": "prepare_cpu_s",
     "fault-free, CPU ms": "fault_free_cpu_ms",
