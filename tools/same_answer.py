@@ -6,7 +6,7 @@ at full optimisation; `bake` agrees with each of them in all four with optimisat
 critical and due at full optimisation, but for ties of the two best scores in at most one sample in
 10,000; a sample is masked if, and only if, no bit of its outputs changed.
 
-    python tools/same_answer.py -o same.json                # 2,000 scenarios at each level
+    python tools/same_answer.py -o same.json                # 2,200 scenarios at each level
     python tools/same_answer.py --scenarios 5 --only lenet5 # a look
 
 With -o every finished line is stored; the same command goes on where it was ended. Exits with 1 if
@@ -54,7 +54,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("-o", "--output", type=Path, help="write everything as JSON, and resume")
     parser.add_argument(
-        "--scenarios", type=int, default=50, help="a line; 40 lines at each of two levels"
+        "--scenarios", type=int, default=50, help="a line; 44 lines at each of two levels"
     )
     parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--only", default="", help="only models whose name contains this")
@@ -111,6 +111,7 @@ def _wanted(only: str) -> list[tuple[Path, Case, Level]]:
         for name in NETWORKS
         if only in name
         for case in CASES
+        if case.models in name
         for level in LEVELS
     ]
 

@@ -19,6 +19,7 @@ from agreement.tables import markdown
 from onnxfi.engine import ENGINES
 
 ROOT = Path(__file__).resolve().parents[2]
+CASES_OF_LENET = sum(case.models in "lenet5_mnist_int8_qdq" for case in CASES)
 
 
 def _tool(*arguments):
@@ -39,7 +40,7 @@ def test_it_compares_stores_and_resumes(tmp_path):
     assert done.returncode == 0, done.stderr
     document = json.loads(output.read_text(encoding="utf-8"))
     assert document["format"] == "onnxfi-same-answer/1"
-    assert len(document["lines"]) == len(CASES) * 2
+    assert len(document["lines"]) == CASES_OF_LENET * 2
     assert all(rule["holds"] for rule in document["rules"] if rule["samples"])
     for line in document["lines"]:
         assert set(line["engines"]) | set(line["left_out"]) == set(ENGINES)
@@ -51,7 +52,7 @@ def test_it_compares_stores_and_resumes(tmp_path):
     assert again.stderr.count("s\n") == 1  # the line that is missing, and no other
     assert again.stdout == done.stdout
     other = _tool(*command, "-o", str(output), "--seed", "12")
-    assert other.stderr.count("s\n") == len(CASES) * 2
+    assert other.stderr.count("s\n") == CASES_OF_LENET * 2
 
 
 def _pair(engines, **found):

@@ -20,19 +20,33 @@ class Case:
         name: In tables.
         kind: Kind of the sites.
         flips: Bit flips in a scenario.
+        op_types: Operators that the sites belong to; empty for all.
+        models: Only models whose name contains this.
     """
 
     name: str
     kind: str
     flips: int = 1
+    op_types: tuple[str, ...] = ()
+    models: str = ""
 
+
+#: `lift` takes no constants that decide how onnxruntime optimises; spiking networks have such.
+_FILTERS = ("Conv", "Gemm", "MatMul")
 
 CASES = (
     Case(name="weight", kind="weight"),
     Case(name="activation", kind="activation"),
     Case(name="100 weights", kind="weight", flips=100),
     Case(name="100 activations", kind="activation", flips=100),
+    Case(name="filter", kind="weight", op_types=_FILTERS, models="snn"),
+    Case(name="100 filters", kind="weight", flips=100, op_types=_FILTERS, models="snn"),
 )
+
+
+def sites_of(case: Case, sites: Sequence[FaultSite]) -> tuple[FaultSite, ...]:
+    """The sites of a case, of those of its kind."""
+    return tuple(site for site in sites if not case.op_types or site.op_type in case.op_types)
 
 
 def scenarios(sites: Sequence[FaultSite], case: Case, count: int, seed: int) -> list[Scenario]:

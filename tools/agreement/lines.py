@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 from agreement.answers import answer_of
-from agreement.draw import Case, scenarios
+from agreement.draw import Case, scenarios, sites_of
 from agreement.records import Line, Pair, Tally, compared, counted
 from agreement.setting import Level, context_of, left_out
 from onnxfi.engine import ENGINES, Engine, EngineContext, Injection, open_engine
@@ -34,7 +34,8 @@ class Effort:
 
 def compare_line(path: Path, case: Case, level: Level, effort: Effort) -> Line:
     """Run the scenarios of a line through all engines that can, one after the other."""
-    context = context_of(path, case.kind, level, effort.images)
+    everything = context_of(path, case.kind, level, effort.images)
+    context = replace(everything, sites=sites_of(case, everything.sites))
     absent = left_out(context, several_sites=case.flips > 1)
     names = [name for name in ENGINES if name not in absent]
     drawn = scenarios(context.sites, case, effort.scenarios, effort.seed)
