@@ -48,7 +48,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", default=[], help="a task, model or engine")
     parser.add_argument("--faults", type=int, help="injections a line (default 200; 8 if quick)")
     parser.add_argument(
-        "--limit", type=float, default=20.0, help="seconds after which a line ends early"
+        "--limit",
+        type=float,
+        default=20.0,
+        help="seconds after which a line ends early (T6: later)",
     )
     parser.add_argument("--quick", action="store_true", help="just enough to see that it runs")
     parser.add_argument(
@@ -107,7 +110,12 @@ def main() -> int:
     if options.quick:
         extent = quick(options.faults)
     else:
-        extent = Extent(faults=options.faults or 200, limit_s=options.limit)
+        extent = Extent(
+            faults=options.faults or 200,
+            limit_s=options.limit,
+            # 1,000 large images take seconds each time, and every site has to be hit.
+            memory_s=max(300.0, 5 * options.limit),
+        )
     started = time.monotonic()
     document: dict[str, Any] = {
         "format": FORMAT,

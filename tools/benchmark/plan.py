@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmark.injections import CAMPAIGN, FLIPS, IN_A_BLOCK, block, many, singles
 from benchmark.memory import Limits, fault_free_peak, peak
-from benchmark.process import Cell
+from benchmark.process import LONGEST_S, Cell
 from benchmark.scaling import model_size, workload_size
 from benchmark.startup import campaign, imports, overhead
 from benchmark.subjects import SUBJECTS
@@ -211,4 +211,5 @@ def _memory(extent: Extent) -> Iterator[Cell]:
                     measure=peak,
                     arguments={"engine": engine, "kind": kind, "limits": limits},
                     samples=samples,
+                    longest_s=extent.memory_s + LONGEST_S,
                 )
