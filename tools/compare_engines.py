@@ -19,29 +19,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
+from agreement.setting import MODELS, Level, context_of, engines_for
 
-from onnxfi.engine import (
-    ENGINES,
-    BatchResult,
-    EngineContext,
-    EngineSettings,
-    Golden,
-    examine_engine,
-    golden_run,
-    open_engine,
-    profile,
-)
-from onnxfi.faults import BitFlip, FaultSite, FaultSpace, enumerate_sites
-from onnxfi.graph import load
-from onnxfi.outcome import Outcome, RunOutputs, choose_criterion, classify_samples
+from onnxfi.engine import BatchResult, EngineContext, Golden, golden_run, open_engine
+from onnxfi.faults import BitFlip, FaultSpace
+from onnxfi.outcome import Outcome, RunOutputs, classify_samples
 from onnxfi.sampling import SampledScenarios, UniformSampler
-from onnxfi.workload import read_workload
 
-MODELS = Path(__file__).resolve().parent.parent / "models"
-Level = Literal["disabled", "all"]
 ALLOWED = 1e-4
 
 
@@ -86,43 +72,6 @@ class Agreement:
         if self.level == "disabled" and not rounded:
             return self.bits == 0
         return self.decided <= ALLOWED * self.samples
-
-
-def context_of(
-    path: Path, kind: str, level: Level, images: int, provider: str = "cpu"
-) -> EngineContext:
-    """Everything that an engine needs, for sites of a kind that all but `lift` can fault."""
-    model = load(path)
-    data = "fashion" if "fashion" in path.name else "mnist"
-    workload = read_workload(MODELS / f"{data}_test1000.npz", model.inputs).take(images)
-    settings = EngineSettings(provider=provider, optimization=level)
-    found = profile(model, workload, settings)
-    table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)
-    sites = tuple(site for site in table.sites if site.kind.value == kind and _all(site))
-    golden = golden_run(model, workload, found, settings)
-    bound = choose_criterion(golden.outputs[0], found.outputs, labels=workload.labels)
-    return EngineContext(
-        model=model,
-        workload=workload,
-        profile=found,
-        settings=settings,
-        sites=sites,
-        criterion=bound,
-    )
-
-
-def _all(site: FaultSite) -> bool:
-    return all(ENGINES[name].refuses(site) is None for name in ("bake", "ports", "cut"))
-
-
-def engines_for(context: EngineContext) -> list[str]:
-    """The engines that can carry out the campaign: ``lift`` only where every site has a map."""
-    return [
-        name
-        for name, kind in ENGINES.items()
-        if all(kind.refuses(site) is None for site in context.sites)
-        and examine_engine(name, context) is None
-    ]
 
 
 def compare(path: Path, kind: str, level: Level, options: argparse.Namespace) -> list[Agreement]:

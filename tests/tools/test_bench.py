@@ -69,9 +69,42 @@ def test_ratios_are_positive(measured):
 def test_the_tables_are_markdown(measured):
     _, text = measured
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 4
+    assert len(tables) == 5  # four tasks and the marks
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_marks_are_held_against_what_was_measured(measured):
+    document, text = measured
+    marks = document["marks"]
+    assert {"t1", "t2", "t3", "t4", "t5", "t6"} == {mark["task"] for mark in marks}
+    (found,) = (mark for mark in marks if "machinery of an injection" in mark["what"])
+    assert found["measured"] is not None
+    assert found["must"] == 0.3
+    assert found["engine"] in ENGINES
+    missing = [mark for mark in marks if mark["model"] == "resnet18"]
+    assert {mark["reached"] for mark in missing} == {"not measured"}
+    assert "### Marks" in text
+
+
+def test_memory_is_held_against_what_is_allowed(measured):
+    document, _ = measured
+    rows = [row for row in document["rows"] if row["task"] == "t6" and row["engine"]]
+    for figures in (row["figures"] for row in rows if row["skipped"] is None):
+        parts = figures["memory_limit_mib"] + figures["model_mib"] + figures["workload_mib"]
+        assert figures["allowed_mib"] == pytest.approx(parts + 300e6 / 2**20)
+        assert (figures["peak_mib"] <= figures["allowed_mib"]) == (figures["holds"] == "yes")
+
+
+def test_workers_take_turns(tmp_path):
+    output = tmp_path / "bench.json"
+    done = _bench("--quick", "--only", "t5", "--only", "resnet8_fp32", "-o", str(output))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(output.read_text(encoding="utf-8"))["rows"]
+    found = [row["figures"] for row in rows if "worker" in row["case"]]
+    assert len(found) == 2
+    assert found[0]["injections"] == found[1]["injections"]
+    assert all(figures["injections_per_s"] > 0 for figures in found)
 
 
 def test_a_model_of_ones_own_can_be_added(tmp_path):
@@ -89,7 +122,7 @@ def test_a_model_of_ones_own_can_be_added(tmp_path):
 def test_what_cannot_be_measured_says_why():
     done = _bench("--quick", "--only", "efficientnet_lite0")
     assert done.returncode == 1
-    assert "export it" in done.stdout
+    assert "make_efficientnet.py" in done.stdout
     done = _bench("--only", "nonsense")
     assert done.returncode == 2
     assert "choose from" in done.stderr

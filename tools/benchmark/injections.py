@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+
+import numpy as np
 
 from benchmark.rows import Figure, Row
 from benchmark.setting import (
     WEIGHTS,
+    CannotError,
     activations,
+    chosen_by_auto,
     concurrent_flips,
     context_of,
     fault_free,
@@ -19,13 +23,16 @@ from benchmark.setting import (
 )
 from benchmark.stats import Series, Timed, timed
 from benchmark.subjects import Subject
-from onnxfi.engine import Engine, EngineContext, open_engine
+from onnxfi.engine import ENGINES, Engine, EngineContext, open_engine
 from onnxfi.faults import Scenario
 
 BLOCK = 4
 #: Injections that set-up is spread over, as a usual campaign has.
 CAMPAIGN = 1000
+IN_A_BLOCK = "1,000 in one block"
 FLIPS = (1, 100, 10_000, 100_000)
+#: Fault-free runs in a block of a campaign: one in so many injections.
+_BASE_EVERY = 50
 
 
 def singles(subject: Subject, task: str, engine: str, faults: int, limit_s: float) -> list[Row]:
@@ -54,12 +61,11 @@ def measure_singles(
     opened = timed(lambda: open_engine(engine, context))
     with closing(opened.value) as running:
         # Engines set up some things when a site is first hit. One injection in each site brings
-        # all of it forward; what they take beyond the same injections again is set-up.
-        firsts = one_per_site(context.sites, seed=3)
-        first = sum(timed(lambda s=s: running.run(s)).cpu for s in firsts)  # type: ignore[misc]
+        # all of it forward; what they take beyond such injections later is set-up.
+        first = _cpu_of(running, one_per_site(context.sites, seed=3))
+        again = _cpu_of(running, one_per_site(context.sites, seed=5))
         scenarios = single_faults(context.sites, faults, seed=4)
         cpu, wall = interleave(base, running, scenarios, limit_s)
-        again = len(firsts) * cpu.mean()
     setup = opened.cpu + max(0.0, first - again)
     return {
         **ratios(cpu, wall),
@@ -69,18 +75,74 @@ def measure_singles(
         "sites": len(context.sites),
         "sites_in_model": len(everything.sites),
         "samples": context.workload.samples,
+        "auto": chosen_by_auto(everything, CAMPAIGN),
     }
 
 
+def _cpu_of(engine: Engine, scenarios: Iterable[Scenario]) -> float:
+    return sum(timed(lambda s=scenario: engine.run(s)).cpu for scenario in scenarios)  # type: ignore[misc]
+
+
+def block(subject: Subject, task: str, engine: str) -> list[Row]:
+    """T1 or T2 as a campaign has it: 1,000 faults handed over in one block, everything counted.
+
+    Engines may share work among the scenarios of a block, whose order is theirs to choose: so only
+    the whole of it is a figure, with preparing, opening and whatever sites need.
+
+    Args:
+        subject: The model.
+        task: ``t1`` or ``t2``.
+        engine: Name of the engine.
+
+    Raises:
+        CannotError: The engine takes no blocks.
+    """
+    choice = WEIGHTS if task == "t1" else activations(subject)
+    prepared = timed(lambda: context_of(subject, choice))
+    context = for_engine(engine, prepared.value)
+    base = fault_free(subject, context)
+    scenarios = single_faults(context.sites, CAMPAIGN, seed=4)
+    opened = timed(lambda: open_engine(engine, context))
+    with closing(opened.value) as running:
+        run_many: Callable[..., Iterable[object]] | None = getattr(running, "run_many", None)
+        if run_many is None:
+            raise CannotError("takes no blocks of scenarios")
+        spent, clean = _in_turns(base, lambda: iter(run_many(scenarios)), len(scenarios))
+    total = prepared.cpu + opened.cpu + spent
+    figures: dict[str, Figure] = {
+        "with_setup_ratio": total / len(scenarios) / clean,
+        "prepare_cpu_s": prepared.cpu,
+        "fault_free_cpu_ms": 1e3 * clean,
+        "sites": len(context.sites),
+        "injections": len(scenarios),
+        "samples": context.workload.samples,
+        "auto": chosen_by_auto(prepared.value, CAMPAIGN),
+    }
+    return [Row(task=task, model=subject.name, engine=engine, case=IN_A_BLOCK, figures=figures)]
+
+
+def _in_turns(
+    base: Callable[[], object], start: Callable[[], Iterator[object]], count: int
+) -> tuple[float, float]:
+    """CPU seconds of all that an iterator gives, and of a fault-free run, mean of some between."""
+    started = timed(start)
+    spent, fault_free_s = started.cpu, [timed(base).cpu]
+    for number in range(count):
+        spent += timed(lambda: next(started.value)).cpu
+        if number % _BASE_EVERY == 0:
+            fault_free_s.append(timed(base).cpu)
+    spent += timed(lambda: next(started.value, None)).cpu
+    return spent, float(np.mean(fault_free_s))
+
+
 def interleave(
-    base: object, engine: Engine, scenarios: Iterable[Scenario], limit_s: float
+    base: Callable[[], object], engine: Engine, scenarios: Iterable[Scenario], limit_s: float
 ) -> tuple[Series, Series]:
     """Time scenarios in blocks, with one fault-free run before each block and one at the end.
 
     Returns:
         CPU and wall seconds.
     """
-    assert callable(base)
     cpu, wall = Series(), Series()
     stop = time.perf_counter() + limit_s
 
@@ -124,8 +186,10 @@ def many(
     Each count has several drawn sets of places. Arming (masks and indices) is part of every
     injection; the session with all ports is set up before, by an injection that touches each site.
     """
-    everything = context_of(subject, activations(subject))
-    context = for_engine(engine, everything, one_sample=True)
+    if not ENGINES[engine].several_sites:
+        raise CannotError("carries out scenarios of one site only")
+    prepared = timed(lambda: context_of(subject, activations(subject)))
+    context = for_engine(engine, prepared.value, one_sample=True)
     base = fault_free(subject, context)
     opened = timed(lambda: open_engine(engine, context))
     rows = []
@@ -133,11 +197,14 @@ def many(
         for count in counts:
             drawn = [concurrent_flips(context, count, seed=k) for k in range(repeats)]
             # The first injection of a count sets up what its sites need.
-            for scenario in drawn:
-                running.run(scenario)
+            first = _cpu_of(running, drawn)
             cpu, wall = interleave(base, running, drawn * BLOCK, limit_s / len(counts))
+            setup = opened.cpu + max(0.0, first - len(drawn) * cpu.mean())
             figures: dict[str, Figure] = {
                 **ratios(cpu, wall),
+                "with_setup_ratio": cpu.mean_ratio((prepared.cpu + setup) / CAMPAIGN),
+                "prepare_cpu_s": prepared.cpu,
+                "setup_cpu_s": setup,
                 "sites_touched": max(len(scenario.sites) for scenario in drawn),
                 "sites": len(context.sites),
                 "samples": context.workload.samples,

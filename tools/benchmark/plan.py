@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.injections import FLIPS, many, singles
-from benchmark.memory import fault_free_peak, peak
-from benchmark.process import Cell
-from benchmark.scaling import model_size, workers, workload_size
+from benchmark.injections import CAMPAIGN, FLIPS, IN_A_BLOCK, block, many, singles
+from benchmark.memory import Limits, fault_free_peak, peak
+from benchmark.process import LONGEST_S, Cell
+from benchmark.scaling import model_size, workload_size
 from benchmark.startup import campaign, imports, overhead
 from benchmark.subjects import SUBJECTS
+from benchmark.workers import Campaigns, workers
 from onnxfi.engine import ENGINES
 
 TASKS = {
@@ -25,7 +26,7 @@ TASKS = {
 _MANY = ("resnet20", "resnet18")
 _SCALED = "resnet8_fp32"
 _WIDTHS = ("resnet20_half", "resnet20", "resnet20_double")
-_MEMORY = {"resnet8_fp32": 1000, "resnet18": 64, "efficientnet_lite0": 8}
+_MEMORY = {"resnet8_fp32": 1000, "resnet18": 64, "efficientnet_lite0": 1000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +41,10 @@ class Extent:
         samples: Workload sizes of T5.
         widths: Models of T5.
         tiny: Injections into the tiny model.
-        rounds: Turns that the numbers of workers take.
+        campaigns: What T5 runs with several workers.
         most_samples: Cap on the samples of T6.
         memory_limit: The engines' limit in T6, in bytes.
+        memory_s: Seconds after which a line of T6 ends early.
         large: With ResNet-18, which takes half of the time.
     """
 
@@ -53,9 +55,10 @@ class Extent:
     samples: tuple[int, ...] = (16, 64, 256, 1000)
     widths: tuple[str, ...] = _WIDTHS
     tiny: int = 2000
-    rounds: int = 2
+    campaigns: Campaigns = Campaigns(seconds=60.0, rounds=2)  # noqa: RUF009  # frozen
     most_samples: int = 1000
-    memory_limit: int = 1 << 30
+    memory_limit: int = 10**9
+    memory_s: float = 300.0
     large: bool = True
 
 
@@ -69,8 +72,9 @@ def quick(faults: int | None) -> Extent:
         samples=(16,),
         widths=_WIDTHS[:1],
         tiny=40,
-        rounds=1,
+        campaigns=Campaigns(seconds=1.0, rounds=1, trial=20, alone=False),
         most_samples=64,
+        memory_s=10.0,
         large=False,
     )
 
@@ -105,6 +109,15 @@ def _all(extent: Extent, added: Sequence[str]) -> Iterator[Cell]:
             for engine in ENGINES:
                 given = {"task": task, "engine": engine, **timed}
                 yield Cell(task=task, model=model, engine=engine, measure=singles, arguments=given)
+                if extent.faults >= CAMPAIGN:
+                    yield Cell(
+                        task=task,
+                        model=model,
+                        engine=engine,
+                        case=IN_A_BLOCK,
+                        measure=block,
+                        arguments={"task": task, "engine": engine},
+                    )
     for model in _MANY:
         for engine in ENGINES:
             spread: dict[str, Any] = {
@@ -167,7 +180,7 @@ def _scaling(extent: Extent) -> Iterator[Cell]:
         model=_SCALED,
         case="workers",
         measure=workers,
-        arguments={"counts": (1, 2), "injections": 3 * extent.faults, "rounds": extent.rounds},
+        arguments={"campaigns": extent.campaigns},
     )
 
 
@@ -180,10 +193,16 @@ def _memory(extent: Extent) -> Iterator[Cell]:
             case="fault-free",
             measure=fault_free_peak,
             arguments={"samples": samples},
+            samples=samples,
         )
         for engine in ENGINES:
             for kind in ("weight", "activation"):
-                limits = (samples, min(extent.faults, 20), extent.memory_limit)
+                limits = Limits(
+                    samples=samples,
+                    faults=min(extent.faults, 20),
+                    memory_limit=extent.memory_limit,
+                    seconds=extent.memory_s,
+                )
                 yield Cell(
                     task="t6",
                     model=model,
@@ -191,4 +210,6 @@ def _memory(extent: Extent) -> Iterator[Cell]:
                     case=f"{kind} faults",
                     measure=peak,
                     arguments={"engine": engine, "kind": kind, "limits": limits},
+                    samples=samples,
+                    longest_s=extent.memory_s + LONGEST_S,
                 )

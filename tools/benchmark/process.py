@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.rows import Row
-from benchmark.subjects import MissingError, Subject, subject
+from benchmark.subjects import FEW, MissingError, Subject, subject
 
-_LONGEST_S = 900.0
+LONGEST_S = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,8 @@ class Cell:
         measure: Function of a module of this package; it takes the subject first, if there is a
             model, and gives rows.
         arguments: Its other arguments.
+        samples: How many inputs are drawn for a model that comes without data.
+        longest_s: Seconds after which it is ended.
     """
 
     task: str
@@ -37,6 +39,8 @@ class Cell:
     case: str = ""
     measure: Callable[..., list[Row]]
     arguments: dict[str, Any] = field(default_factory=dict)
+    samples: int = FEW
+    longest_s: float = LONGEST_S
 
     def skip(self, reason: str) -> list[Row]:
         """The row that stands for no figures."""
@@ -59,7 +63,7 @@ class Cell:
 def measured(cell: Cell, folder: Path, added: dict[str, Path]) -> list[Row]:
     """Make one measurement; failures become rows that say why."""
     try:
-        found = None if cell.model == "-" else subject(cell.model, folder, added)
+        found = None if cell.model == "-" else subject(cell.model, folder, added, cell.samples)
     except MissingError as error:
         return cell.skip(str(error))
     context = multiprocessing.get_context("spawn")
@@ -67,11 +71,11 @@ def measured(cell: Cell, folder: Path, added: dict[str, Path]) -> list[Row]:
     process = context.Process(target=_measure, args=(cell, found, theirs), daemon=False)
     process.start()
     theirs.close()
-    deadline = time.monotonic() + _LONGEST_S
+    deadline = time.monotonic() + cell.longest_s
     try:
         while not ours.poll(0.2):
             if time.monotonic() > deadline:
-                return cell.skip(f"took over {_LONGEST_S:.0f} s")
+                return cell.skip(f"took over {cell.longest_s:.0f} s")
         answer = ours.recv()
     except EOFError:
         return cell.skip("the process died; out of memory?")

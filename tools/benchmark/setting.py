@@ -15,7 +15,10 @@ from onnxfi.engine import (
     ENGINES,
     EngineContext,
     EngineSettings,
+    Scenarios,
+    choose_engine,
     default_timeout,
+    examine_engine,
     golden_run,
     profile,
     windows,
@@ -103,6 +106,19 @@ def for_engine(name: str, context: EngineContext, *, one_sample: bool = False) -
     if not able:
         raise CannotError(f"can't fault these sites: {kind.refuses(context.sites[0])}")
     return replace(context, sites=able)
+
+
+def chosen_by_auto(context: EngineContext, count: int) -> str:
+    """The engine that a campaign of single faults in the sites of a context would get."""
+    known = Scenarios(single_site=True, count=count)
+    return choose_engine(
+        "auto",
+        context.model,
+        context.workload.samples,
+        context.sites,
+        known,
+        lambda name: examine_engine(name, context),
+    ).name
 
 
 def fault_free(subject: Subject, context: EngineContext) -> Callable[[], object]:

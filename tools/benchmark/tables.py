@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from benchmark.marks import judged, marks_table
 from benchmark.plan import TASKS
 from benchmark.rows import Figure, Row
 
@@ -18,6 +19,7 @@ _SINGLE = {
     "fault-free, CPU ms": "fault_free_cpu_ms",
     "sites": "sites",
     "injections": "injections",
+    "`auto`": "auto",
 }
 _COLUMNS: Mapping[str, Mapping[str, str]] = {
     "t1": _SINGLE,
@@ -26,6 +28,7 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "mean ratio (CPU)": "mean_cpu_ratio",
         "median ratio (CPU)": "median_cpu_ratio",
         "mean ratio (wall)": "mean_wall_ratio",
+        "with set-up (CPU)": "with_setup_ratio",
         "sites touched": "sites_touched",
         "fault-free, CPU ms": "fault_free_cpu_ms",
         "injections": "injections",
@@ -46,24 +49,30 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "with set-up (CPU)": "with_setup_ratio",
         "fault-free, CPU ms": "fault_free_cpu_ms",
         "wall s": "wall_s",
+        "injections a second": "injections_per_s",
         "speed-up (wall)": "speedup",
-        "load": "load",
+        "cores others kept busy": "others_cores",
         "injections": "injections",
     },
     "t6": {
         "peak, MiB": "peak_mib",
         "after imports, MiB": "imports_mib",
+        "prepared, MiB": "prepared_mib",
         "model, MiB": "model_mib",
         "workload, MiB": "workload_mib",
         "memory limit, MiB": "memory_limit_mib",
+        "allowed, MiB": "allowed_mib",
+        "holds": "holds",
         "samples": "samples",
+        "a run": "batch",
+        "sites hit": "sites_hit",
         "injections": "injections",
     },
 }
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """All tables, and after them what was not measured and why."""
+    """All tables, after them the marks, and what was not measured and why."""
     return "\n".join(_lines(rows))
 
 
@@ -74,6 +83,9 @@ def _lines(rows: Sequence[Row]) -> Iterator[str]:
             yield from (f"### {task.upper()}: {title}", "")
             yield from _table(found, _COLUMNS[task])
             yield ""
+    marks = judged(rows)
+    if any(each.measured is not None for each in marks):
+        yield from ("### Marks", "", *marks_table(marks), "")
     skipped = [row for row in rows if row.skipped is not None]
     if skipped:
         yield from ("### Not measured", "")
@@ -111,6 +123,8 @@ def shown(figure: Figure | None) -> str:
     if isinstance(figure, tuple):
         value, low, high = (_digits(number) for number in figure)
         return f"{value} ({low}–{high})"
+    if isinstance(figure, str):
+        return figure
     return _digits(figure) if isinstance(figure, float) else f"{figure:,}"
 
 

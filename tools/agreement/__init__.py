@@ -1,0 +1,1 @@
+"""Comparing engines with each other: the same scenarios, the same models, sample by sample."""

@@ -1,0 +1,74 @@
+"""A model of the zoo made ready for engines to be compared on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from onnxfi.engine import (
+    ENGINES,
+    EngineContext,
+    EngineSettings,
+    examine_engine,
+    golden_run,
+    profile,
+)
+from onnxfi.faults import FaultSite, enumerate_sites
+from onnxfi.graph import load
+from onnxfi.outcome import choose_criterion
+from onnxfi.workload import read_workload
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
+Level = Literal["disabled", "all"]
+
+
+def context_of(
+    path: Path, kind: str, level: Level, images: int, provider: str = "cpu"
+) -> EngineContext:
+    """Everything that an engine needs, for sites of a kind that all but `lift` can fault."""
+    model = load(path)
+    data = "fashion" if "fashion" in path.name else "mnist"
+    workload = read_workload(MODELS / f"{data}_test1000.npz", model.inputs).take(images)
+    settings = EngineSettings(provider=provider, optimization=level)
+    found = profile(model, workload, settings)
+    table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)
+    sites = tuple(site for site in table.sites if site.kind.value == kind and _all(site))
+    golden = golden_run(model, workload, found, settings)
+    bound = choose_criterion(golden.outputs[0], found.outputs, labels=workload.labels)
+    return EngineContext(
+        model=model,
+        workload=workload,
+        profile=found,
+        settings=settings,
+        sites=sites,
+        criterion=bound,
+    )
+
+
+def _all(site: FaultSite) -> bool:
+    return all(kind.refuses(site) is None for name, kind in ENGINES.items() if name != "lift")
+
+
+def left_out(context: EngineContext, *, several_sites: bool = False) -> dict[str, str]:
+    """Engines that can't carry out a campaign over the sites of a context, and why.
+
+    Args:
+        context: The model and its sites.
+        several_sites: Whether scenarios touch several of them.
+    """
+    against = {name: _against(name, context, several_sites) for name in ENGINES}
+    return {name: reason for name, reason in against.items() if reason is not None}
+
+
+def _against(name: str, context: EngineContext, several_sites: bool) -> str | None:
+    kind = ENGINES[name]
+    if several_sites and not kind.several_sites:
+        return "carries out scenarios of one site only"
+    refusals = (kind.refuses(site) for site in context.sites)
+    return next((reason for reason in refusals if reason), None) or examine_engine(name, context)
+
+
+def engines_for(context: EngineContext) -> list[str]:
+    """The engines that can carry out the campaign: ``lift`` only where every site has a map."""
+    absent = left_out(context)
+    return [name for name in ENGINES if name not in absent]
