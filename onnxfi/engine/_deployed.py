@@ -1,0 +1,137 @@
+"""The deployed graph: the tensors that onnxruntime really materialises, under stored names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from onnxfi.engine._bits import same
+from onnxfi.engine._carried import Feeds
+from onnxfi.engine._names import with_stored_names
+from onnxfi.engine._optimize import optimized
+from onnxfi.engine._profile import Profile
+from onnxfi.engine._providers import find_provider
+from onnxfi.engine._session import RunFailedError, Session
+from onnxfi.engine._settings import EngineSettings
+from onnxfi.engine._windows import windows
+from onnxfi.errors import BackendError, ConfigError, ModelError, UnsupportedModelError, WorkloadError
+from onnxfi.graph import Model, declare, expose
+from onnxfi.workload import Workload, fixed_batch, read_workload
+
+_SEEDS = (0, 1)
+_INSTEAD = "use --graph stored, or a lower --optimization"
+
+
+def deployed(model: Model, settings: EngineSettings) -> Model:
+    """A model as onnxruntime optimises it, ready to be studied in its place.
+
+    Its tensors are those that exist at run time: fused, folded, laid out in blocks. One that
+    corresponds to a tensor of the model has its name; of further forms of a tensor the second is
+    ``name~2``, a stored tensor with another folded into it ``name~folded``; the others have
+    onnxruntime's names. All this is the same in every process, but holds for one onnxruntime and
+    one instruction set.
+
+    Args:
+        model: The model.
+        settings: How it is run. Run the result with the same ones and ``graph="deployed"``.
+
+    Returns:
+        The graph; its ``sha256`` is that of the model's file.
+
+    Raises:
+        ConfigError: The provider is not the CPU, or the graph does not replay: run as it is, it
+            gives other bits than the model's own session.
+        BackendError: onnxruntime refuses the model.
+    """
+    plain = replace(settings, graph="stored")
+    if not find_provider(plain).on_cpu:
+        raise ConfigError(
+            f"the deployed graph is known for the CPU provider only, not for {plain.provider};"
+            " use --provider cpu or --graph stored"
+        )
+    try:
+        executable = _typed(optimized(model, plain), plain)
+    except ModelError as error:
+        raise ConfigError(
+            f"the graph that onnxruntime makes of {model.source} can't be studied: {error};"
+            f" {_INSTEAD}"
+        ) from error
+    trials = _trials(model, plain)
+    for feeds in trials:
+        _check_same(model, executable, feeds, plain)
+    named = with_stored_names(model, executable, trials, plain)
+    return replace(named, sha256=model.sha256, source=f"the deployed form of {model.source}")
+
+
+def check_replay(
+    model: Model, graph: Model, workload: Workload, profile: Profile, settings: EngineSettings
+) -> None:
+    """Check that a deployed graph gives the bits of the model's own session on all samples.
+
+    Args:
+        model: The model.
+        graph: What :func:`deployed` made of it.
+        workload: The samples.
+        profile: Of the deployed graph; says how samples share runs.
+        settings: How the model is run.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    plain = replace(settings, graph="stored")
+    ours, theirs = Session(model, plain), Session(graph, plain, replay=True)
+    for window in windows(workload.samples, profile.batch_size, profile.fixed_batch):
+        feeds = workload.batch(window.start, window.stop, window.size)
+        _compare(model, ours, theirs, feeds)
+
+
+def _typed(executable: Model, settings: EngineSettings) -> Model:
+    """The graph with the element types that onnx does not know, as onnxruntime tells them."""
+    index = executable.index
+    unknown = [
+        name
+        for node in index.nodes
+        if not node.scope
+        for name in node.outputs
+        if name and index.kind_of(name) == "tensor" and index.element_of(name) is None
+    ]
+    if not unknown:
+        return executable
+    session = Session(expose(executable, unknown), settings, replay=True)
+    elements = session.elements
+    return declare(executable, {name: elements[name] for name in unknown if name in elements})
+
+
+def _trials(model: Model, settings: EngineSettings) -> tuple[Feeds, ...]:
+    """Random samples that the model runs on, the same wherever it is loaded; none if it fails."""
+    try:
+        drawn = [read_workload(f"random:2:{seed}", model.inputs) for seed in _SEEDS]
+        session = Session(model, settings)
+        alone = drawn[0].stacked or not drawn[0].axes
+        rows = None if alone else fixed_batch(model.inputs)
+        stop = 1 if alone or rows == 1 else 2
+        trials = tuple(workload.batch(0, stop, rows) for workload in drawn)
+        for feeds in trials:
+            session.run(feeds)
+    except (WorkloadError, UnsupportedModelError, RunFailedError):
+        return ()
+    return trials
+
+
+def _check_same(model: Model, executable: Model, feeds: Feeds, settings: EngineSettings) -> None:
+    ours, theirs = Session(model, settings), Session(executable, settings, replay=True)
+    _compare(model, ours, theirs, feeds)
+
+
+def _compare(model: Model, ours: Session, theirs: Session, feeds: Feeds) -> None:
+    try:
+        replayed = theirs.run(feeds)
+    except RunFailedError as error:
+        raise ConfigError(
+            f"the optimised graph of {model.source} does not run by itself: {error}; {_INSTEAD}"
+        ) from error
+    for name, value in ours.run(feeds).items():
+        if not same(value, replayed[name]):
+            raise ConfigError(
+                f"the optimised graph of {model.source}, run by itself, gives other bits in output"
+                f" {name!r} than the model; {_INSTEAD}"
+            )
