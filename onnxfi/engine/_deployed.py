@@ -13,7 +13,12 @@ from onnxfi.engine._providers import find_provider
 from onnxfi.engine._session import RunFailedError, Session
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._windows import windows
-from onnxfi.errors import BackendError, ConfigError, ModelError, UnsupportedModelError, WorkloadError
+from onnxfi.errors import (
+    ConfigError,
+    ModelError,
+    UnsupportedModelError,
+    WorkloadError,
+)
 from onnxfi.graph import Model, declare, expose
 from onnxfi.workload import Workload, fixed_batch, read_workload
 

@@ -69,11 +69,13 @@ def with_stored_names(
     new = [name for name in made if name not in kept]
     wanted = _weight_names(model, executable, [n for n in stored if n not in kept], settings)
     wanted |= carried_values(model, executable, new, trials, settings)
+    # Before further forms of what they carry, so that theirs is the name without a number.
+    first = [name for name in (*stored, *new) if name in wanted]
     wanted |= _forms(executable, new, wanted)
     # Nested graphs keep their names, and must not come to read what they did not.
     taken = _Taken(names=kept | nested | _nested_names(executable))
     values = {}
-    for name in (*stored, *new):
+    for name in dict.fromkeys((*first, *stored, *new)):
         if name not in kept:
             base = wanted.get(name)
             values[name] = taken.cleaned(name) if base is None else taken.form_of(base)
