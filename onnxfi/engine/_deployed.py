@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from onnxfi.engine._bits import same
@@ -19,7 +20,7 @@ from onnxfi.errors import (
     UnsupportedModelError,
     WorkloadError,
 )
-from onnxfi.graph import Model, declare, expose
+from onnxfi.graph import Model, Shape, TensorSpec, declare, expose
 from onnxfi.workload import Workload, fixed_batch, read_workload
 
 _SEEDS = (0, 1)
@@ -54,7 +55,7 @@ def deployed(model: Model, settings: EngineSettings) -> Model:
             " use --provider cpu or --graph stored"
         )
     try:
-        executable = _typed(optimized(model, plain), plain)
+        executable = optimized(model, plain)
     except ModelError as error:
         raise ConfigError(
             f"the graph that onnxruntime makes of {model.source} can't be studied: {error};"
@@ -63,6 +64,7 @@ def deployed(model: Model, settings: EngineSettings) -> Model:
     trials = _trials(model, plain)
     for feeds in trials:
         _check_same(model, executable, feeds, plain)
+    executable = _known(executable, trials, plain)
     named = with_stored_names(model, executable, trials, plain)
     return replace(named, sha256=model.sha256, source=f"the deployed form of {model.source}")
 
@@ -89,21 +91,32 @@ def check_replay(
         _compare(model, ours, theirs, feeds)
 
 
-def _typed(executable: Model, settings: EngineSettings) -> Model:
-    """The graph with the element types that onnx does not know, as onnxruntime tells them."""
+def _known(executable: Model, trials: Sequence[Feeds], settings: EngineSettings) -> Model:
+    """The graph with types and shapes of what onnx knows no operator for, as a run shows them."""
     index = executable.index
     unknown = [
         name
         for node in index.nodes
         if not node.scope
         for name in node.outputs
-        if name and index.kind_of(name) == "tensor" and index.element_of(name) is None
+        if name and index.kind_of(name) == "tensor"
+        if index.element_of(name) is None or index.shape_of(name) is None
     ]
     if not unknown:
         return executable
     session = Session(expose(executable, unknown), settings, replay=True)
     elements = session.elements
-    return declare(executable, {name: elements[name] for name in unknown if name in elements})
+    shapes: dict[str, Shape] = {}
+    if trials:
+        # Rows come first in all that onnxruntime inserts; how many there are differs from run to
+        # run. As everywhere, a shape that is not from the run itself is no more than a hint.
+        found = session.run(trials[0], unknown)
+        shapes = {name: (None, *value.shape[1:]) for name, value in found.items() if value.ndim}
+    specs = [
+        TensorSpec(name=name, element=elements.get(name), shape=shapes.get(name))
+        for name in unknown
+    ]
+    return declare(executable, specs)
 
 
 def _trials(model: Model, settings: EngineSettings) -> tuple[Feeds, ...]:

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 _CLOSE = 1e-3
 _CLOSE_16 = 2e-2
 # A requantized integer may fall on the other side of a half now and then, and what is computed
-# from it by another step.
-_STEP = 1
+# from it be a few steps off; these are shares of the elements, and of the range.
 _OFTEN = 0.05
-_SELDOM = 1e-3
+_STEPS = 0.05
 _BLOCKS = (16, 8, 4)
 _IMAGE_RANK = 4
 
@@ -76,6 +75,6 @@ def _agree(form: NDArray[np.float64], stored: NDArray[Any]) -> bool:
     wanted = stored.astype(np.float64)
     apart = np.abs(form - wanted)
     if np.issubdtype(stored.dtype, np.integer):
-        return bool(np.mean(apart > _STEP) <= _SELDOM and np.mean(apart > 0) <= _OFTEN)
+        return bool(np.mean(apart > 0) <= _OFTEN and apart.max() <= _STEPS * np.ptp(wanted))
     close = _CLOSE if stored.dtype.itemsize > 2 else _CLOSE_16
     return bool(apart.max() <= close * np.abs(wanted).max())

@@ -14,7 +14,7 @@ from onnxfi.graph._model import Model
 from onnxfi.graph._opset import raise_opset
 from onnxfi.graph._order import in_canonical_order
 from onnxfi.graph._renamed import declare, rename
-from onnxfi.graph._spec import TensorSpec
+from onnxfi.graph._spec import Shape, TensorSpec
 from onnxfi.graph._split import Split, split
 from onnxfi.graph._stored import initializer_words, lift_initializers, replace_initializers
 from onnxfi.graph._verify import verify_untouched
@@ -31,6 +31,7 @@ __all__ = [
     "NodeGroup",
     "NodeSpec",
     "Serialized",
+    "Shape",
     "Split",
     "TensorSpec",
     "Use",

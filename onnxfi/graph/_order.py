@@ -17,7 +17,8 @@ def in_canonical_order(model: Model) -> Model:
     Nodes come in the order in which walking back from the outputs, inputs first, finishes them;
     initializers in the order in which nodes read them first. So two files that list the same
     graph in another order become equal but for names: onnxruntime lists what it has inserted in
-    the order of a hash table, which is another one in each process.
+    the order of a hash table, which is another one in each process. Declarations of values that
+    the graph does not have are dropped.
     """
     proto = model._copy()
     graph = proto.graph
@@ -31,7 +32,8 @@ def in_canonical_order(model: Model) -> Model:
     declared = [value for value in graph.value_info if value.name in own]
     del graph.value_info[:]
     graph.value_info.extend(declared)
-    return model._edited(proto, model._edits, model._types)
+    types = {key: spec for key, spec in model._types.items() if key[0] or key[1] in own}
+    return model._edited(proto, model._edits, types)
 
 
 def _finished(graph: GraphProto) -> list[int]:

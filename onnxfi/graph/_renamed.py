@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from onnxfi.bits import ElementType
 from onnxfi.errors import RewriteError
 from onnxfi.graph._edits import Edits
 from onnxfi.graph._infer import infer_types
@@ -52,20 +52,32 @@ def rename(model: Model, values: Mapping[str, str], nodes: Mapping[str, str]) ->
             node.output[slot] = values.get(name, name)
     if len({node.name for node in graph.node}) < len(graph.node):
         raise RewriteError("two nodes would have one name")
-    return model._edited(proto, model._edits, infer_types(proto))
+    known = [
+        replace(spec, name=values.get(name, name))
+        for (scope, name), spec in model._types.items()
+        if not scope
+    ]
+    return declare(model._edited(proto, model._edits, infer_types(proto)), known)
 
 
-def declare(model: Model, elements: Mapping[str, ElementType]) -> Model:
-    """The model with element types of top-level values that onnx can't infer, as a run showed them.
+def declare(model: Model, specs: Iterable[TensorSpec]) -> Model:
+    """The model with what a run has shown of top-level values that onnx can't infer.
 
     What is known already stays, and nothing is written into the graph.
+
+    Args:
+        model: The model.
+        specs: Names, element types and shapes, either of which may be None.
     """
     types = dict(model._types)
-    for name, element in elements.items():
-        known = types.get(("", name))
-        if known is None or (known.element is None and known.kind == "tensor"):
-            shape = None if known is None else known.shape
-            types["", name] = TensorSpec(name=name, element=element, shape=shape)
+    for spec in specs:
+        known = types.get(("", spec.name), spec)
+        if known.kind == "tensor":
+            types["", spec.name] = TensorSpec(
+                name=spec.name,
+                element=known.element or spec.element,
+                shape=spec.shape if known.shape is None else known.shape,
+            )
     return model._edited(model._proto, model._edits, types)
 
 
