@@ -61,6 +61,7 @@ def _document(subject: Subject) -> dict[str, Any]:
     return {
         "model": model.source,
         "model_sha256": model.sha256,
+        "graph": subject.graph,
         "opset": model.opset,
         "ir_version": model.ir_version,
         "inputs": [_spec(spec) for spec in model.inputs],

@@ -47,6 +47,7 @@ def command(model: str, inputs: str | None, as_json: bool, **options: Any) -> No
         header = {
             "model": model,
             "model_sha256": subject.model.sha256,
+            "graph": subject.graph,
             "sites": len(sites),
             "fault_models": [chosen.spec() for chosen in models],
         }

@@ -221,5 +221,6 @@ def _stands_for(model: Model, node: Node, values: Mapping[str, str]) -> Iterator
                 yield use.node.name
     for name in node.outputs:
         maker = model.index.producer(values.get(name, name))
-        if maker is not None:
+        inserted = maker is not None and node.op_type in _REDRESSING
+        if maker is not None and (not inserted or maker.op_type == node.op_type):
             yield maker.name

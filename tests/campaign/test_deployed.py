@@ -77,7 +77,7 @@ _BOTH = {"stored": {}, "deployed": CHOICES}
 
 def test_a_list_of_another_deployed_graph_is_refused(create):
     path = create("c", **CHOICES).folder.faults
-    with pytest.raises(FaultListError, match="another deployed graph.*another --optimization"):
+    with pytest.raises(FaultListError, match=r"another deployed graph.*another --optimization"):
         create(
             "x",
             faults=str(path),
