@@ -15,7 +15,9 @@ from onnxfi.engine._session import RunFailedError, Session
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._windows import windows
 from onnxfi.errors import (
+    BackendError,
     ConfigError,
+    GoldenError,
     ModelError,
     UnsupportedModelError,
     WorkloadError,
@@ -62,8 +64,9 @@ def deployed(model: Model, settings: EngineSettings) -> Model:
             f" {_INSTEAD}"
         ) from error
     trials = _trials(model, plain)
+    ours, theirs = _both(model, executable, plain)
     for feeds in trials:
-        _check_same(model, executable, feeds, plain)
+        _compare(model, ours, theirs, feeds)
     executable = _known(executable, trials, plain)
     named = with_stored_names(model, executable, trials, plain)
     return replace(named, sha256=model.sha256, source=f"the deployed form of {model.source}")
@@ -83,9 +86,10 @@ def check_replay(
 
     Raises:
         ConfigError: It does not.
+        GoldenError: The model itself fails on a sample.
     """
     plain = replace(settings, graph="stored")
-    ours, theirs = Session(model, plain), Session(graph, plain, replay=True)
+    ours, theirs = _both(model, graph, plain)
     for window in windows(workload.samples, profile.batch_size, profile.fixed_batch):
         feeds = workload.batch(window.start, window.stop, window.size)
         _compare(model, ours, theirs, feeds)
@@ -135,19 +139,31 @@ def _trials(model: Model, settings: EngineSettings) -> tuple[Feeds, ...]:
     return trials
 
 
-def _check_same(model: Model, executable: Model, feeds: Feeds, settings: EngineSettings) -> None:
-    ours, theirs = Session(model, settings), Session(executable, settings, replay=True)
-    _compare(model, ours, theirs, feeds)
+def _both(model: Model, graph: Model, settings: EngineSettings) -> tuple[Session, Session]:
+    """The model's own session, and one of its deployed graph."""
+    ours = Session(model, settings)
+    try:
+        return ours, Session(graph, settings, replay=True)
+    except BackendError as error:
+        # It repeats names in control-flow bodies and then refuses its own graph, for one.
+        raise ConfigError(
+            f"onnxruntime can't load the graph that it has made of {model.source}: {error};"
+            f" {_INSTEAD}"
+        ) from error
 
 
 def _compare(model: Model, ours: Session, theirs: Session, feeds: Feeds) -> None:
+    try:
+        expected = ours.run(feeds)
+    except RunFailedError as error:
+        raise GoldenError(f"the fault-free run of {model.source} fails: {error}") from error
     try:
         replayed = theirs.run(feeds)
     except RunFailedError as error:
         raise ConfigError(
             f"the optimised graph of {model.source} does not run by itself: {error}; {_INSTEAD}"
         ) from error
-    for name, value in ours.run(feeds).items():
+    for name, value in expected.items():
         if not same(value, replayed[name]):
             raise ConfigError(
                 f"the optimised graph of {model.source}, run by itself, gives other bits in output"

@@ -63,7 +63,6 @@ def with_stored_names(
     known = {name for node in model.index.nodes for name in node.outputs if name}
     made = [name for node in _top(executable) for name in node.outputs if name]
     stored = [name for name, entry in executable.index.initializers.items() if not entry.scope]
-    nested = {n.name for n in executable.index.nodes if n.scope}
     kept = {name for name in made if name in known} | fixed
     kept |= {name for name in stored if name in known or _unchanged(model, executable, name)}
     new = [name for name in made if name not in kept]
@@ -73,7 +72,7 @@ def with_stored_names(
     first = [name for name in (*stored, *new) if name in wanted]
     wanted |= _forms(executable, new, wanted)
     # Nested graphs keep their names, and must not come to read what they did not.
-    taken = _Taken(names=kept | nested | _nested_names(executable))
+    taken = _Taken(names=kept | _nested_names(executable))
     values = {}
     for name in dict.fromkeys((*first, *stored, *new)):
         if name not in kept:
@@ -194,13 +193,10 @@ def _node_names(model: Model, executable: Model, values: Mapping[str, str]) -> d
     """
     theirs = {node.name: node for node in _top(model)}
     top = list(_top(executable))
-    # Nested scopes are called after their node.
-    owners = {node.scope.split("/")[0] for node in executable.index.nodes if node.scope}
-    nested = any(node.scope for node in executable.index.nodes)
     taken = _Taken(names={node.name for node in top if node.name in theirs})
     found: dict[str, str] = {}
     for node in top:
-        if node.name in theirs or (nested and node.name in owners):
+        if node.name in theirs:
             continue
         choices = [name for name in _stands_for(model, node, values) if name in theirs]
         free = [name for name in choices if name not in taken.names]

@@ -28,7 +28,10 @@ def carries(value: NDArray[Any], stored: NDArray[Any], *, blocked: bool) -> bool
         blocked: Whether ``value`` may have its channels in blocks: N, C/b, H, W, b seen as
             N, C, H, W.
     """
-    return any(_agree(form, stored) for form in _forms(value, stored, blocked)) and _telling(stored)
+    # Random samples may well drive a network to infinity, which is no news here.
+    with np.errstate(all="ignore"):
+        forms = _forms(value, stored, blocked)
+        return any(_agree(form, stored) for form in forms) and _telling(stored)
 
 
 def _telling(stored: NDArray[Any]) -> bool:

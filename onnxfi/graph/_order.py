@@ -8,31 +8,35 @@ from onnx import GraphProto, NodeProto
 
 from onnxfi.graph._model import Model
 from onnxfi.graph._normalize import replace_nodes
-from onnxfi.graph._walk import captures, own_names
+from onnxfi.graph._walk import captures, own_names, scopes
 
 
 def in_canonical_order(model: Model) -> Model:
-    """The model with its top-level nodes and initializers in canonical order.
+    """The model with its nodes and initializers in canonical order, in nested graphs too.
 
     Nodes come in the order in which walking back from the outputs, inputs first, finishes them;
     initializers in the order in which nodes read them first. So two files that list the same
     graph in another order become equal but for names: onnxruntime lists what it has inserted in
     the order of a hash table, which is another one in each process. Declarations of values that
-    the graph does not have are dropped.
+    the graph does not have are dropped: it declares what it has optimised away, too, under names
+    that would look taken.
     """
     proto = model._copy()
-    graph = proto.graph
-    replace_nodes(graph, [graph.node[place] for place in _finished(graph)])
-    order = _first_reads(graph)
-    stored = sorted(graph.initializer, key=lambda tensor: order.get(tensor.name, len(order)))
-    del graph.initializer[:]
-    graph.initializer.extend(stored)
-    # It also declares what it has optimised away, under names that would look taken.
-    own = set(own_names(graph))
-    declared = [value for value in graph.value_info if value.name in own]
-    del graph.value_info[:]
-    graph.value_info.extend(declared)
-    types = {key: spec for key, spec in model._types.items() if key[0] or key[1] in own}
+    kept: set[tuple[str, str]] = set()
+    # Inner graphs first: giving a graph its nodes anew copies them, bodies included.
+    for scope in reversed(list(scopes(proto.graph))):
+        graph = scope.graph
+        replace_nodes(graph, [graph.node[place] for place in _finished(graph)])
+        order = _first_reads(graph)
+        stored = sorted(graph.initializer, key=lambda tensor: order.get(tensor.name, len(order)))
+        del graph.initializer[:]
+        graph.initializer.extend(stored)
+        own = set(own_names(graph))
+        declared = [value for value in graph.value_info if value.name in own]
+        del graph.value_info[:]
+        graph.value_info.extend(declared)
+        kept.update((scope.path, name) for name in own)
+    types = {key: spec for key, spec in model._types.items() if key in kept}
     return model._edited(proto, model._edits, types)
 
 

@@ -326,6 +326,50 @@ def test_a_graph_that_gives_other_bits_is_refused(case_of):
         check_replay(model, other, workload, found, SETTINGS)
 
 
+NESTED = """
+<ir_version: 10, opset_import: ["" : 17]>
+nested (float[batch, 3, 8, 8] x, bool flag) => (float[batch, 16, 8, 8] y)
+{
+  a = Conv<pads = [1, 1, 1, 1]>(x, w)
+  c = If(flag) <
+    then_branch = yes () => (float[batch, 16, 8, 8] r) {
+      p = Conv<pads = [1, 1, 1, 1]>(a, v)
+      q = Relu(p)
+      m = MaxPool<kernel_shape = [3, 3], pads = [1, 1, 1, 1]>(q)
+      u = Conv<pads = [1, 1, 1, 1]>(a, v)
+      r = Add(m, u)
+    },
+    else_branch = no () => (float[batch, 16, 8, 8] s) { s = Neg(a) }
+  >
+  y = Relu(c)
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def nested():
+    """Convolutions outside of and inside a control-flow body."""
+    rng = np.random.default_rng(0)
+    shapes = {"w": (16, 3, 3, 3), "v": (16, 16, 3, 3)}
+    return _parsed(
+        NESTED, **{name: rng.normal(size=s).astype(np.float32) for name, s in shapes.items()}
+    )
+
+
+def test_a_graph_that_the_runtime_itself_refuses_is_refused(nested):
+    """onnxruntime gives one name to two values, outside and inside a body, and can't load that."""
+    with pytest.raises(ConfigError, match=r"can't load the graph that it has made.*--graph stored"):
+        deployed(nested, SETTINGS)
+
+
+def test_control_flow_bodies_keep_their_names(nested):
+    graph = deployed(nested, replace(SETTINGS, optimization="extended"))
+    inside = {value for node in graph.index.nodes if node.scope for value in node.outputs}
+    known = {value for node in nested.index.nodes if node.scope for value in node.outputs}
+    assert inside <= known
+    assert {use.node.scope != "" for use in graph.index.consumers("a")} == {True}
+
+
 def test_an_unknown_graph_is_refused():
     with pytest.raises(ConfigError, match=r"graph 'optimised' is unknown; choose from stored"):
         EngineSettings(graph="optimised")
