@@ -39,6 +39,8 @@ class CampaignArguments:
         engine: ``auto``, ``bake``, ``lift``, ``ports`` or ``cut``.
         provider: Execution provider.
         optimization: ``all``, ``extended``, ``basic`` or ``disabled``.
+        graph: ``stored`` to fault the tensors of the file, ``deployed`` for those of the graph that
+            onnxruntime makes of it on this machine (CPU only).
         batch_size: Samples a run; None chooses.
         timeout_s: Seconds after which a run counts as hung.
         block_size: Scenarios a block; None chooses.
@@ -59,6 +61,7 @@ class CampaignArguments:
     engine: str = "auto"
     provider: str = "cpu"
     optimization: str = "all"
+    graph: str = "stored"
     batch_size: int | None = None
     timeout_s: float | None = None
     block_size: int | None = None
@@ -89,6 +92,7 @@ def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, In
         engine=given.engine,
         provider=given.provider,
         optimization=given.optimization,
+        graph=given.graph,
         batch_size=given.batch_size,
         timeout_s=given.timeout_s,
         block_size=given.block_size,

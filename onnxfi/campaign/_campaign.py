@@ -12,6 +12,7 @@ from onnxfi.campaign._document import CampaignDocument, Plan, read_document
 from onnxfi.campaign._experiment import (
     CustomParts,
     Experiment,
+    choose_graph,
     load_subject,
     restore_experiment,
 )
@@ -78,7 +79,8 @@ class OpenCampaign:
 
         Raises:
             CampaignError: The model or the workload is not there any more.
-            CampaignMismatchError: The model or the workload has changed since.
+            CampaignMismatchError: The model or the workload has changed since, or onnxruntime
+                makes another graph of the model here.
         """
         self._check_files()
         subject = load_subject(self.settings, self.folder.path)
@@ -93,6 +95,15 @@ class OpenCampaign:
                     f"{parts[name][:12]} then, {now[:12]} now); restore the file, say where it is "
                     f"with `{self.folder.resume} --{name} PATH`, or make a new campaign"
                 )
+        subject = choose_graph(subject, self.settings)
+        here, then = subject.graph_sha256, self.plan.graph_sha256
+        if here != then:
+            raise CampaignMismatchError(
+                f"onnxruntime makes another graph of {self.settings.model} here than where "
+                f"{self.folder.path} was made (sha256 {str(then)[:12]} there, {str(here)[:12]} "
+                "here), so the deployed tensors are not the same; run it there, or make a new "
+                "campaign"
+            )
         return restore_experiment(
             self.settings, self.custom, subject, self.plan, self.folder.faults
         )

@@ -16,7 +16,12 @@ import numpy as np
 
 from onnxfi.campaign._campaign import OpenCampaign, open_campaign
 from onnxfi.campaign._document import FORMAT, CampaignDocument, Plan, encode_document
-from onnxfi.campaign._experiment import CustomParts, Experiment, load_subject
+from onnxfi.campaign._experiment import (
+    CustomParts,
+    Experiment,
+    choose_graph,
+    load_subject,
+)
 from onnxfi.campaign._folder import (
     CampaignFolder,
     put_in_place,
@@ -133,10 +138,10 @@ def _fill(
         read_workload(arrays, load(staged.path / settings.model).inputs)
         np.savez(staged.inputs, allow_pickle=False, **arrays)
         settings = msgspec.structs.replace(settings, inputs=InMemory.INPUTS)
-    subject = load_subject(settings, staged.path)
+    subject = choose_graph(load_subject(settings, staged.path), settings)
     header = None
     if settings.faults is not None:
-        header = recipe_in(Path(settings.faults), subject.model.sha256)
+        header = recipe_in(Path(settings.faults), subject.model.sha256, subject.graph_sha256)
     if header is not None:
         settings = by_recipe(settings, header)
     sampler = fitted_recipe(settings.sampler, subject.workload.samples)
@@ -177,6 +182,10 @@ def _identity_parts(
     # For people: neither changes a row.
     for name in ("engine_reason", "population"):
         decided.pop(name)
+    if plan.graph == "stored":
+        # It has no part in the identity, so that campaigns made before there was a choice stay.
+        for name in ("graph", "graph_sha256"):
+            decided.pop(name)
     return {
         "model": experiment.subject.model.sha256,
         "inputs": experiment.subject.workload.sha256,

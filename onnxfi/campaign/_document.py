@@ -44,6 +44,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         space_bits: Stored bits of the sites; None likewise.
         population: Scenarios that exist, where those of the campaign are a simple random sample
             of them without replacement; else None.
+        graph: Which tensors are faulted: those of the file (``stored``), or those of the graph that
+            onnxruntime makes of it (``deployed``).
+        graph_sha256: Fingerprint of the deployed graph; None for the stored one, which is the file.
         golden_correct: Fault-free samples with the right label; None without labels.
     """
 
@@ -67,6 +70,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     space_bits: int | None
     population: int | None
     golden_correct: int | None
+    graph: str = "stored"
+    graph_sha256: str | None = None
 
 
 class CampaignDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +12,7 @@ import msgspec
 from onnxfi.campaign._document import LayoutEntry, Plan
 from onnxfi.campaign._listed import recipe_in, renumbered, sites_named_in
 from onnxfi.campaign._settings import CampaignSettings
-from onnxfi.engine import EngineSettings, Optimization, Profile, Scenarios, profile
+from onnxfi.engine import EngineSettings, Graph, Optimization, Profile, Scenarios, deployed, profile
 from onnxfi.errors import ConfigError
 from onnxfi.faults import (
     FaultListHeader,
@@ -27,7 +27,7 @@ from onnxfi.faults import (
     read_fault_list,
     recipe_space,
 )
-from onnxfi.graph import Model, load
+from onnxfi.graph import Model, fingerprint, load
 from onnxfi.outcome import Criterion
 from onnxfi.sampling import (
     ListedScenarios,
@@ -58,10 +58,24 @@ class CustomParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What is studied: the model, and the workload that it runs on."""
+    """What is studied: the model, and the workload that it runs on.
+
+    Attributes:
+        model: The graph whose tensors are faulted.
+        workload: The samples.
+        origin: The model of the file, where the graph is the one that is deployed; else None.
+        graph_sha256: Fingerprint of the deployed graph; None likewise.
+    """
 
     model: Model
     workload: Workload
+    origin: Model | None = None
+    graph_sha256: str | None = None
+
+    @property
+    def graph(self) -> Graph:
+        """Whose tensors are faulted."""
+        return "stored" if self.origin is None else "deployed"
 
     def site_table(
         self,
@@ -116,6 +130,19 @@ def load_subject(settings: CampaignSettings, folder: Path | None = None) -> Subj
     return Subject(model=model, workload=read_workload(inputs, model.inputs))
 
 
+def choose_graph(subject: Subject, settings: CampaignSettings) -> Subject:
+    """The subject as it comes from its files, or with the deployed graph in place of the model.
+
+    Raises:
+        ConfigError: The deployed graph can't be studied.
+    """
+    chosen = engine_settings(settings)
+    if chosen.graph == "stored":
+        return subject
+    graph = deployed(subject.model, chosen)
+    return replace(subject, model=graph, origin=subject.model, graph_sha256=fingerprint(graph))
+
+
 def engine_settings(settings: CampaignSettings, plan: Plan | None = None) -> EngineSettings:
     """What the engine needs, as wished for, or as the plan has fixed it."""
     return EngineSettings(
@@ -123,6 +150,7 @@ def engine_settings(settings: CampaignSettings, plan: Plan | None = None) -> Eng
         provider=settings.provider,
         # Checked by the engine's settings, whatever the text.
         optimization=cast(Optimization, settings.optimization),
+        graph=cast(Graph, settings.graph),
         batch_size=settings.batch_size if plan is None else plan.batch_size,
         timeout_s=settings.timeout_s if plan is None else plan.timeout_s,
     )
@@ -174,7 +202,7 @@ def restore_experiment(
     )
     by_name = subject.site_table(layouts).by_name()
     sites = [by_name[name] for name in plan.sites]
-    if recipe_in(faults, subject.model.sha256) is None:
+    if recipe_in(faults, subject.model.sha256, subject.graph_sha256) is None:
         return _listed(faults, subject, found, sites)
     return _drawn(settings, custom, subject, found, sites)
 
@@ -235,6 +263,8 @@ def _drawn(
     seed = recipe.get("seed")
     header = FaultListHeader(
         model_sha256=subject.model.sha256,
+        graph=subject.graph,
+        graph_sha256=subject.graph_sha256,
         space=space.describe(),
         sampler=dict(recipe),
         seed=seed if isinstance(seed, int) else None,
@@ -269,8 +299,13 @@ def _still_there(chosen: Sequence[FaultSite], table: SiteTable) -> Sequence[Faul
 
 
 def _listed(path: Path, subject: Subject, found: Profile, sites: Sequence[FaultSite]) -> Experiment:
-    by_name = {site.name: site for site in sites}
-    listed = read_fault_list(path, by_name, subject.model.sha256, subject.workload.samples)
+    listed = read_fault_list(
+        path,
+        {site.name: site for site in sites},
+        subject.model.sha256,
+        subject.workload.samples,
+        graph_sha256=subject.graph_sha256,
+    )
     scenarios = renumbered(listed.scenarios or ())
     touched = {name for scenario in scenarios for name in scenario.sites}
     return Experiment(

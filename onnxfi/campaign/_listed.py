@@ -14,13 +14,13 @@ from onnxfi.errors import FaultListError
 from onnxfi.faults import FaultListHeader, Scenario, open_fault_list
 
 
-def recipe_in(path: Path, model_sha256: str) -> FaultListHeader | None:
+def recipe_in(path: Path, model_sha256: str, graph_sha256: str | None) -> FaultListHeader | None:
     """The header, if the file is a recipe without scenario lines; else None.
 
     Raises:
-        FaultListError: The file can't be read, or is for another model.
+        FaultListError: The file can't be read, or is for another model or another graph of it.
     """
-    header, lines = open_fault_list(path, {}, model_sha256)
+    header, lines = open_fault_list(path, {}, model_sha256, graph_sha256=graph_sha256)
     try:
         empty = next(iter(lines), None) is None
     except FaultListError:

@@ -19,6 +19,7 @@ from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.engine import (
     EngineContext,
+    check_replay,
     choose_engine,
     default_timeout,
     examine_engine,
@@ -56,6 +57,9 @@ def prepare(
     """
     experiment = build_experiment(settings, custom, subject, recipe)
     workload, profile = subject.workload, experiment.profile
+    if subject.origin is not None:
+        how = engine_settings(settings)
+        check_replay(subject.origin, subject.model, workload, profile, how)
     run = golden_run(subject.model, workload, profile, engine_settings(settings))
     bound = choose_criterion(
         run.outputs[0],
@@ -116,6 +120,8 @@ def _plan(
         space_bits=None if space is None else space.bits,
         population=source.population,
         golden_correct=golden_correct,
+        graph=settings.graph,
+        graph_sha256=experiment.subject.graph_sha256,
     )
 
 

@@ -31,6 +31,8 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         engine: ``auto``, ``bake``, ``lift``, ``ports`` or ``cut``.
         provider: Execution provider: ``cpu``, ``cuda`` or onnxruntime's own name.
         optimization: onnxruntime's graph optimisation level.
+        graph: ``stored``: the tensors of the file are faulted; ``deployed``: those that
+            onnxruntime materialises when it has optimised the model.
         batch_size: Samples a run; None chooses from the model.
         timeout_s: Seconds after which a run counts as hung; None for the default of the plan.
         block_size: Scenarios a block; None chooses from their number.
@@ -51,6 +53,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     engine: str = "auto"
     provider: str = "cpu"
     optimization: str = "all"
+    graph: str = "stored"
     batch_size: int | None = None
     timeout_s: float | None = None
     block_size: int | None = None

@@ -41,6 +41,7 @@ class CampaignSummary:
         engine_reason: Why that one.
         provider: Execution provider.
         optimization: Graph optimisation level.
+        graph: Whose tensors are faulted: the ``stored`` or the ``deployed`` graph's.
         batch_size: Samples a run.
         criterion: The criterion, and the output it reads.
         drop: Threshold of a failing scenario.
@@ -74,6 +75,7 @@ class CampaignSummary:
     engine_reason: str
     provider: str
     optimization: str
+    graph: str
     batch_size: int
     criterion: str
     drop: float
@@ -130,6 +132,7 @@ def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSumma
         engine_reason=plan.engine_reason,
         provider=plan.provider,
         optimization=plan.optimization,
+        graph=plan.graph,
         batch_size=plan.batch_size,
         criterion=f"{plan.criterion} of {plan.criterion_output}",
         drop=settings.drop,

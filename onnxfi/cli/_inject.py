@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from onnxfi.cli._options import (
     common_options,
     force_option,
+    graph_options,
     inputs_option,
     json_option,
     model_argument,
@@ -30,16 +31,19 @@ if TYPE_CHECKING:
 )
 @click.option("-o", "--output", type=click.Path(), required=True, help="The model to write.")
 @inputs_option
+@graph_options
 @force_option
 @json_option
 @common_options
 def command(
-    model: str, faults: str, number: int | None, output: str, inputs: str | None, **options: bool
+    model: str, faults: str, number: int | None, output: str, inputs: str | None, **options: Any
 ) -> None:
     """Write one scenario of the fault list FAULTS into MODEL, as a model for any runtime.
 
     FAULTS is a fault list, written by hand, by `sample` or by a campaign (its faults.jsonl).
-    Faults in activations become nodes of the model and need --inputs.
+    Faults in activations become nodes of the model and need --inputs. With --graph deployed, what
+    is written is the graph that onnxruntime has optimised, for this onnxruntime and this kind of
+    machine only: run it with graph optimisation off.
     """
     from onnxfi.cli._output import check_free, print_document
     from onnxfi.cli._subject import load_subject
@@ -49,7 +53,7 @@ def command(
     from onnxfi.report import counted
 
     check_free(output, options["force"])
-    subject = load_subject(model, inputs)
+    subject = load_subject(model, inputs, options)
     sites = subject.table.by_name()
     scenario = _scenario(subject, faults, number)
     save(bake(subject.model, scenario, sites), output)
@@ -69,7 +73,7 @@ def _scenario(subject: Subject, path: str, number: int | None) -> Scenario:
     from onnxfi.faults import read_fault_list
 
     sites = subject.table.by_name()
-    faults = read_fault_list(path, sites, subject.model.sha256)
+    faults = read_fault_list(path, sites, subject.model.sha256, graph_sha256=subject.graph_sha256)
     if faults.scenarios is None:
         return _drawn(subject, faults, path, number)
     by_number = {scenario.number: scenario for scenario in faults.scenarios}

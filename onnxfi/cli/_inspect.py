@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onnxfi.cli._options import common_options, inputs_option, json_option, model_argument
+from onnxfi.cli._options import (
+    common_options,
+    graph_options,
+    inputs_option,
+    json_option,
+    model_argument,
+)
 
 if TYPE_CHECKING:
     from onnxfi.cli._subject import Subject
@@ -32,14 +38,15 @@ class Tally:
 @click.command(name="inspect", short_help="Show a model's inputs, operators and fault sites.")
 @model_argument
 @inputs_option
+@graph_options
 @json_option
 @common_options
-def command(model: str, inputs: str | None, as_json: bool) -> None:
+def command(model: str, inputs: str | None, as_json: bool, **options: str | None) -> None:
     """Show a model's inputs, outputs, operators and fault sites, and what is left out and why."""
     from onnxfi.cli._output import print_document
     from onnxfi.cli._subject import load_subject
 
-    subject = load_subject(model, inputs)
+    subject = load_subject(model, inputs, options)
     if as_json:
         print_document("inspect", _document(subject))
     else:
@@ -54,6 +61,7 @@ def _document(subject: Subject) -> dict[str, Any]:
     return {
         "model": model.source,
         "model_sha256": model.sha256,
+        "graph": subject.graph,
         "opset": model.opset,
         "ir_version": model.ir_version,
         "inputs": [_spec(spec) for spec in model.inputs],

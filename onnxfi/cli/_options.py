@@ -167,6 +167,22 @@ sampler_options = _stack(
     ),
 )
 
+#: Whose tensors are the sites.
+graph_options = _stack(
+    click.option(
+        "--graph",
+        type=click.Choice(["stored", "deployed"]),
+        help="Whose tensors are faulted: the file's (stored), or those of the graph that "
+        "onnxruntime makes of it on this machine: fused, folded, laid out anew (deployed, CPU "
+        "only).  [default: stored]",
+    ),
+    click.option(
+        "--optimization",
+        type=click.Choice(["all", "extended", "basic", "disabled"]),
+        help="onnxruntime's graph optimisation level.  [default: all]",
+    ),
+)
+
 #: What counts as an answer and as a failure, and on what the model runs: all of it is identity.
 study_options = _stack(
     click.option(
@@ -198,11 +214,7 @@ study_options = _stack(
         metavar="NAME",
         help="cpu, cuda, or an onnxruntime execution provider.  [default: cpu]",
     ),
-    click.option(
-        "--optimization",
-        type=click.Choice(["all", "extended", "basic", "disabled"]),
-        help="onnxruntime's graph optimisation level.  [default: all]",
-    ),
+    graph_options,
     click.option(
         "--batch-size",
         type=click.IntRange(min=1),

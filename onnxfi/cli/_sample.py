@@ -14,6 +14,7 @@ from onnxfi.cli._options import (
     common_options,
     fault_options,
     force_option,
+    graph_options,
     inputs_option,
     json_option,
     model_argument,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @click.command(name="sample", short_help="Draw scenarios and write them as a fault list.")
 @model_argument
 @inputs_option
+@graph_options
 @site_options
 @fault_options
 @sampler_options
@@ -59,7 +61,7 @@ def command(model: str, inputs: str | None, output: str, **options: Any) -> None
         check_free(output, options["force"])
     targets = options["targets"] or ("weight",)
     check_inputs_given(targets, inputs)
-    subject = load_subject(model, inputs)
+    subject = load_subject(model, inputs, options)
     space = build_space(subject, options, targets)
     samples = None if subject.workload is None else subject.workload.samples
     sampler = build_sampler(options, samples)
@@ -74,6 +76,8 @@ def _write(output: str, subject: Subject, space: FaultSpace, sampler: Sampler) -
     recipe = sampler.recipe()
     header = FaultListHeader(
         model_sha256=subject.model.sha256,
+        graph=subject.graph,
+        graph_sha256=subject.graph_sha256,
         space=space.describe(),
         sampler=recipe,
         seed=int(str(recipe["seed"])),

@@ -27,6 +27,7 @@ _PLAIN = {
     "engine": "engine",
     "provider": "provider",
     "optimization": "optimization",
+    "graph": "graph",
     "batch_size": "batch_size",
     "timeout": "timeout_s",
 }

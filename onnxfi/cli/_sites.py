@@ -10,6 +10,7 @@ import click
 from onnxfi.cli._options import (
     common_options,
     fault_options,
+    graph_options,
     inputs_option,
     json_option,
     model_argument,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 @click.command(name="sites", short_help="List the fault sites of a model.")
 @model_argument
 @inputs_option
+@graph_options
 @site_options
 @fault_options
 @json_option
@@ -38,13 +40,14 @@ def command(model: str, inputs: str | None, as_json: bool, **options: Any) -> No
     from onnxfi.cli._output import print_lines, print_page
     from onnxfi.cli._subject import load_subject
 
-    subject = load_subject(model, inputs)
+    subject = load_subject(model, inputs, options)
     sites = choose_sites(subject, options, ())
     models = fault_models(options)
     if as_json:
         header = {
             "model": model,
             "model_sha256": subject.model.sha256,
+            "graph": subject.graph,
             "sites": len(sites),
             "fault_models": [chosen.spec() for chosen in models],
         }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from onnxfi.cli._talk import detail
 
 if TYPE_CHECKING:
-    from onnxfi.engine import Profile
+    from onnxfi.engine import EngineSettings, Profile
     from onnxfi.faults import SiteTable
     from onnxfi.graph import Model
     from onnxfi.workload import Workload
@@ -19,35 +20,67 @@ class Subject:
     """A model and, where inputs were given, its workload and profile.
 
     Attributes:
-        model: The model.
+        model: The model, or the deployed graph in its place.
         table: All its sites, and what is left out.
         workload: The samples; None without inputs.
         profile: Run-time layouts; None without inputs.
+        graph_sha256: Fingerprint of the deployed graph; None for the model as it is stored.
     """
 
     model: Model
     table: SiteTable
     workload: Workload | None
     profile: Profile | None
+    graph_sha256: str | None
+
+    @property
+    def graph(self) -> Literal["stored", "deployed"]:
+        """Whose tensors the sites are."""
+        return "stored" if self.graph_sha256 is None else "deployed"
 
 
-def load_subject(path: str, inputs: str | None) -> Subject:
-    """Load a model and enumerate its sites, with run-time layouts where inputs are given."""
+def load_subject(path: str, inputs: str | None, options: Mapping[str, Any]) -> Subject:
+    """Load a model and enumerate its sites, with run-time layouts where inputs are given.
+
+    Args:
+        path: The model file.
+        inputs: Source of a workload, or None.
+        options: Values of the options ``graph`` and ``optimization``.
+    """
     from onnxfi.faults import enumerate_sites
     from onnxfi.graph import load
 
-    model = load(path)
+    original = model = load(path)
     detail(f"{path}: sha256 {model.sha256}, {len(model.index.nodes)} nodes")
-    workload, profile = None, None
+    workload, profile, graph_sha256 = None, None, None
+    if options["graph"] == "deployed":
+        from onnxfi.engine import deployed
+        from onnxfi.graph import fingerprint
+
+        model = deployed(model, _settings(options))
+        graph_sha256 = fingerprint(model)
+        detail(f"{model.source}: sha256 {graph_sha256}, {len(model.index.nodes)} nodes")
     if inputs is not None:
-        from onnxfi.engine import EngineSettings
+        from onnxfi.engine import check_replay
         from onnxfi.engine import profile as profile_model
         from onnxfi.workload import read_workload
 
         workload = read_workload(inputs, model.inputs)
-        profile = profile_model(model, workload, EngineSettings())
+        profile = profile_model(model, workload, _settings(options))
+        if graph_sha256 is not None:
+            check_replay(original, model, workload, profile, _settings(options))
         detail(f"{workload.samples} samples, batch {profile.batch_size}: {profile.reason}")
     layouts = None if profile is None else profile.layouts
     unseen = None if profile is None else profile.left_out
     table = enumerate_sites(model.index, model.inputs, model.outputs, layouts, unseen)
-    return Subject(model=model, table=table, workload=workload, profile=profile)
+    return Subject(
+        model=model, table=table, workload=workload, profile=profile, graph_sha256=graph_sha256
+    )
+
+
+def _settings(options: Mapping[str, Any]) -> EngineSettings:
+    from onnxfi.engine import EngineSettings
+
+    return EngineSettings(
+        graph=options["graph"] or "stored", optimization=options["optimization"] or "all"
+    )

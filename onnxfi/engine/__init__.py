@@ -2,13 +2,14 @@
 
 from onnxfi.engine._choose import EngineChoice, Scenarios, choose_engine
 from onnxfi.engine._context import BatchResult, Engine, EngineContext, Injection
+from onnxfi.engine._deployed import check_replay, deployed
 from onnxfi.engine._golden import Golden, golden_run
 from onnxfi.engine._open import ENGINES, EngineKind, examine_engine, open_engine, side_by_side
 from onnxfi.engine._patience import default_timeout
 from onnxfi.engine._profile import Profile, profile
 from onnxfi.engine._providers import available_providers
 from onnxfi.engine._session import RunFailedError, RunTimedOutError, Session
-from onnxfi.engine._settings import DEFAULT_MEMORY_BYTES, EngineSettings, Optimization
+from onnxfi.engine._settings import DEFAULT_MEMORY_BYTES, EngineSettings, Graph, Optimization
 from onnxfi.engine._version import runtime_version
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.engine._windows import windows
@@ -23,6 +24,7 @@ __all__ = [
     "EngineKind",
     "EngineSettings",
     "Golden",
+    "Graph",
     "Injection",
     "Optimization",
     "Profile",
@@ -32,8 +34,10 @@ __all__ = [
     "Session",
     "Watchdog",
     "available_providers",
+    "check_replay",
     "choose_engine",
     "default_timeout",
+    "deployed",
     "examine_engine",
     "golden_run",
     "open_engine",

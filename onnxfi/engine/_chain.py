@@ -81,7 +81,7 @@ class Chain:
             BackendError: onnxruntime refuses the part.
         """
         mine = self.parts[position].stored.intersection(lifted)
-        session = self._session(position, mine, sliceable=False)
+        session = self._session(position, mine)
         given = {**feeds, **{name: lifted[name] for name in mine}} if mine else feeds
         return session.run(given, hurried=hurried)
 
@@ -94,17 +94,21 @@ class Chain:
         hurried: bool = False,
     ) -> NDArray[Any]:
         """Run one part for some of its output channels; feeds as :meth:`Narrow.feeds`."""
-        session = self._session(position, frozenset(narrow.lifted), sliceable=True)
+        session = self._session(position, frozenset(narrow.lifted), narrow)
         return session.run(feeds, hurried=hurried)[narrow.made]
 
-    def _session(self, position: int, lifted: frozenset[str], *, sliceable: bool) -> Session:
-        key = (position, lifted, sliceable)
+    def _session(
+        self, position: int, lifted: frozenset[str], narrow: Narrow | None = None
+    ) -> Session:
+        key = (position, lifted, narrow is not None)
         if key not in self._sessions:
             part = self.parts[position]
             examples = self._graph.observation.examples
+            if narrow is not None:
+                examples = narrow.examples(examples)
             model = cut(self._graph.model, frozenset(part.nodes), part.makes, examples)
             if lifted:
-                model = lift_initializers(model, sorted(lifted), sliceable=sliceable)
+                model = lift_initializers(model, sorted(lifted), sliceable=narrow is not None)
             settings = self._context.settings
             try:
                 session = Session(model, settings, self._watchdog, replay=self._graph.replay)

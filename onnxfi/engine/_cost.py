@@ -35,6 +35,11 @@ _WEIGHT_SLOT: Mapping[str, int] = MappingProxyType(
         "MatMulInteger": 1,
         "QLinearMatMul": 3,
         "QGemm": 3,
+        "DynamicQuantizeMatMul": 1,
+        "FusedConv": 1,
+        "FusedGemm": 1,
+        "FusedMatMul": 1,
+        "MatMulIntegerToFloat": 1,
     }
 )
 
@@ -69,7 +74,9 @@ def node_multiply_accumulates(model: Model, node: Node) -> int:
     # Each weight of a convolution meets each place of the output, each weight of a matrix product
     # each row of it.
     shape = model.index.shape_of(node.outputs[0]) or ()
-    return weight * _product(shape[2:] if convolution else shape[1:-1])
+    # onnxruntime's own integer convolution has its channels last.
+    inside = shape[2:] if convolution and node.domain != "com.microsoft" else shape[1:-1]
+    return weight * _product(inside)
 
 
 def _product(shape: Sequence[int | str | None] | None) -> int:

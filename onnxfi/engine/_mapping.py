@@ -120,6 +120,8 @@ def map_weights(
         settings: How it was optimised.
         every: Go on after a tensor that has no map; else the others may be left out.
     """
+    if executable is model:
+        return WeightMap(images={site.name: (_identity(site),) for site in sites})
     found = WeightMap()
     able = []
     for site in sites:
@@ -129,6 +131,12 @@ def map_weights(
             found.unmapped[site.name] = f"{site.element.name} elements can't be traced"
     _map_group(_Tracer(model, executable, settings), able, found, every)
     return found
+
+
+def _identity(site: FaultSite) -> Image:
+    """The image of a tensor of a graph that is the executable one itself."""
+    every = np.arange(layout_of(site).elements)
+    return Image(initializer=site.name, element=site.element, source=every, position=every)
 
 
 def _map_group(tracer: _Tracer, sites: Sequence[FaultSite], found: WeightMap, every: bool) -> None:

@@ -63,6 +63,13 @@ class Narrow:
         low, high = int(blocks.min()) * self.block, (int(blocks.max()) + 1) * self.block
         return slice(low, high) if high - low <= _WORTH * self.channels else None
 
+    def examples(self, whole: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """What values of a narrow run look like; a graph's own declarations may be too wide."""
+        found = dict(whole)
+        if self.summed is not None:
+            found[self.summed] = whole[self.summed][:, : self.block]
+        return found
+
     def feeds(
         self,
         values: Mapping[str, NDArray[Any]],

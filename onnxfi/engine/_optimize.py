@@ -13,7 +13,7 @@ from onnxfi.engine._session import RunFailedError, Session, save_optimized
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._windows import windows
 from onnxfi.errors import BackendError, GoldenError
-from onnxfi.graph import Model, load
+from onnxfi.graph import Model, in_canonical_order, load
 from onnxfi.workload import Workload
 
 
@@ -21,18 +21,23 @@ def optimized(model: Model, settings: EngineSettings) -> Model:
     """A model as onnxruntime optimises it at the level of the settings.
 
     It runs as it is in a session with ``replay``. The file lives only as long as this call:
-    it holds for one machine and one onnxruntime, and making it costs no more than a session.
+    it holds for one machine and one onnxruntime, and making it costs no more than a session. Nodes
+    and initializers are in canonical order, which is the same in every process. A deployed graph
+    has been optimised already and is returned as it is.
 
     Raises:
         BackendError: The provider is not the CPU, or onnxruntime can't write its graph, or writes
             one that can't be read.
     """
+    if settings.graph == "deployed":
+        return model
     if not find_provider(settings).on_cpu:
         raise BackendError("only graphs optimised for the CPU provider can be replayed")
     with tempfile.TemporaryDirectory(prefix="onnxfi-") as folder:
         path = Path(folder) / "optimized.onnx"
         save_optimized(model, settings, path)
-        return replace(load(path.read_bytes()), source=f"the optimised form of {model.source}")
+        executable = in_canonical_order(load(path.read_bytes()))
+    return replace(executable, source=f"the optimised form of {model.source}")
 
 
 def replay_differs(

@@ -67,7 +67,8 @@ class Session:
         model: The model.
         settings: Provider, optimisation level, timeout.
         watchdog: Ends runs that exceed ``settings.timeout_s``; None for no limit.
-        replay: The model is one that onnxruntime has optimised before: it runs as it is.
+        replay: The model is one that onnxruntime has optimised before: it runs as it is. Settings
+            whose graph is ``deployed`` say so of all models.
 
     Raises:
         BackendError: onnxruntime refuses the model, or the provider can't start.
@@ -84,7 +85,7 @@ class Session:
         provider = find_provider(settings)
         written = serialize(model)
         options = _options(settings, None if written.folder is None else str(written.folder))
-        if replay:
+        if replay or settings.graph == "deployed":
             # Weight packing is no rewrite of the graph: it stays as the settings have it.
             options.graph_optimization_level = _LEVELS["disabled"]
         self.nbytes = len(written.data) + written.outside
@@ -94,7 +95,16 @@ class Session:
         described = self._session.get_outputs()
         self.outputs: tuple[str, ...] = tuple(output.name for output in described)
         self.types: dict[str, str] = {output.name: output.type for output in described}
-        self._exotic = {output.name for output in described if _exotic_type(output.type)}
+        exotic = {element.value for element in _EXOTIC}
+        self._exotic = {name for name, text in self.types.items() if _bare_type(text) in exotic}
+
+    @property
+    def elements(self) -> dict[str, ElementType]:
+        """Element types of the outputs that are tensors of a known type, by name."""
+        known = {element.value: element for element in ElementType}
+        known |= {"float": ElementType.FLOAT, "double": ElementType.DOUBLE}
+        bare = {name: _bare_type(text) for name, text in self.types.items()}
+        return {name: known[text] for name, text in bare.items() if text in known}
 
     def run(
         self,
@@ -242,9 +252,9 @@ def _one_line(error: Exception) -> str:
     return text if len(text) <= 400 else f"{text[:397]}..."
 
 
-def _exotic_type(name: str) -> bool:
-    """Whether an output of this type (``tensor(bfloat16)``) has no numpy dtype."""
-    return name.removeprefix("tensor(").removesuffix(")") in {kind.value for kind in _EXOTIC}
+def _bare_type(name: str) -> str:
+    """The element type in ``tensor(bfloat16)``; other types as they are."""
+    return name.removeprefix("tensor(").removesuffix(")")
 
 
 def _feed(values: NDArray[Any]) -> Any:

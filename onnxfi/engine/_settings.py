@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from onnxfi.errors import ConfigError
 
 Optimization = Literal["all", "extended", "basic", "disabled"]
+Graph = Literal["stored", "deployed"]
 
 _GIB = 1 << 30
 DEFAULT_MEMORY_BYTES = 2 * _GIB
@@ -25,6 +26,9 @@ class EngineSettings:
         provider_options: Options of the provider; they override the defaults made for
             reproducible results.
         optimization: onnxruntime's graph optimisation level.
+        graph: ``stored``: models are those of files, and optimised when a session starts.
+            ``deployed``: models are what :func:`deployed` makes, optimised already, and run as
+            they are.
         batch_size: Samples in one run; None picks it from the model's size.
         timeout_s: Seconds one run may take; a run that takes longer is ended, and its samples run
             singly. After the first such run of a scenario the others have an eighth of it, at
@@ -37,6 +41,7 @@ class EngineSettings:
     provider: str = "cpu"
     provider_options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     optimization: Optimization = "all"
+    graph: Graph = "stored"
     batch_size: int | None = None
     timeout_s: float | None = None
     engine: str = "auto"
@@ -48,6 +53,9 @@ class EngineSettings:
             raise ConfigError(
                 f"optimization {self.optimization!r} is unknown; choose from {', '.join(levels)}"
             )
+        if self.graph not in get_args(Graph):
+            known = ", ".join(get_args(Graph))
+            raise ConfigError(f"graph {self.graph!r} is unknown; choose from {known}")
         if self.batch_size is not None and self.batch_size < 1:
             raise ConfigError(f"batch size must be at least 1, got {self.batch_size}")
         if self.timeout_s is not None and not self.timeout_s > 0:

@@ -55,6 +55,8 @@ def read_fault_list(
     sites: Mapping[str, FaultSite],
     model_sha256: str | None = None,
     samples: int | None = None,
+    *,
+    graph_sha256: str | None = None,
 ) -> FaultList:
     """Read and check a fault list file.
 
@@ -63,12 +65,14 @@ def read_fault_list(
         sites: The model's sites by name.
         model_sha256: Hash of the model; None to take a list for any model.
         samples: Samples of the workload; None to leave sample numbers unchecked.
+        graph_sha256: Fingerprint of the deployed graph, if the sites are of it; None if they are of
+            the stored one.
 
     Raises:
-        FaultListError: The file can't be read, was made for another model, or a line is wrong;
-            the message starts with file and line.
+        FaultListError: The file can't be read, was made for another model or another graph of it,
+            or a line is wrong; the message starts with file and line.
     """
-    header, lines = open_fault_list(path, sites, model_sha256, samples)
+    header, lines = open_fault_list(path, sites, model_sha256, samples, graph_sha256=graph_sha256)
     scenarios = tuple(lines)
     if not scenarios and header.sampler is None:
         raise FaultListError(f"{path}:1: the fault list has no scenarios, and no sampler recipe")
@@ -81,6 +85,8 @@ def open_fault_list(
     sites: Mapping[str, FaultSite],
     model_sha256: str | None = None,
     samples: int | None = None,
+    *,
+    graph_sha256: str | None = None,
 ) -> tuple[FaultListHeader, Iterator[Scenario]]:
     """Read a fault list file one scenario at a time, in O(1) memory but for the numbers seen.
 
@@ -89,6 +95,8 @@ def open_fault_list(
         sites: The model's sites by name.
         model_sha256: Hash of the model; None to take a list for any model.
         samples: Samples of the workload; None to leave sample numbers unchecked.
+        graph_sha256: Fingerprint of the deployed graph, if the sites are of it; None if they are of
+            the stored one.
 
     Returns:
         The header, read at once, and an iterator that reads and checks as it goes.
@@ -107,6 +115,7 @@ def open_fault_list(
             f"{place}: the fault list was made for another model (sha256 {header.model_sha256},"
             f" this one has {model_sha256})"
         )
+    _check_graph(place, header, graph_sha256)
     return header, _scenarios(lines, sites, samples)
 
 
@@ -158,6 +167,21 @@ def _header(place: str, text: bytes) -> FaultListHeader:
     if header.schema != SCHEMA:
         raise FaultListError(f"{place}: schema is {header.schema!r}, expected {SCHEMA!r}")
     return header
+
+
+def _check_graph(place: str, header: FaultListHeader, graph_sha256: str | None) -> None:
+    graph = "stored" if graph_sha256 is None else "deployed"
+    if header.graph != graph:
+        raise FaultListError(
+            f"{place}: the fault list names sites of the {header.graph} graph, here they are those"
+            f" of the {graph} one; use --graph {header.graph}, or another list"
+        )
+    if header.graph_sha256 not in (None, graph_sha256):
+        raise FaultListError(
+            f"{place}: the fault list was made for another deployed graph (sha256"
+            f" {header.graph_sha256}, here it is {graph_sha256}): another onnxruntime, another"
+            f" machine, or another --optimization"
+        )
 
 
 def _scenarios(
@@ -220,4 +244,6 @@ def _line(scenario: Scenario, sites: Mapping[str, FaultSite]) -> ScenarioLine:
 
 def _without_none(header: FaultListHeader) -> dict[str, object]:
     fields = msgspec.structs.asdict(header)
+    if header.graph == "stored":
+        del fields["graph"]
     return {name: value for name, value in fields.items() if value is not None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,10 @@ class FaultListHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         schema: ``"onnxfi/faults/1"``.
         model_sha256: Hash of the model that the list is for; None in a list written by hand, which
             is then taken for any model it fits.
+        graph: Which graph the sites are of: ``stored``, the model's file, or ``deployed``, what
+            onnxruntime makes of it. Left out where it is ``stored``.
+        graph_sha256: Fingerprint of the deployed graph, which differs between machines; None in a
+            list written by hand, and for the stored graph.
         space: What :meth:`FaultSpace.describe` says; None if the list was not sampled.
         sampler: Recipe of the sampler; with it the scenario lines may be left out.
         seed: Seed of the sampler.
@@ -29,6 +33,8 @@ class FaultListHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     schema: str = SCHEMA
     model_sha256: str | None = None
+    graph: Literal["stored", "deployed"] = "stored"
+    graph_sha256: str | None = None
     space: dict[str, Any] | None = None
     sampler: dict[str, Any] | None = None
     seed: int | None = None

@@ -16,6 +16,8 @@ _TRANSPARENT = frozenset(
         "Flatten",
         "Identity",
         "QuantizeLinear",
+        "ReorderInput",
+        "ReorderOutput",
         "Reshape",
         "Squeeze",
         "Transpose",

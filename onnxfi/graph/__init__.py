@@ -6,14 +6,17 @@ from onnxfi.graph._downstream import downstream
 from onnxfi.graph._edits import Endpoints
 from onnxfi.graph._expose import expose
 from onnxfi.graph._facts import operators, read_tensor
+from onnxfi.graph._fingerprint import fingerprint
 from onnxfi.graph._index import GraphIndex, Initializer, Node, Use
 from onnxfi.graph._insert import NodeGroup, NodeSpec, endpoints, insert, unique_prefix
 from onnxfi.graph._limits import Limits
 from onnxfi.graph._load import load
 from onnxfi.graph._model import Model
 from onnxfi.graph._opset import raise_opset
+from onnxfi.graph._order import in_canonical_order
 from onnxfi.graph._partition import Cuts, Part, partition
-from onnxfi.graph._spec import TensorSpec
+from onnxfi.graph._renamed import declare, rename
+from onnxfi.graph._spec import Shape, TensorSpec
 from onnxfi.graph._stored import initializer_words, lift_initializers, replace_initializers
 from onnxfi.graph._verify import verify_untouched
 from onnxfi.graph._verifycut import verify_cut
@@ -31,13 +34,17 @@ __all__ = [
     "NodeSpec",
     "Part",
     "Serialized",
+    "Shape",
     "TensorSpec",
     "Use",
     "align",
     "cut",
+    "declare",
     "downstream",
     "endpoints",
     "expose",
+    "fingerprint",
+    "in_canonical_order",
     "initializer_words",
     "insert",
     "lift_initializers",
@@ -46,6 +53,7 @@ __all__ = [
     "partition",
     "raise_opset",
     "read_tensor",
+    "rename",
     "replace_initializers",
     "save",
     "serialize",

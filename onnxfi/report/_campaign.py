@@ -120,7 +120,10 @@ def faults_text(summary: CampaignSummary) -> str:
         parts.append(bytes_text(summary.space_bits / 8))
     if summary.space_size is not None:
         parts.append(counted(summary.space_size, "single fault"))
-    return f"{models} in {', '.join(summary.targets)}: {', '.join(parts)}"
+    targets = ", ".join(summary.targets)
+    if summary.graph != "stored":
+        targets += f" of the {summary.graph} graph"
+    return f"{models} in {targets}: {', '.join(parts)}"
 
 
 def progress_text(summary: CampaignSummary) -> str:

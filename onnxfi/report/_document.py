@@ -44,6 +44,7 @@ def summary_document(summary: CampaignSummary) -> dict[str, Any]:
         "engine": {"name": summary.engine, "reason": summary.engine_reason},
         "provider": summary.provider,
         "optimization": summary.optimization,
+        "graph": summary.graph,
         "batch_size": summary.batch_size,
         "criterion": summary.criterion,
         "drop": summary.drop,

@@ -55,6 +55,17 @@ def test_a_campaign_from_create_to_report(tmp_path, arrays):
     assert fi.Campaign.open(tmp_path / "c").estimate("failure") == rate
 
 
+def test_a_campaign_on_the_deployed_graph(tmp_path, arrays):
+    sampler = fi.UniformSampler(n=5, seed=7)
+    campaign = fi.Campaign.create(
+        tmp_path / "c", model=MODEL, inputs=arrays, sampler=sampler, graph="deployed"
+    )
+    assert campaign.run().done_now == 5
+    assert "of the deployed graph" in campaign.report(tmp_path / "report.md").read_text()
+    with pytest.raises(fi.ConfigError, match="graph 'fused' is unknown; choose from stored"):
+        fi.Campaign.create(tmp_path / "d", model=MODEL, inputs=arrays, graph="fused")
+
+
 def test_create_opens_the_same_campaign_and_refuses_another(tmp_path, arrays):
     chosen = {"model": MODEL, "inputs": arrays, "sampler": fi.UniformSampler(n=5, seed=1)}
     first = fi.Campaign.create(tmp_path / "c", **chosen)

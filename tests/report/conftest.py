@@ -74,6 +74,7 @@ def make_summary() -> SummaryFactory:
             "engine_reason": "all sites can be opened",
             "provider": "cpu",
             "optimization": "all",
+            "graph": "stored",
             "batch_size": 20,
             "criterion": "top1 of logits",
             "drop": 0.2,
