@@ -10,13 +10,14 @@ from onnxfi.inject._arm import (
     faulty_words,
 )
 from onnxfi.inject._bake import bake, opset_for, without_effect
-from onnxfi.inject._columns import BatchWindow, layout_of
+from onnxfi.inject._columns import BatchWindow, Columns, layout_of, whole_columns
 from onnxfi.inject._host import faulty_array
 from onnxfi.inject._instrument import Instrumented, Lift, instrument
 from onnxfi.inject._port import Port, Scatter
 
 __all__ = [
     "BatchWindow",
+    "Columns",
     "Feed",
     "Instrumented",
     "Lift",
@@ -36,5 +37,6 @@ __all__ = [
     "instrument",
     "layout_of",
     "opset_for",
+    "whole_columns",
     "without_effect",
 ]
