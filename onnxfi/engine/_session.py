@@ -99,6 +99,7 @@ class Session:
         self._session = _start(model, written.data, options, provider)
         self._timeout_s = settings.timeout_s
         self._watchdog = watchdog
+        self._inputs = frozenset(given.name for given in self._session.get_inputs())
         described = self._session.get_outputs()
         self.outputs: tuple[str, ...] = tuple(output.name for output in described)
         self._exotic = {output.name for output in described if _exotic_type(output.type)}
@@ -180,6 +181,9 @@ class Session:
         return [_array(value) for value in found]
 
     def _bound(self, feeds: Mapping[str, Any]) -> IOBinding:
+        if self._inputs != feeds.keys():
+            differ = ", ".join(sorted(self._inputs.symmetric_difference(feeds)))
+            raise ValueError(f"inputs missing or unknown: {differ}")
         binding = self._session.io_binding()
         for name, value in feeds.items():
             if isinstance(value, DeviceTensor):

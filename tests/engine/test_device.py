@@ -1,0 +1,378 @@
+"""What is kept on a device gives what the host's arrays give; here the "device" is the host."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import ml_dtypes
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+from onnxfi.bits import ElementType, format_of
+from onnxfi.engine import (
+    EngineSettings,
+    RunFailedError,
+    RunTimedOutError,
+    Session,
+    Watchdog,
+)
+from onnxfi.engine import _device as devices
+from onnxfi.engine._device import DeviceMemory, DeviceTensor, device_memory
+from onnxfi.engine._kept import KeptBatches
+from onnxfi.engine._ports import PortsEngine
+from onnxfi.engine._providers import Provider
+from onnxfi.errors import BackendError, FaultError
+from onnxfi.faults import FaultGroup, Scenario
+from onnxfi.graph import load
+from onnxfi.workload import read_workload
+
+MEMORY = DeviceMemory(kind="cpu")
+
+
+@pytest.fixture
+def pair(bench, closing):
+    """Engines that differ only in where they keep tensors."""
+    here, there = PortsEngine(bench.context), PortsEngine(bench.context, memory=MEMORY)
+    return closing(here), closing(there)
+
+
+def _bits(results):
+    found = []
+    for result in results:
+        for outputs in (result.golden, result.faulty or {}):
+            found.append({name: value.tobytes() for name, value in outputs.items()})
+        found.append((result.window, result.failure))
+    return found
+
+
+@pytest.mark.parametrize(
+    "flips",
+    [
+        [("w1", 5, 30)],
+        [("w2", 17, 31), ("b1", 2, 22), ("b2", 0, 3)],
+        [("w1", 5, 30), ("w1", 5, 29), ("w1", 6, 0)],
+        [("r1", 40, 30)],
+        [("t2", 3, 30, 6)],
+        [("w1", 5, 30), ("r1", 40, 30, 2), ("f1", 1, 31)],
+        [],
+    ],
+)
+def test_results_are_those_of_the_host(pair, scenario, flips):
+    here, there = (list(engine.results(scenario(*flips))) for engine in pair)
+    assert _bits(here) == _bits(there)
+
+
+def test_masks_that_clear_and_set(pair, bench):
+    rng = np.random.default_rng(2)
+    keep, flip = (rng.integers(0, 2**32, 90, dtype=np.uint64) for _ in range(2))
+    group = FaultGroup(site="w1", index=rng.integers(0, 108, 90), and_mask=keep, xor_mask=flip)
+    faults = Scenario(number=0, groups=(group,))
+    here, there = (_bits(engine.results(faults)) for engine in pair)
+    assert here == there
+
+
+def test_scenarios_in_turns(pair, scenario):
+    """Faults are there for the length of a run: two scenarios may be taken result by result."""
+    _, there = pair
+    first, second = scenario(("w1", 5, 30)), scenario(("w1", 5, 25), ("w2", 1, 31))
+    apart = _bits(there.results(first)), _bits(there.results(second))
+    turns = list(zip(there.results(first), there.results(second), strict=True))
+    assert (_bits(a for a, _ in turns), _bits(b for _, b in turns)) == apart
+
+
+def _tensors(engine) -> dict[str, bytes]:
+    return {
+        name: feed.read().tobytes()
+        for opened in engine._open._items.values()
+        for name, feed in opened.inputs.disarmed.items()
+        if isinstance(feed, DeviceTensor)
+    }
+
+
+@pytest.mark.parametrize("error", [RunFailedError("it raised"), KeyboardInterrupt()])
+def test_tensors_are_restored_when_a_run_raises(pair, scenario, monkeypatch, error):
+    _, there = pair
+    faults = scenario(("w1", 5, 30), ("w2", 17, 31))
+    plain = _bits(there.results(faults))
+    clean = _tensors(there)
+    assert clean.keys() == {"w1", "w2", "b1", "b2"}
+    run = Session.run
+    seen = []
+
+    def raising(self, *arguments, **options):
+        seen.append(_tensors(there))
+        raise error
+
+    monkeypatch.setattr(Session, "run", raising)
+    with pytest.raises(type(error)):
+        _faulty(there, faults)
+    assert seen[0] != clean
+    assert _tensors(there) == clean
+    monkeypatch.setattr(Session, "run", run)
+    assert _bits(there.results(faults)) == plain
+
+
+def _faulty(engine, faults) -> None:
+    opened = next(iter(engine._open._items.values()))
+    with opened.inputs.arm(faults).fed(_window()) as extra:
+        opened.session.run({**opened.batches.batch(0, 4), **extra})
+
+
+def _window():
+    from onnxfi.inject import BatchWindow
+
+    return BatchWindow(start=0, stop=4, size=4)
+
+
+def test_what_could_not_be_restored_is_before_the_next_run(pair, scenario, monkeypatch):
+    _, there = pair
+    faults, plain = scenario(("w1", 5, 30), ("w2", 17, 31)), _bits
+    expected = plain(there.results(faults))
+    clean = _tensors(there)
+    apply, left = type(there._kept.flipper).apply, [2]
+
+    def breaking(self, tensor, patch):
+        if not left[0]:
+            raise BackendError("out of order")
+        left[0] -= 1
+        apply(self, tensor, patch)
+
+    monkeypatch.setattr(type(there._kept.flipper), "apply", breaking)
+    with pytest.raises(BackendError):
+        _faulty(there, faults)
+    assert _tensors(there) != clean
+    monkeypatch.setattr(type(there._kept.flipper), "apply", apply)
+    assert plain(there.results(faults)) == expected
+    assert _tensors(there) == clean
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        ({"site": "w1", "index": [108]}, "index 108 is out of range"),
+        ({"site": "w1", "index": [0], "sample": [3]}, "fault bound to one sample"),
+    ],
+)
+def test_bad_faults(pair, group, message):
+    columns = {name: np.array(values) for name, values in group.items() if name != "site"}
+    ones = np.ones(1, np.uint64)
+    faults = FaultGroup(site=group["site"], and_mask=ones, xor_mask=ones, **columns)
+    for engine in pair:
+        with pytest.raises(FaultError, match=message):
+            list(engine.results(Scenario(number=0, groups=(faults,))))
+
+
+STORED = [
+    ElementType.FLOAT,
+    ElementType.FLOAT16,
+    ElementType.BFLOAT16,
+    ElementType.DOUBLE,
+    ElementType.FLOAT8E4M3FN,
+    ElementType.FLOAT8E5M2,
+    ElementType.INT8,
+    ElementType.INT16,
+    ElementType.INT64,
+    ElementType.UINT32,
+    ElementType.BOOL,
+]
+
+
+@pytest.mark.parametrize("element", STORED, ids=lambda element: element.name)
+def test_stored_tensors_of_every_type(element, bench_of, closing, scenario):
+    """``y = w`` for every sample: what comes out is the tensor itself."""
+    number = TensorProto.DataType.Value(element.name)
+    form = format_of(element)
+    words = np.random.default_rng(8).integers(0, 2**64, 12, dtype=np.uint64)
+    stored = (words & np.uint64(form.mask)).astype(form.word)
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["w"], ["y"]), helper.make_node("Abs", ["x"], ["z"])],
+        "stored",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1])],
+        [
+            helper.make_tensor_value_info("z", TensorProto.FLOAT, ["n", 1]),
+            helper.make_tensor_value_info("y", number, [3, 4]),
+        ],
+        [helper.make_tensor("w", number, [3, 4], stored.tobytes(), raw=True)],
+    )
+    opsets = [helper.make_opsetid("", 19)]
+    model = load(helper.make_model(graph, opset_imports=opsets, ir_version=10))
+    workload = read_workload({"x": np.ones((3, 1), np.float32)}, model.inputs)
+    bench = bench_of(model, workload, output="z", extra=(_site(element),))
+    faults = scenario(("w", 7, form.width - 1), ("w", 2, 0))
+    here, there = PortsEngine(bench.context), PortsEngine(bench.context, memory=MEMORY)
+    closing(here), closing(there)
+    results = [list(engine.results(faults)) for engine in (here, there)]
+    assert _bits(results[0]) == _bits(results[1])
+    faulty = np.ascontiguousarray(results[1][0].faulty["y"]).reshape(-1).view(form.word)
+    assert np.flatnonzero(faulty != stored).tolist() == [2, 7]
+
+
+def _site(element: ElementType):
+    from onnxfi.faults import FaultSite, SampleLayout, SiteKind
+
+    return FaultSite(
+        name="w",
+        kind=SiteKind.WEIGHT,
+        element=element,
+        node="Identity",
+        op_type="Identity",
+        layer="Identity",
+        layout=SampleLayout(shape=(3, 4), batch_axis=None),
+    )
+
+
+class _Counting(DeviceMemory):
+    """Remembers what goes to the device."""
+
+    puts: list[tuple[int, ...]] = []  # noqa: RUF012
+
+    def put(self, values):
+        self.puts.append(values.shape)
+        return super().put(values)
+
+
+@pytest.fixture
+def counting(monkeypatch) -> _Counting:
+    monkeypatch.setattr(_Counting, "puts", [])
+    return _Counting(kind="cpu")
+
+
+def test_every_batch_goes_up_once(bench, counting, closing, scenario):
+    engine = closing(PortsEngine(bench.context, memory=counting))
+    for site in ("r1", "w1", "t2", "r1"):
+        engine.run(scenario((site, 0, 30)))
+    images = [shape for shape in counting.puts if shape[1:] == (3, 8, 8)]
+    assert images == [(4, 3, 8, 8), (4, 3, 8, 8), (3, 3, 8, 8)]
+
+
+def test_batches_that_do_not_fit_are_fed_by_the_host(bench, counting, images):
+    one = 4 * 3 * 8 * 8 * 4
+    settings = replace(bench.context.settings, memory_limit_bytes=2 * 2 * one)
+    batches = KeptBatches(replace(bench.context, settings=settings), counting)
+    assert batches.nbytes == 2 * one
+    found = [batches.batch(start, stop)["image"] for start, stop in ((0, 4), (4, 8), (8, 11))]
+    assert [type(feed) for feed in found] == [DeviceTensor, DeviceTensor, np.ndarray]
+    assert batches.batch(0, 4)["image"] is found[0]
+    assert isinstance(batches.batch(0, 1)["image"], np.ndarray)  # a sample that runs singly
+    for feed, rows in zip(found[:2], ((0, 4), (4, 8)), strict=True):
+        assert feed.read().tobytes() == images.batch(*rows)["image"].tobytes()
+    assert len(counting.puts) == 2
+
+
+def test_constants_go_up_once(model_of, bench_of, counting):
+    model = model_of("""
+    <ir_version: 10, opset_import: ["" : 17]>
+    g (float[n, 2] x, float scale, string word) => (float[n, 2] y)
+    { y = Mul(x, scale) }
+    """)
+    assert device_memory(model, EngineSettings(provider="cpu")) is None
+    plain = model_of("""
+    <ir_version: 10, opset_import: ["" : 17]>
+    g (float[n, 2] x, float scale) => (float[n, 2] y)
+    { y = Mul(x, scale) }
+    """)
+    given = {"x": np.ones((4, 2), np.float32), "scale": np.float32(3)}
+    workload = read_workload(given, plain.inputs)
+    context = bench_of(plain, workload, batch_size=2).context
+    batches = KeptBatches(context, counting)
+    first, second, alone = batches.batch(0, 2), batches.batch(2, 4), batches.batch(0, 1)
+    assert first["scale"] is second["scale"] is alone["scale"]
+    assert counting.puts.count(()) == 1
+    session = Session(plain, EngineSettings())
+    assert (session.run(first)["y"] == 3).all()
+    assert (session.run(alone)["y"] == 3).all()
+
+
+def test_where_tensors_are_kept(classifier, model_of, monkeypatch):
+    assert device_memory(classifier, EngineSettings()) is None
+
+    def found(settings):
+        name = f"{settings.provider.upper()}ExecutionProvider"
+        return Provider(name=name, options=dict(settings.provider_options))
+
+    monkeypatch.setattr(devices, "find_provider", found)
+    on_cuda = EngineSettings(provider="cuda")
+    assert device_memory(classifier, on_cuda) == DeviceMemory(kind="cuda", index=0)
+    second = replace(on_cuda, provider_options={"device_id": "1"})
+    assert device_memory(classifier, second) == DeviceMemory(kind="cuda", index=1)
+    assert device_memory(classifier, EngineSettings(provider="openvino")) is None
+    text = model_of("""
+    <ir_version: 10, opset_import: ["" : 17]>
+    g (string[n, 2] x) => (string[n, 2] y)
+    { y = Identity(x) }
+    """)
+    assert device_memory(text, on_cuda) is None
+
+
+def test_what_is_put_is_a_copy():
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    tensor = MEMORY.put(values)
+    assert (tensor.shape, tensor.number, tensor.nbytes) == ((2, 3), TensorProto.FLOAT, 24)
+    tensor.write(np.zeros(24, np.uint8))
+    assert values.ravel().tolist() == [0, 1, 2, 3, 4, 5]
+    big = MEMORY.put(values.astype(">f4").T)
+    assert big.read().tobytes() == np.ascontiguousarray(values.T).tobytes()
+
+
+@pytest.mark.parametrize("values", [np.zeros((0, 3), np.float32), np.zeros(3, ml_dtypes.int4)])
+def test_what_has_no_bytes_of_its_own_stays_an_array(values):
+    assert MEMORY.put(values) is values
+
+
+def test_a_device_without_room(monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("a.cc:1 CUDA failure 2: out of memory ; GPU=0")
+
+    monkeypatch.setattr(onnxruntime.OrtValue, "ortvalue_from_numpy", refuse)
+    with pytest.raises(BackendError, match=r"12 bytes can't be kept .* 2: out of memory; use a"):
+        MEMORY.put(np.zeros(3, np.float32))
+
+
+ENDLESS = """
+<ir_version: 10, opset_import: ["" : 17]>
+looping (float[batch, 2] x, int64 trips) => (float[batch, 2] y)
+<bool always = {1}>
+{
+  y = Loop (trips, always, x) <
+    body = body (int64 i, bool go, float[batch, 2] v) => (bool on, float[batch, 2] w)
+    { on = Identity(go)  w = Relu(v) }
+  >
+}
+"""
+
+
+@pytest.fixture
+def endless(model_of):
+    watchdog = Watchdog()
+    yield Session(model_of(ENDLESS), EngineSettings(timeout_s=0.05), watchdog)
+    watchdog.close()
+
+
+def _trips(count: int) -> dict[str, object]:
+    return {"x": MEMORY.put(np.ones((2, 2), np.float32)), "trips": MEMORY.put(np.array(count))}
+
+
+def test_a_hanging_run_on_a_device_is_ended(endless):
+    with pytest.raises(RunTimedOutError, match=r"no result after 0\.05 s"):
+        endless.run(_trips(2**62))
+    assert endless.run(_trips(3))["y"].tolist() == [[1, 1], [1, 1]]
+
+
+def test_failures_are_told_from_mistakes(endless):
+    with pytest.raises(RunFailedError, match=r"Invalid rank|invalid dimensions"):
+        endless.run({**_trips(1), "x": MEMORY.put(np.ones((2, 3), np.float32))})
+    for wrong in ({"x": _trips(1)["x"]}, {**_trips(1), "more": MEMORY.put(np.ones(1))}):
+        with pytest.raises(ValueError, match=r"inputs missing or unknown: (trips|more)"):
+            endless.run(wrong)
+
+
+def test_outputs_outlive_the_next_run(model_of):
+    """Outputs of one run are not the memory that the next one writes to."""
+    session = Session(model_of(ENDLESS), EngineSettings())
+    first = session.run(_trips(1))["y"]
+    other = {**_trips(1), "x": MEMORY.put(np.full((2, 2), 5, np.float32))}
+    assert session.run(other)["y"].tolist() == [[5, 5], [5, 5]]
+    assert first.tolist() == [[1, 1], [1, 1]]
+    assert first.flags.writeable
