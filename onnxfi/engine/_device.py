@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -119,6 +119,10 @@ class DeviceMemory:
         return DeviceTensor(
             value=value, number=element_to_onnx(element), shape=values.shape, memory=self
         )
+
+
+Place: TypeAlias = Callable[[Model, EngineSettings], DeviceMemory | None]
+"""Says in which device's memory tensors are kept; None for the host's."""
 
 
 def device_memory(model: Model, settings: EngineSettings) -> DeviceMemory | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import BatchResult, EngineContext
-from onnxfi.engine._device import DeviceMemory, device_memory
+from onnxfi.engine._device import Place, device_memory
 from onnxfi.engine._execute import results, scenario_windows
 from onnxfi.engine._golden import Feeds
 from onnxfi.engine._inputs import open_inputs
@@ -35,16 +35,15 @@ class PortsEngine(EngineBase):
 
     Args:
         context: Model, workload and sites.
-        memory: Where batches and lifted tensors are kept; None for the provider's own, which on
-            the CPU is the host's.
+        place: Says where batches and lifted tensors are kept: by default in the provider's
+            memory, which on the CPU is the host's. Checks compare other places with it.
     """
 
     name = "ports"
 
-    def __init__(self, context: EngineContext, *, memory: DeviceMemory | None = None) -> None:
+    def __init__(self, context: EngineContext, *, place: Place = device_memory) -> None:
         super().__init__(context)
-        if memory is None:
-            memory = device_memory(context.model, context.settings)
+        memory = place(context.model, context.settings)
         self._kept = None if memory is None else Kept(context, memory)
         held = 0 if self._kept is None else self._kept.batches.nbytes
         self._open: Cache[OpenModel] = Cache(context.settings.memory_limit_bytes - held)

@@ -24,8 +24,9 @@ from onnxfi.engine._kept import KeptBatches
 from onnxfi.engine._ports import PortsEngine
 from onnxfi.engine._providers import Provider
 from onnxfi.errors import BackendError, FaultError
-from onnxfi.faults import FaultGroup, Scenario
+from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, Scenario, SiteKind
 from onnxfi.graph import load
+from onnxfi.inject import BatchWindow
 from onnxfi.workload import read_workload
 
 MEMORY = DeviceMemory(kind="cpu")
@@ -34,7 +35,7 @@ MEMORY = DeviceMemory(kind="cpu")
 @pytest.fixture
 def pair(bench, closing):
     """Engines that differ only in where they keep tensors."""
-    here, there = PortsEngine(bench.context), PortsEngine(bench.context, memory=MEMORY)
+    here, there = PortsEngine(bench.context), PortsEngine(bench.context, place=lambda *_: MEMORY)
     return closing(here), closing(there)
 
 
@@ -120,16 +121,14 @@ def _faulty(engine, faults) -> None:
         opened.session.run({**opened.batches.batch(0, 4), **extra})
 
 
-def _window():
-    from onnxfi.inject import BatchWindow
-
+def _window() -> BatchWindow:
     return BatchWindow(start=0, stop=4, size=4)
 
 
 def test_what_could_not_be_restored_is_before_the_next_run(pair, scenario, monkeypatch):
     _, there = pair
-    faults, plain = scenario(("w1", 5, 30), ("w2", 17, 31)), _bits
-    expected = plain(there.results(faults))
+    faults = scenario(("w1", 5, 30), ("w2", 17, 31))
+    expected = _bits(there.results(faults))
     clean = _tensors(there)
     apply, left = type(there._kept.flipper).apply, [2]
 
@@ -144,7 +143,7 @@ def test_what_could_not_be_restored_is_before_the_next_run(pair, scenario, monke
         _faulty(there, faults)
     assert _tensors(there) != clean
     monkeypatch.setattr(type(there._kept.flipper), "apply", apply)
-    assert plain(there.results(faults)) == expected
+    assert _bits(there.results(faults)) == expected
     assert _tensors(there) == clean
 
 
@@ -201,7 +200,7 @@ def test_stored_tensors_of_every_type(element, bench_of, closing, scenario):
     workload = read_workload({"x": np.ones((3, 1), np.float32)}, model.inputs)
     bench = bench_of(model, workload, output="z", extra=(_site(element),))
     faults = scenario(("w", 7, form.width - 1), ("w", 2, 0))
-    here, there = PortsEngine(bench.context), PortsEngine(bench.context, memory=MEMORY)
+    here, there = PortsEngine(bench.context), PortsEngine(bench.context, place=lambda *_: MEMORY)
     closing(here), closing(there)
     results = [list(engine.results(faults)) for engine in (here, there)]
     assert _bits(results[0]) == _bits(results[1])
@@ -209,9 +208,7 @@ def test_stored_tensors_of_every_type(element, bench_of, closing, scenario):
     assert np.flatnonzero(faulty != stored).tolist() == [2, 7]
 
 
-def _site(element: ElementType):
-    from onnxfi.faults import FaultSite, SampleLayout, SiteKind
-
+def _site(element: ElementType) -> FaultSite:
     return FaultSite(
         name="w",
         kind=SiteKind.WEIGHT,
@@ -240,7 +237,7 @@ def counting(monkeypatch) -> _Counting:
 
 
 def test_every_batch_goes_up_once(bench, counting, closing, scenario):
-    engine = closing(PortsEngine(bench.context, memory=counting))
+    engine = closing(PortsEngine(bench.context, place=lambda *_: counting))
     for site in ("r1", "w1", "t2", "r1"):
         engine.run(scenario((site, 0, 30)))
     images = [shape for shape in counting.puts if shape[1:] == (3, 8, 8)]
