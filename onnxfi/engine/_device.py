@@ -113,8 +113,7 @@ class DeviceMemory:
                 raise
             raise BackendError(
                 f"{data.nbytes} bytes can't be kept on the device:"
-                f" {device_failure(error) or one_line(error)}; use a smaller --memory-limit or"
-                " --batch-size"
+                f" {device_failure(error) or one_line(error)}; use a smaller --batch-size"
             ) from error
         return DeviceTensor(
             value=value, number=element_to_onnx(element), shape=values.shape, memory=self

@@ -62,6 +62,11 @@ class KeptBatches:
         self._kept[window] = {**self._constants, **samples}
         return self._kept[window]
 
+    def clear(self) -> None:
+        """Let go of the device's memory; batches asked for later go up again."""
+        self._kept.clear()
+        self._constants.clear()
+
 
 class Kept:
     """Everything that the sessions of one engine share on a device.

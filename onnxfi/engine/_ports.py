@@ -60,6 +60,8 @@ class PortsEngine(EngineBase):
     def close(self) -> None:
         """Let go of sessions and threads."""
         self._open.clear()
+        if self._kept is not None:
+            self._kept.batches.clear()
         self._watchdog.close()
 
     def _opened(self, only: str | None) -> OpenModel:

@@ -19,6 +19,7 @@ CASES: dict[str, dict[str, Any]] = {
     "plain": {**RESNET, "open": False},
     "ports": RESNET,
     "ports, disabled": {**RESNET, "optimization": "disabled"},
+    "input": {"model": RESNET["model"], "kind": "input"},
     "elements": {**RESNET, "scatter": "elements"},
     "half, plain": {**HALF, "open": False},
     "half": HALF,
@@ -92,6 +93,13 @@ def test_a_run_copies_only_the_faults(found, name):
     assert copies["H2D"] == sorted(rest + masks)  # the masks stay on the host, the elements go
     assert copies["D2H"] == sorted(masks + list(case["outputs"].values()))
     assert max(masks) < min(case["sites"].values())
+
+
+def test_a_port_on_an_input_works_on_a_copy(found):
+    """The batch on the device is there for all later runs: nothing may write to it."""
+    case = found["input"]
+    assert case["kept"] == case["sites"] == {"image": found["plain"]["inputs"]["image"]}
+    assert case["copies"]["D2D"] == list(case["sites"].values())
 
 
 def test_the_other_scatter_would_copy_every_tensor(found):

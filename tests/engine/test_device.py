@@ -56,13 +56,25 @@ def _bits(results):
         [("w1", 5, 30), ("w1", 5, 29), ("w1", 6, 0)],
         [("r1", 40, 30)],
         [("t2", 3, 30, 6)],
+        [("image", 100, 30)],
         [("w1", 5, 30), ("r1", 40, 30, 2), ("f1", 1, 31)],
         [],
     ],
 )
 def test_results_are_those_of_the_host(pair, scenario, flips):
+    assert [engine._kept is None for engine in pair] == [True, False]  # nothing is, on the CPU
     here, there = (list(engine.results(scenario(*flips))) for engine in pair)
     assert _bits(here) == _bits(there)
+
+
+def test_batches_are_never_written_to(pair, scenario, images):
+    """A port on a graph input has to work on a copy: the batch is there for all later runs."""
+    _, there = pair
+    for flips in ([("image", 100, 30)], [("image", 7, 30), ("w1", 5, 30), ("r1", 40, 30)]):
+        there.run(scenario(*flips))
+    for start, stop in ((0, 4), (4, 8), (8, 11)):
+        kept = there._kept.batches.batch(start, stop)["image"]
+        assert kept.read().tobytes() == images.batch(start, stop)["image"].tobytes()
 
 
 def test_masks_that_clear_and_set(pair, bench):
@@ -242,6 +254,8 @@ def test_every_batch_goes_up_once(bench, counting, closing, scenario):
         engine.run(scenario((site, 0, 30)))
     images = [shape for shape in counting.puts if shape[1:] == (3, 8, 8)]
     assert images == [(4, 3, 8, 8), (4, 3, 8, 8), (3, 3, 8, 8)]
+    engine.close()
+    assert not engine._kept.batches._kept
 
 
 def test_batches_that_do_not_fit_are_fed_by_the_host(bench, counting, images):
