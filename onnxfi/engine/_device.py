@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.bits import ElementType, has_format, packed_bytes
-from onnxfi.engine._failures import device_failure, from_onnxruntime, one_line
+from onnxfi.engine._failures import copying
 from onnxfi.engine._providers import CUDA, find_provider
 from onnxfi.engine._runtime import IOBinding, OrtValue, ort
 from onnxfi.engine._settings import EngineSettings
-from onnxfi.errors import BackendError
 from onnxfi.graph import Model, TensorSpec, element_of_dtype, element_to_onnx
 
 # Providers whose memory onnxruntime lets a caller fill, by the name that it has for it.
@@ -48,12 +47,22 @@ class DeviceTensor:
         return int(self.value.tensor_size_in_bytes())
 
     def read(self) -> NDArray[np.uint8]:
-        """Its bytes, copied to the host."""
-        return np.array(self.value.numpy())
+        """Its bytes, copied to the host.
+
+        Raises:
+            BackendError: The device failed.
+        """
+        with copying("a tensor can't be read from the device"):
+            return np.array(self.value.numpy())
 
     def write(self, data: NDArray[np.uint8]) -> None:
-        """Replace all its bytes."""
-        self.value.update_inplace(data)
+        """Replace all its bytes.
+
+        Raises:
+            BackendError: The device failed.
+        """
+        with copying("a tensor can't be written to the device"):
+            self.value.update_inplace(data)
 
     def as_bytes(self) -> DeviceTensor:
         """The same memory as a tensor of uint8 (n,)."""
@@ -106,15 +115,8 @@ class DeviceMemory:
         data = native.reshape(-1).view(np.uint8)
         if self.kind == "cpu":
             data = data.copy()  # onnxruntime would share the caller's memory
-        try:
+        with copying(f"{data.nbytes} bytes can't be kept on the device (smaller: --batch-size)"):
             value = ort.OrtValue.ortvalue_from_numpy(data, self.kind, self.index)
-        except Exception as error:
-            if not from_onnxruntime(error):
-                raise
-            raise BackendError(
-                f"{data.nbytes} bytes can't be kept on the device:"
-                f" {device_failure(error) or one_line(error)}; use a smaller --batch-size"
-            ) from error
         return DeviceTensor(
             value=value, number=element_to_onnx(element), shape=values.shape, memory=self
         )

@@ -13,6 +13,8 @@ from onnxfi.bits import Words
 from onnxfi.engine._device import DeviceTensor, Feed
 from onnxfi.engine._flipper import Patch
 from onnxfi.engine._kept import Kept
+from onnxfi.engine._session import RunFailedError
+from onnxfi.errors import BackendError
 from onnxfi.faults import FaultGroup, Scenario
 from onnxfi.inject import (
     BatchWindow,
@@ -161,7 +163,7 @@ class DeviceInputs:
         try:
             for change in changes:
                 self._changed.append(change)
-                self._kept.flipper.apply(change.tensor, change.faulty)
+                self._apply(change.tensor, change.faulty)
             yield
         finally:
             self._restore()
@@ -170,8 +172,17 @@ class DeviceInputs:
         """Put back what was changed; what can't be put back now is when the next run starts."""
         while self._changed:
             change = self._changed[-1]
-            self._kept.flipper.apply(change.tensor, change.clean)
+            self._apply(change.tensor, change.clean)
             self._changed.pop()
+
+    def _apply(self, tensor: DeviceTensor, patch: Patch) -> None:
+        try:
+            self._kept.flipper.apply(tensor, patch)
+        except RunFailedError as error:
+            # It is ours, not the model's: it must never be counted as an outcome.
+            raise BackendError(
+                f"no fault can be put into a tensor on the device: {error}"
+            ) from error
 
     def _change(self, group: FaultGroup, lift: Lift) -> _Change:
         columns = whole_columns(group, lift.site)
