@@ -1,7 +1,8 @@
 """Do faults on CUDA do what they do on the CPU? Run this on a machine with a GPU.
 
-Armed tensors against numpy, runs against their repetitions, `bake` against `ports`, CUDA against
-the CPU, and what it all costs, as a Markdown page with versions and device.
+Armed tensors and flipped bytes against numpy, tensors kept on the device against those fed by the
+host, runs against their repetitions, all engines that run there against `bake`, CUDA against the
+CPU, and what it all costs, as a Markdown page with versions and device.
 
     python tools/check_cuda.py                       # writes docs/cuda.md
     python tools/check_cuda.py --provider cpu        # the same checks on the CPU
@@ -16,7 +17,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from provider_checks import bench, models, oracle
+from provider_checks import bench, device, models, oracle
 from provider_checks.found import MODELS, Check, Effort
 from provider_checks.report import page
 
@@ -46,7 +47,7 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
 
 def _checks(effort: Effort) -> list[Check]:
     found = []
-    for suite in (oracle, models):
+    for suite in (oracle, device, models):
         for check in suite.checks(effort):
             print(f"{'ok  ' if check.ok else 'FAIL'} {check.claim}: {check.subject}", flush=True)
             found.append(check)

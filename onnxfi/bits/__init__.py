@@ -1,5 +1,6 @@
 """Number formats, masks and the numpy oracle of every fault model."""
 
+from onnxfi.bits._bytes import byte_masks
 from onnxfi.bits._element import ElementType
 from onnxfi.bits._encode import encode
 from onnxfi.bits._format import BitFormat, Words, format_of, has_format
@@ -22,6 +23,7 @@ __all__ = [
     "Masks",
     "Words",
     "apply_masks",
+    "byte_masks",
     "compose",
     "encode",
     "flip",

@@ -16,7 +16,7 @@ def packed_bytes(element: ElementType, count: int) -> int:
         FaultError: Elements of this type are not single words.
     """
     form = format_of(element)
-    share = _share(form.width)
+    share = elements_a_byte(form.width)
     return -(-count // share) if share > 1 else count * form.word.itemsize
 
 
@@ -37,7 +37,7 @@ def pack(words: Words, element: ElementType) -> bytes:
     form = format_of(element)
     if words.dtype != form.word:
         raise ConfigError(f"{element.name} words need dtype {form.word}, got {words.dtype}")
-    share = _share(form.width)
+    share = elements_a_byte(form.width)
     if share == 1:
         stored: Words = words.reshape(-1) & form.word.type(form.mask)
         return bytes(stored.astype(form.word.newbyteorder("<"), copy=False).tobytes())
@@ -76,7 +76,7 @@ def unpack(data: bytes, element: ElementType, count: int) -> Words:
     if element is ElementType.BOOL:
         truth: Words = (np.frombuffer(data, dtype=np.uint8) != 0).astype(np.uint8)
         return truth
-    share = _share(form.width)
+    share = elements_a_byte(form.width)
     if share == 1:
         words: Words = np.frombuffer(data, dtype=form.word.newbyteorder("<")).astype(form.word)
         return words
@@ -86,6 +86,6 @@ def unpack(data: bytes, element: ElementType, count: int) -> Words:
     return lanes.reshape(-1)[:count].copy()
 
 
-def _share(width: int) -> int:
+def elements_a_byte(width: int) -> int:
     """Elements in one byte. A bool has one bit that counts, yet takes a byte of its own."""
     return 8 // width if width in (2, 4) else 1

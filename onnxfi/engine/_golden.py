@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.engine._bits import same
+from onnxfi.engine._device import DeviceTensor, Feed
 from onnxfi.engine._profile import Profile
 from onnxfi.engine._session import RunFailedError, Session
 from onnxfi.engine._settings import EngineSettings
@@ -34,6 +35,19 @@ class Batches(Protocol):
         ...
 
     def batch(self, start: int, stop: int, pad_to: int | None = None) -> dict[str, NDArray[Any]]:
+        """Feeds for samples ``start`` to ``stop - 1``, filled up to ``pad_to`` rows."""
+        ...
+
+
+class Feeds(Protocol):
+    """The same, where it may be on a device."""
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, for messages."""
+        ...
+
+    def batch(self, start: int, stop: int, pad_to: int | None = None) -> Mapping[str, Feed]:
         """Feeds for samples ``start`` to ``stop - 1``, filled up to ``pad_to`` rows."""
         ...
 
@@ -117,9 +131,9 @@ def golden_run(
 
 def once(
     session: Session,
-    workload: Batches,
+    workload: Feeds,
     window: BatchWindow,
-    extra: Mapping[str, NDArray[Any]],
+    extra: Mapping[str, Feed],
 ) -> RunOutputs:
     """One fault-free run.
 
@@ -144,9 +158,9 @@ def once(
 
 def twice(
     session: Session,
-    workload: Batches,
+    workload: Feeds,
     window: BatchWindow,
-    extra: Mapping[str, NDArray[Any]],
+    extra: Mapping[str, Feed],
 ) -> RunOutputs:
     """Two fault-free runs that must give the same bits and leave the inputs alone.
 
@@ -180,10 +194,11 @@ def _filled_up(part: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return whole
 
 
-def _hash(groups: tuple[Mapping[str, NDArray[Any]], ...]) -> str:
+def _hash(groups: Sequence[Mapping[str, Feed]]) -> str:
     sha = hashlib.sha256()
     for arrays in groups:
-        for name, values in sorted(arrays.items()):
+        for name, feed in sorted(arrays.items()):
+            values = feed.read() if isinstance(feed, DeviceTensor) else feed
             sha.update(f"{name}\0{values.dtype}\0{values.shape}\0".encode())
             if values.dtype.hasobject or values.dtype.kind == "U":
                 sha.update("\0".join(map(str, values.ravel().tolist())).encode())

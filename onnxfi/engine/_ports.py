@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from numpy.typing import NDArray
+from collections.abc import Sequence
 
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
+from onnxfi.engine._device import Place, device_memory
 from onnxfi.engine._execute import Armed, Windows, scenario_windows
+from onnxfi.engine._golden import Feeds
+from onnxfi.engine._inputs import open_inputs
+from onnxfi.engine._kept import Kept
 from onnxfi.engine._providers import find_provider
 from onnxfi.engine._reference import Reference
 from onnxfi.engine._session import Session
@@ -19,13 +20,7 @@ from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError, ConfigError
 from onnxfi.faults import FaultSite, Scenario
 from onnxfi.graph import initializer_words
-from onnxfi.inject import (
-    BatchWindow,
-    Instrumented,
-    armed_feeds,
-    disarmed_feeds,
-    instrument,
-)
+from onnxfi.inject import BatchWindow, Instrumented, instrument
 from onnxfi.outcome import RunOutputs
 
 _INDEXABLE = 2**31
@@ -40,13 +35,18 @@ class PortsEngine(EngineBase):
 
     Args:
         context: Model, workload and sites.
+        place: Says where batches and lifted tensors are kept: by default in the provider's
+            memory, which on the CPU is the host's. Checks compare other places with it.
     """
 
     name = "ports"
 
-    def __init__(self, context: EngineContext) -> None:
+    def __init__(self, context: EngineContext, *, place: Place = device_memory) -> None:
         super().__init__(context)
-        self._open: Cache[OpenModel] = Cache(context.settings.memory_limit_bytes)
+        memory = place(context.model, context.settings)
+        self._kept = None if memory is None else Kept(context, memory)
+        held = 0 if self._kept is None else self._kept.batches.nbytes
+        self._open: Cache[OpenModel] = Cache(context.settings.memory_limit_bytes - held)
 
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
         """A scenario ready to run, and the windows to run it in."""
@@ -58,6 +58,8 @@ class PortsEngine(EngineBase):
     def close(self) -> None:
         """Let go of sessions and threads."""
         self._open.clear()
+        if self._kept is not None:
+            self._kept.batches.clear()
         self._watchdog.close()
 
     def _opened(self, only: str | None) -> OpenModel:
@@ -66,7 +68,7 @@ class PortsEngine(EngineBase):
             if only not in self._sites:
                 raise ConfigError(f"site {only!r} is not a site of this campaign")
             sites = (self._sites[only],)
-        return OpenModel(self._context, sites, self._watchdog)
+        return OpenModel(self._context, sites, self._watchdog, self._kept)
 
 
 class OpenModel:
@@ -76,10 +78,15 @@ class OpenModel:
         context: Model and workload.
         sites: Sites to open.
         watchdog: Ends runs that take too long.
+        kept: What is kept on a device; None to feed everything from the host.
     """
 
     def __init__(
-        self, context: EngineContext, sites: tuple[FaultSite, ...], watchdog: Watchdog
+        self,
+        context: EngineContext,
+        sites: tuple[FaultSite, ...],
+        watchdog: Watchdog,
+        kept: Kept | None = None,
     ) -> None:
         settings = context.settings
         on_cpu = find_provider(settings).on_cpu
@@ -96,13 +103,13 @@ class OpenModel:
                 f"the model with {names}{', …' if len(sites) > 3 else ''} open for faults does not"
                 f" load (--engine bake may run it): {error}"
             ) from error
-        self.workload = context.workload
         self.words = {
             lift.site.name: initializer_words(context.model, lift.site.name)
             for lift in self.instrumented.lifts
         }
-        self.disarmed = disarmed_feeds(self.instrumented, self.words)
-        self.reference = Reference(self.session, context.workload, self.disarmed)
+        self.batches: Feeds = context.workload if kept is None else kept.batches
+        self.inputs = open_inputs(self.instrumented, self.words, kept)
+        self.reference = Reference(self.session, self.batches, self.inputs.disarmed)
 
     @property
     def nbytes(self) -> int:
@@ -128,25 +135,14 @@ class _ArmedModel:
 
     def __init__(self, opened: OpenModel, scenario: Scenario) -> None:
         self._opened = opened
-        self._scenario = scenario
-        self._bound = any(group.sample is not None for group in scenario.groups)
-        self._feeds: dict[BatchWindow | int, Mapping[str, NDArray[Any]]] = {}
+        self._inputs = opened.inputs.arm(scenario)
 
     def golden(self, window: BatchWindow) -> RunOutputs:
         return self._opened.reference.golden(window)
 
     def faulty(self, window: BatchWindow, hurried: bool) -> RunOutputs:
         opened = self._opened
-        feeds = opened.workload.batch(window.start, window.stop, window.size)
-        feeds |= {**opened.disarmed, **self._armed(window)}
-        return opened.session.run(feeds, hurried=hurried)
-
-    def _armed(self, window: BatchWindow) -> Mapping[str, NDArray[Any]]:
-        # Faults that are there for every sample give the same feeds for windows of one size.
-        key = window if self._bound else window.size
-        if key not in self._feeds:
-            opened = self._opened
-            self._feeds[key] = armed_feeds(
-                opened.instrumented, self._scenario, window=window, stored_words=opened.words
-            )
-        return self._feeds[key]
+        batch = opened.batches.batch(window.start, window.stop, window.size)
+        # Only for the length of a run: a caller may take the results of two scenarios in turns.
+        with self._inputs.fed(window) as extra:
+            return opened.session.run({**batch, **extra}, hurried=hurried)

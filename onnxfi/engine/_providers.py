@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import re
 import warnings
 from collections.abc import Mapping
 from contextlib import redirect_stdout
@@ -22,8 +21,6 @@ CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 _SUFFIX = "ExecutionProvider"
-# In the middle of what onnxruntime says: source files, C++ types, the name of the host.
-_DEVICE_FAILURE = re.compile(r"CUDA failure \d+: [^;]*[^; ]")
 
 # TF32 rounds inputs to 10 bits of mantissa, and the exhaustive search picks convolution kernels by
 # the clock: with either, two golden runs may differ.
@@ -102,12 +99,6 @@ def load_libraries(name: str) -> None:
     with redirect_stdout(StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         preload()
-
-
-def device_failure(error: Exception) -> str | None:
-    """What CUDA itself reported through onnxruntime, in a few words; None if it wasn't CUDA."""
-    found = _DEVICE_FAILURE.search(" ".join(str(error).split()))
-    return None if found is None else found[0]
 
 
 def check_providers(session: InferenceSession, provider: Provider) -> None:

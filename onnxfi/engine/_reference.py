@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from numpy.typing import NDArray
-
-from onnxfi.engine._golden import Batches, once, twice
+from onnxfi.engine._device import Feed
+from onnxfi.engine._golden import Feeds, once, twice
 from onnxfi.engine._session import Session
 from onnxfi.inject import BatchWindow
 from onnxfi.outcome import RunOutputs
@@ -25,9 +23,7 @@ class Reference:
         extra: Inputs beside the workload's, disarmed.
     """
 
-    def __init__(
-        self, session: Session, workload: Batches, extra: Mapping[str, NDArray[Any]]
-    ) -> None:
+    def __init__(self, session: Session, workload: Feeds, extra: Mapping[str, Feed]) -> None:
         self._session = session
         self._workload = workload
         self._extra = extra

@@ -11,3 +11,4 @@ RunOptions: TypeAlias = Any
 SessionOptions: TypeAlias = Any
 InferenceSession: TypeAlias = Any
 OrtValue: TypeAlias = Any
+IOBinding: TypeAlias = Any

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from onnxfi.bits import ElementType, format_of
+from onnxfi.engine._device import DeviceTensor, Feed
+from onnxfi.engine._failures import device_failure, from_onnxruntime, one_line
 from onnxfi.engine._patience import shortened
 from onnxfi.engine._providers import (
     Provider,
     check_providers,
-    device_failure,
     find_provider,
     load_libraries,
 )
-from onnxfi.engine._runtime import InferenceSession, OrtValue, RunOptions, SessionOptions, ort
+from onnxfi.engine._runtime import (
+    InferenceSession,
+    IOBinding,
+    OrtValue,
+    RunOptions,
+    SessionOptions,
+    ort,
+)
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError
@@ -92,6 +100,7 @@ class Session:
         self._session = _start(model, written.data, options, provider)
         self._timeout_s = settings.timeout_s
         self._watchdog = watchdog
+        self._inputs = frozenset(given.name for given in self._session.get_inputs())
         described = self._session.get_outputs()
         self.outputs: tuple[str, ...] = tuple(output.name for output in described)
         self.types: dict[str, str] = {output.name: output.type for output in described}
@@ -108,7 +117,7 @@ class Session:
 
     def run(
         self,
-        feeds: Mapping[str, NDArray[Any]],
+        feeds: Mapping[str, Feed],
         names: Sequence[str] = (),
         *,
         hurried: bool = False,
@@ -116,7 +125,7 @@ class Session:
         """Run once.
 
         Args:
-            feeds: All inputs by name.
+            feeds: All inputs by name, as arrays or on the device.
             names: Outputs wanted; none for all.
             hurried: With the shortened limit of a scenario that has hung before.
 
@@ -130,8 +139,7 @@ class Session:
         """
         wanted = list(names or self.outputs)
         given = {name: _feed(values) for name, values in feeds.items()}
-        options = ort.RunOptions()
-        options.log_severity_level = _FATAL
+        options = _run_options()
         if self._watchdog is None or self._timeout_s is None:
             return flatten_outputs(wanted, self._raw(wanted, given, options))
         limit = shortened(self._timeout_s) if hurried else self._timeout_s
@@ -144,27 +152,58 @@ class Session:
                 raise
         return flatten_outputs(wanted, raw)
 
+    def run_into(self, feeds: Mapping[str, Feed], outputs: Mapping[str, DeviceTensor]) -> None:
+        """Run once, writing outputs to memory of the device, that of an input included.
+
+        Args:
+            feeds: All inputs by name, as arrays or on the device.
+            outputs: Where to, for all outputs that are wanted.
+
+        Raises:
+            RunFailedError: onnxruntime raised.
+            BackendError: The device itself failed.
+        """
+        with _own_failures():
+            binding = self._bound({name: _feed(values) for name, values in feeds.items()})
+            for name, tensor in outputs.items():
+                tensor.bind_output(binding, name)
+            self._session.run_with_iobinding(binding, _run_options())
+
     def _raw(
         self, names: list[str], feeds: dict[str, Any], options: RunOptions
     ) -> Sequence[object]:
-        try:
-            if self._exotic.isdisjoint(names):
+        exotic = not self._exotic.isdisjoint(names)
+        on_device = any(isinstance(value, DeviceTensor) for value in feeds.values())
+        with _own_failures():
+            if on_device:
+                # A new binding each time: outputs of the last run would be written to again.
+                binding = self._bound(feeds)
+                for name in names:
+                    binding.bind_output(name, "cpu")
+                self._session.run_with_iobinding(binding, options)
+                if not exotic:
+                    return list(binding.copy_outputs_to_cpu())
+                found = binding.get_outputs()
+            elif not exotic:
                 return list(self._session.run(names, feeds, options))
-            values = {name: _ort_value(value) for name, value in feeds.items()}
-            found = self._session.run_with_ort_values(names, values, options)
-        except Exception as error:
-            if not _from_onnxruntime(error):
-                raise
-            failure = device_failure(error)
-            if failure is None:
-                raise RunFailedError(_one_line(error)) from error
-            # It stays in that state: counted as an outcome, one failure would make all later
-            # samples due, whatever was the matter with the first.
-            raise BackendError(
-                f"the device failed in a run: {failure}; runs in this process can't be trusted any"
-                f" more and nothing was counted; check the device with nvidia-smi, then go on"
-            ) from error
+            else:
+                values = {name: _ort_value(value) for name, value in feeds.items()}
+                found = self._session.run_with_ort_values(names, values, options)
         return [_array(value) for value in found]
+
+    def _bound(self, feeds: Mapping[str, Any]) -> IOBinding:
+        if self._inputs != feeds.keys():
+            differ = ", ".join(sorted(self._inputs.symmetric_difference(feeds)))
+            raise ValueError(f"inputs missing or unknown: {differ}")
+        binding = self._session.io_binding()
+        for name, value in feeds.items():
+            if isinstance(value, DeviceTensor):
+                value.bind_input(binding, name)
+            else:
+                binding.bind_ortvalue_input(name, _ort_value(value))
+        # Arrays are copied while they are bound; which stream does it is for onnxruntime to know.
+        binding.synchronize_inputs()
+        return binding
 
 
 def save_optimized(model: Model, settings: EngineSettings, path: Path) -> None:
@@ -206,6 +245,31 @@ def _options(settings: EngineSettings, folder: str | None) -> SessionOptions:
     return options
 
 
+def _run_options() -> RunOptions:
+    options = ort.RunOptions()
+    options.log_severity_level = _FATAL
+    return options
+
+
+@contextmanager
+def _own_failures() -> Iterator[None]:
+    """Tell failures of a run from failures of the device."""
+    try:
+        yield
+    except Exception as error:
+        if not from_onnxruntime(error):
+            raise
+        failure = device_failure(error)
+        if failure is None:
+            raise RunFailedError(one_line(error)) from error
+        # It stays in that state: counted as an outcome, one failure would make all later
+        # samples due, whatever was the matter with the first.
+        raise BackendError(
+            f"the device failed in a run: {failure}; runs in this process can't be trusted any"
+            f" more and nothing was counted; check the device with nvidia-smi, then go on"
+        ) from error
+
+
 def _start(
     model: Model,
     data: bytes,
@@ -226,10 +290,10 @@ def _start(
             disabled_optimizers=list(disabled),
         )
     except Exception as error:
-        if _from_onnxruntime(error):
+        if from_onnxruntime(error):
             failure = device_failure(error)
             raise BackendError(
-                f"onnxruntime {ort.__version__} can't load {model.source}: {_one_line(error)}"
+                f"onnxruntime {ort.__version__} can't load {model.source}: {one_line(error)}"
                 if failure is None
                 else f"provider {provider.short!r} can't start here: {failure}; check the device"
                 " with nvidia-smi"
@@ -241,24 +305,15 @@ def _start(
     return session
 
 
-def _from_onnxruntime(error: Exception) -> bool:
-    """Whether an exception is the runtime's, and not a mistake in how it was called."""
-    module = type(error).__module__
-    return module.startswith("onnxruntime") or type(error) in (RuntimeError, MemoryError)
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 400 else f"{text[:397]}..."
-
-
 def _bare_type(name: str) -> str:
     """The element type in ``tensor(bfloat16)``; other types as they are."""
     return name.removeprefix("tensor(").removesuffix(")")
 
 
-def _feed(values: NDArray[Any]) -> Any:
+def _feed(values: Feed) -> Any:
     """What onnxruntime takes for an array: the array, or its bits under ONNX's type number."""
+    if isinstance(values, DeviceTensor):
+        return values
     if values.dtype.isbuiltin == 1 or values.dtype.kind in "OU":
         return values
     for element, number in _EXOTIC.items():
@@ -272,7 +327,7 @@ def _feed(values: NDArray[Any]) -> Any:
 def _ort_value(value: Any) -> OrtValue:
     if isinstance(value, ort.OrtValue):
         return value
-    return ort.OrtValue.ortvalue_from_numpy(value)
+    return ort.OrtValue.ortvalue_from_numpy(np.asarray(value, order="C"))
 
 
 def _array(value: OrtValue) -> object:

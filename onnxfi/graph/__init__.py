@@ -4,9 +4,11 @@ from onnxfi.graph._align import align
 from onnxfi.graph._cut import cut
 from onnxfi.graph._downstream import downstream
 from onnxfi.graph._edits import Endpoints
+from onnxfi.graph._elements import element_of_dtype, element_to_onnx
 from onnxfi.graph._expose import expose
 from onnxfi.graph._facts import operators, read_tensor
 from onnxfi.graph._fingerprint import fingerprint
+from onnxfi.graph._flipper import byte_flipper
 from onnxfi.graph._index import GraphIndex, Initializer, Node, Use
 from onnxfi.graph._insert import NodeGroup, NodeSpec, endpoints, insert, unique_prefix
 from onnxfi.graph._limits import Limits
@@ -38,9 +40,12 @@ __all__ = [
     "TensorSpec",
     "Use",
     "align",
+    "byte_flipper",
     "cut",
     "declare",
     "downstream",
+    "element_of_dtype",
+    "element_to_onnx",
     "endpoints",
     "expose",
     "fingerprint",

@@ -10,7 +10,13 @@ from onnxfi.inject._arm import (
     faulty_words,
 )
 from onnxfi.inject._bake import bake, opset_for, without_effect
-from onnxfi.inject._columns import BatchWindow, Columns, layout_of, window_columns
+from onnxfi.inject._columns import (
+    BatchWindow,
+    Columns,
+    layout_of,
+    whole_columns,
+    window_columns,
+)
 from onnxfi.inject._host import faulty_array
 from onnxfi.inject._instrument import Instrumented, Lift, instrument
 from onnxfi.inject._port import Port, Scatter
@@ -37,6 +43,7 @@ __all__ = [
     "instrument",
     "layout_of",
     "opset_for",
+    "whole_columns",
     "window_columns",
     "without_effect",
 ]

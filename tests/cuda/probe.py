@@ -11,10 +11,10 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from unittest.mock import patch
 
 import numpy as np
@@ -22,17 +22,22 @@ import onnx
 from onnx import helper
 
 from onnxfi.engine import EngineContext, EngineSettings, Session, Watchdog, profile
+from onnxfi.engine import _flipper as flippers
 from onnxfi.engine import _ports as ports
 from onnxfi.engine import _session as sessions
+from onnxfi.engine._device import DeviceMemory, DeviceTensor, Feed, device_memory
+from onnxfi.engine._kept import Kept
+from onnxfi.engine._providers import Provider
 from onnxfi.faults import FaultGroup, Scenario, enumerate_sites
 from onnxfi.graph import Model, load
-from onnxfi.inject import BatchWindow, armed_feeds, instrument
-from onnxfi.outcome import BoundCriterion, Top1
+from onnxfi.inject import BatchWindow, instrument
+from onnxfi.outcome import BoundCriterion, RunOutputs, Top1
 from onnxfi.workload import read_workload
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 LOG = Path(os.environ["STANDIN_LOG"])
 SAMPLES = 8
+Run: TypeAlias = Callable[[], RunOutputs]
 
 
 def identity(element: str) -> Model:
@@ -74,10 +79,15 @@ def _number(element: Any) -> int:
     return int(onnx.TensorProto.DataType.Value(element.name))
 
 
-def opened(context: EngineContext, scatter: str | None) -> tuple[Session, dict[str, Any]]:
-    """A session with the sites open, and feeds with a fault in every sample of every site."""
+def opened(context: EngineContext, scatter: str | None) -> tuple[Session, Run, Mapping[str, Feed]]:
+    """A session with the sites open, a run with a fault in every sample of every site, its feeds.
+
+    All is as the ports engine does it.
+    """
+    memory = device_memory(context.model, context.settings)
+    assert memory is not None
     with patch.object(ports, "instrument", partial(_instrument, scatter)):
-        model = ports.OpenModel(context, context.sites, Watchdog())
+        model = ports.OpenModel(context, context.sites, Watchdog(), Kept(context, memory))
     window = BatchWindow(start=0, stop=SAMPLES, size=SAMPLES)
     groups = [
         FaultGroup(
@@ -89,13 +99,16 @@ def opened(context: EngineContext, scatter: str | None) -> tuple[Session, dict[s
         )
         for site in context.sites
     ]
-    armed = armed_feeds(
-        model.instrumented,
-        Scenario(number=0, groups=tuple(groups)),
-        window=window,
-        stored_words=model.words,
-    )
-    return model.session, {**model.disarmed, **armed}
+    armed = model.inputs.arm(Scenario(number=0, groups=tuple(groups)))
+
+    def run() -> RunOutputs:
+        batch = model.batches.batch(window.start, window.stop, window.size)
+        with armed.fed(window) as extra:
+            return model.session.run({**batch, **extra})
+
+    with armed.fed(window) as extra:
+        fed = {**model.batches.batch(window.start, window.stop, window.size), **extra}
+    return model.session, run, fed
 
 
 def _instrument(flavour: str | None, model: Model, sites: Any, *, scatter: str) -> Any:
@@ -109,30 +122,71 @@ def examine(case: Mapping[str, Any]) -> dict[str, Any]:
         saved = Path(folder) / "optimized.onnx"
         with patch.object(sessions, "_options", partial(_observed, saved)):
             if case.get("open", True):
-                session, extra = opened(context, case.get("scatter"))
+                session, run, feeds = opened(context, case.get("scatter"))
             else:
-                session, extra = Session(context.model, context.settings), {}
+                session = Session(context.model, context.settings)
+                feeds = context.workload.batch(0, SAMPLES, SAMPLES)
+                run = partial(session.run, feeds)
         optimized = onnx.load(saved)
-    feeds = {**context.workload.batch(0, SAMPLES, SAMPLES), **extra}
-    session.run(feeds)
+    run()
     LOG.write_text("")
-    outputs = session.run(feeds)
+    outputs = run()
+    return {
+        **_seen(),
+        **_session(session),
+        "memcpy": Counter(n.op_type for n in optimized.graph.node if "Memcpy" in n.op_type),
+        "sites": {s.name: _bytes(s) for s in context.sites},
+        "inputs": {n: feed.nbytes for n, feed in feeds.items() if isinstance(feed, np.ndarray)},
+        "kept": {n: feed.nbytes for n, feed in feeds.items() if isinstance(feed, DeviceTensor)},
+        "outputs": {name: values.nbytes for name, values in outputs.items()},
+    }
+
+
+def flip(size: int, faults: int) -> dict[str, Any]:
+    """What the byte flipper does in its second run; no node may be on the CPU."""
+    settings = EngineSettings(provider="cuda")
+    memory = DeviceMemory(kind="cuda")
+    with (
+        patch.object(sessions, "_options", _all_on_cuda),
+        patch.object(Provider, "requested", lambda self: [(self.name, dict(self.options))]),
+    ):
+        flipper = flippers.open_flipper(settings, memory)
+    before = np.arange(size, dtype=np.uint32).view(np.uint8)
+    tensor = memory.put(before)
+    assert isinstance(tensor, DeviceTensor)
+    masks = np.zeros(faults, np.uint8)
+    patched = flippers.Patch(
+        offset=np.arange(faults, dtype=np.int64), and_mask=masks, xor_mask=masks
+    )
+    flipper.apply(tensor, patched)
+    LOG.write_text("")
+    flipper.apply(tensor, patched)
+    assert flipper._session is not None
+    return {**_seen(), **_session(flipper._session), "in_place": flipper.in_place}
+
+
+def _seen() -> dict[str, Any]:
+    """What the stand-ins have logged."""
     events = [line.split() for line in LOG.read_text().splitlines()]
-    placed = session._session.get_provider_graph_assignment_info()
-    nodes = [(part.ep_name, node) for part in placed for node in part.get_nodes()]
     copies: dict[str, list[int]] = {"D2D": [], "H2D": [], "D2H": [], "ANY": [], "H2H": []}
     for kind, size in events:
         if kind in copies:
             copies[kind].append(int(size))
     return {
-        "nodes": [[node.name, node.op_type, provider] for provider, node in nodes],
-        "memcpy": Counter(n.op_type for n in optimized.graph.node if "Memcpy" in n.op_type),
         "copies": {kind: sorted(sizes) for kind, sizes in copies.items()},
         "syncs": sum(kind == "SYNC" for kind, _ in events),
-        "options": session._session.get_provider_options()["CUDAExecutionProvider"],
-        "sites": {s.name: _bytes(s) for s in context.sites},
-        "inputs": {name: values.nbytes for name, values in feeds.items()},
-        "outputs": {name: values.nbytes for name, values in outputs.items()},
+        "launches": sum(kind == "LAUNCH" for kind, _ in events),
+    }
+
+
+def _session(session: Session) -> dict[str, Any]:
+    """Where the nodes of a session are, and what it was started with."""
+    started = session._session
+    placed = started.get_provider_graph_assignment_info()
+    return {
+        "nodes": [[n.name, n.op_type, part.ep_name] for part in placed for n in part.get_nodes()],
+        "options": started.get_provider_options()["CUDAExecutionProvider"],
+        "deterministic": started.get_session_options().use_deterministic_compute,
     }
 
 
@@ -152,5 +206,19 @@ def _observed(saved: Path, settings: EngineSettings, folder: str | None) -> Any:
     return options
 
 
+def _all_on_cuda(settings: EngineSettings, folder: str | None) -> Any:
+    options = _plain_options(settings, folder)
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    return options
+
+
+def probe(case: Mapping[str, Any]) -> dict[str, Any]:
+    """What a case asks for; the flipper is taken to work if it asks for nothing else."""
+    works = case.get("flipper works", True)
+    with patch.object(flippers, "works", lambda *_: works):
+        return flip(*case["flip"]) if "flip" in case else examine(case)
+
+
 if __name__ == "__main__":
-    json.dump([examine(case) for case in json.load(sys.stdin)], sys.stdout)
+    json.dump([probe(case) for case in json.load(sys.stdin)], sys.stdout)

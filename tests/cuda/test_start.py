@@ -45,16 +45,27 @@ from pathlib import Path
 import numpy as np
 from onnxfi.cli._doctor import TINY_MODEL
 from onnxfi.engine import EngineSettings, RunFailedError, Session
+from onnxfi.engine._device import DeviceMemory
 from onnxfi.errors import BackendError
 from onnxfi.graph import load
 session = Session(load(TINY_MODEL), EngineSettings(provider="cuda"))
 feeds = {"x": np.ones(session._session.get_inputs()[0].shape, np.float32)}
-assert session.run(feeds)["y"].shape == feeds["x"].shape
+memory = DeviceMemory(kind="cuda")
+kept = memory.put(feeds["x"])
+for given in (feeds["x"], kept):
+    assert session.run({"x": given})["y"].shape == feeds["x"].shape
 Path(os.environ["STANDIN_BROKEN"]).touch()
-try:
-    session.run(feeds)
-except BackendError as error:
-    print(error)
+for call in (
+    lambda: session.run(feeds),
+    lambda: session.run({"x": kept}),
+    lambda: memory.put(feeds["x"]),
+    kept.read,
+    lambda: kept.write(np.zeros(kept.nbytes, np.uint8)),
+):
+    try:
+        call()
+    except BackendError as error:
+        print(error)
 """
 
 
@@ -110,8 +121,13 @@ def test_a_device_that_fails_in_a_run_is_no_outcome(standin, tmp_path, monkeypat
     monkeypatch.setenv("STANDIN_BROKEN", str(tmp_path / "broken"))
     done = standin.run(["-c", RUN], tmp_path / "log")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("the device failed in a run: CUDA failure 700: stand-in; runs in")
-    assert done.stdout.count("\n") == 1
+    lines = done.stdout.splitlines()
+    assert len(lines) == 5  # none of them is a failure of the model
+    for line in lines[:2]:
+        assert line.startswith("the device failed in a run: CUDA failure 700: stand-in; runs in")
+    for line, what in zip(lines[2:], ("kept on", "read from", "written to"), strict=True):
+        assert f" can't be {what} the device" in line
+        assert line.endswith(": CUDA failure 700: stand-in; check the device with nvidia-smi")
 
 
 @pytest.mark.parametrize("name", ["CPUExecutionProvider", "CUDAExecutionProvider"])

@@ -87,6 +87,11 @@ def test_names_of_the_cpu(name):
     assert find_provider(EngineSettings(provider=name)).on_cpu
 
 
+def test_sessions_compute_deterministically(classifier):
+    session = Session(classifier, EngineSettings())
+    assert session._session.get_session_options().use_deterministic_compute
+
+
 def test_cuda_defaults_are_reproducible():
     if "cuda" not in available_providers():
         pytest.skip("this onnxruntime has no CUDA provider")

@@ -80,9 +80,9 @@ def _repeats(path: Path, kind: str, effort: Effort) -> tuple[bool, str]:
     differ = 0
     try:
         for scenario in scenarios:
-            original = _bits(first.results(scenario))
+            original = output_bytes(first.results(scenario))
             for engine in (first, second):
-                again = _bits(engine.results(scenario))
+                again = output_bytes(engine.results(scenario))
                 runs += 1
                 differ += not np.array_equal(original, again)
     finally:
@@ -91,7 +91,7 @@ def _repeats(path: Path, kind: str, effort: Effort) -> tuple[bool, str]:
     return differ == 0, f"{differ} of {runs} repetitions differ"
 
 
-def _bits(found: Iterator[BatchResult]) -> NDArray[np.uint8]:
+def output_bytes(found: Iterator[BatchResult]) -> NDArray[np.uint8]:
     """All output bytes of a scenario, golden and faulty."""
     parts = []
     for result in found:

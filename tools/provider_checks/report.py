@@ -75,8 +75,9 @@ def _timings(timings: Sequence[Timing]) -> Iterator[str]:
     yield "## Cost"
     yield ""
     yield (
-        "Wall time of a run (median), numpy arrays in and out; ratio to the untouched model on the"
-        " same provider."
+        "Wall time of a run (median), outputs as numpy arrays; ratio to the untouched model on the"
+        " same provider. Off the CPU images are on the device already, but for the untouched model"
+        " and where the host feeds all; flips in weights include putting them back."
     )
     yield ""
     yield "| model | images | form | ms | ratio |"
