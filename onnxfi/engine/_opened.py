@@ -50,6 +50,11 @@ class Opening:
     fed: tuple[FaultSite, ...] = ()
     mapped: tuple[FaultSite, ...] = ()
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells it from the other openings of a campaign."""
+        return tuple(site.name for site in (*self.computed, *self.fed, *self.mapped))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OpenGraph:

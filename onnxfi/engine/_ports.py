@@ -13,11 +13,14 @@ from onnxfi.engine._execute import Armed, Windows, scenario_windows
 from onnxfi.engine._golden import Feeds
 from onnxfi.engine._inputs import open_inputs
 from onnxfi.engine._kept import Kept
+from onnxfi.engine._late import LateStart
+from onnxfi.engine._openings import Openings
 from onnxfi.engine._providers import find_provider
 from onnxfi.engine._reference import Reference
+from onnxfi.engine._replayed import ArmedReplay, ReplayedModel, can_replay, packed_in
 from onnxfi.engine._session import Session
 from onnxfi.engine._watchdog import Watchdog
-from onnxfi.errors import BackendError, ConfigError
+from onnxfi.errors import BackendError, ModelError
 from onnxfi.faults import FaultSite, Scenario
 from onnxfi.graph import initializer_words
 from onnxfi.inject import BatchWindow, Instrumented, instrument
@@ -33,6 +36,9 @@ class PortsEngine(EngineBase):
     sites cost time and move kernels; any other scenario runs in a session with all sites of the
     campaign open. So the session, and with it the result, depends on the scenario alone.
 
+    On the CPU that is a session of the executable graph, in the same graph as engine `cut`'s; the
+    stored graph is instrumented where there is none that can be trusted, and for other providers.
+
     Args:
         context: Model, workload and sites.
         place: Says where batches and lifted tensors are kept: by default in the provider's
@@ -46,28 +52,54 @@ class PortsEngine(EngineBase):
         memory = place(context.model, context.settings)
         self._kept = None if memory is None else Kept(context, memory)
         held = 0 if self._kept is None else self._kept.batches.nbytes
-        self._open: Cache[OpenModel] = Cache(context.settings.memory_limit_bytes - held)
+        self._open: Cache[OpenModel | ReplayedModel] = Cache(
+            context.settings.memory_limit_bytes - held
+        )
+        on_cpu = memory is None and find_provider(context.settings).on_cpu
+        self._openings = Openings(context, self._watchdog) if on_cpu else None
 
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
         """A scenario ready to run, and the windows to run it in."""
+        self._check_sites(scenario)
+        windows = scenario_windows(self._context, scenario)
         touched = scenario.sites
+        if self._openings is not None:
+            late = self._openings.late(touched)
+            replayed = self._replayed(late, scenario) if can_replay(self._context, late) else None
+            if replayed is not None:
+                return ArmedReplay(replayed, scenario), windows
         only = touched[0] if len(touched) == 1 else None
         opened = self._open.get(only, lambda: self._opened(only))
-        return _ArmedModel(opened, scenario), scenario_windows(self._context, scenario)
+        assert isinstance(opened, OpenModel)
+        return _ArmedModel(opened, scenario), windows
+
+    def _replayed(self, late: LateStart, scenario: Scenario) -> ReplayedModel | None:
+        """The executable graph with ports; None if it has an operator that can't be raised."""
+        places, packed = late.graph.places, packed_in(late, scenario)
+        computed = tuple(places)
+        if len(scenario.sites) == 1:
+            computed = tuple(name for name in scenario.sites if name in places)
+        try:
+            found = self._open.get(
+                (late, computed, packed),
+                lambda: ReplayedModel(self._context, late, computed, packed, self._watchdog),
+            )
+        except (BackendError, ModelError):
+            return None
+        assert isinstance(found, ReplayedModel)
+        return found
 
     def close(self) -> None:
         """Let go of sessions and threads."""
         self._open.clear()
+        if self._openings is not None:
+            self._openings.clear()
         if self._kept is not None:
             self._kept.batches.clear()
         self._watchdog.close()
 
     def _opened(self, only: str | None) -> OpenModel:
-        sites = self._context.sites
-        if only is not None:
-            if only not in self._sites:
-                raise ConfigError(f"site {only!r} is not a site of this campaign")
-            sites = (self._sites[only],)
+        sites = self._context.sites if only is None else (self._sites[only],)
         return OpenModel(self._context, sites, self._watchdog, self._kept)
 
 

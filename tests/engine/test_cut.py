@@ -199,9 +199,12 @@ def _counts(bench, closing, scenarios, **settings):
     counts = []
     for faults in scenarios:
         counts.append(engine.run(faults).counts)
-        held = sum(item.nbytes for item in engine._held._items.values())
+        held = sum(item.nbytes for item in engine._openings._held._items.values())
         # What is in use stays, however little memory there may be.
-        assert held <= engine._context.settings.memory_limit_bytes or len(engine._held._items) == 1
+        assert (
+            held <= engine._context.settings.memory_limit_bytes
+            or len(engine._openings._held._items) == 1
+        )
     return counts
 
 

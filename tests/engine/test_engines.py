@@ -218,13 +218,14 @@ def test_without_labels(bench, closing, scenario):
 
 
 def test_a_model_that_does_not_load_with_a_site_open(bench, closing, scenario, monkeypatch):
-    from onnxfi.engine import _ports
+    from onnxfi.engine import _ports, _replayed
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise BackendError("onnxruntime says no")
 
     engine = closing(bench.engine("ports", "w1"))
     monkeypatch.setattr(_ports, "Session", refuse)
+    monkeypatch.setattr(_replayed, "Session", refuse)
     with pytest.raises(BackendError, match=r"with 'w1' open .*\(--engine bake may run it\): onnx"):
         engine.run(scenario(("w1", 0, 0)))
 

@@ -1,0 +1,127 @@
+"""Openings: which graph the scenarios of a campaign run in, by the sites that they touch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from onnxfi.engine._cache import Cache
+from onnxfi.engine._context import EngineContext
+from onnxfi.engine._grouping import Together, kept_together
+from onnxfi.engine._late import LateStart
+from onnxfi.engine._opened import Opening, open_executable, open_stored
+from onnxfi.engine._proof import same_effect
+from onnxfi.engine._providers import find_provider
+from onnxfi.engine._watchdog import Watchdog
+from onnxfi.errors import BackendError, ModelError
+from onnxfi.faults import FaultSite
+
+
+class Openings:
+    """The graphs of a campaign, opened when a scenario first needs them, and kept.
+
+    Most sites share the executable graph. Those that can't exist in it together with the others
+    have one of their own, and where there is none that can be trusted, the stored graph is taken.
+
+    Args:
+        context: Model, workload and sites.
+        watchdog: Ends runs that take too long.
+    """
+
+    def __init__(self, context: EngineContext, watchdog: Watchdog) -> None:
+        self._context = context
+        self._watchdog = watchdog
+        self._sites = {site.name: site for site in context.sites}
+        self._held: Cache[LateStart] = Cache(context.settings.memory_limit_bytes)
+
+    def late(self, touched: Sequence[str]) -> LateStart:
+        """The graph of the scenarios that touch some sites.
+
+        Raises:
+            BackendError: onnxruntime refuses the model.
+            GoldenError: The fault-free run fails, or is not reproducible.
+        """
+        return self._kept(self._opening(touched))
+
+    def clear(self) -> None:
+        """Let go of all graphs."""
+        self._held.clear()
+
+    @cached_property
+    def _shared(self) -> Together:
+        return kept_together(self._context)
+
+    @cached_property
+    def _main(self) -> Opening:
+        """The opening of the graph that most scenarios run in."""
+        index = self._context.model.index
+        # What a control-flow body holds, or the model returns, can't be lifted part by part.
+        mapped = (
+            site
+            for site in self._context.sites
+            if site.kind.stored
+            and not (index.initializers[site.name].scope or index.returned(site.name))
+        )
+        return Opening(computed=self._shared.sites, mapped=tuple(mapped))
+
+    @cached_property
+    def _together(self) -> frozenset[str]:
+        """Names of the sites that are open in it."""
+        main = self._main
+        unmapped = self._kept(main).graph.unmapped if main.mapped else {}
+        names = {site.name for site in (*main.computed, *main.mapped)}
+        return frozenset(names.difference(unmapped))
+
+    def _opening(self, touched: Sequence[str]) -> Opening:
+        if self._together.issuperset(touched):
+            return self._main
+        sites: Sequence[FaultSite] = self._context.sites
+        # Alone, for the rest of the model to run as deployed, as far as there is a difference.
+        if len(touched) == 1 and (self._shared.delicate or self._sites[touched[0]].kind.stored):
+            sites = (self._sites[touched[0]],)
+        return Opening(
+            computed=tuple(site for site in sites if not site.kind.stored),
+            mapped=tuple(s for s in sites if s.kind.stored and s.name in self._together),
+            fed=tuple(s for s in sites if s.kind.stored and s.name not in self._together),
+        )
+
+    def _kept(self, opening: Opening) -> LateStart:
+        return self._held.get(opening.key, lambda: self._started(opening))
+
+    def _started(self, opening: Opening) -> LateStart:
+        if find_provider(self._context.settings).on_cpu:
+            try:
+                found = self._executable(opening)
+            except (BackendError, ModelError):
+                found = None
+            if found is not None:
+                return found
+        return self._stored(opening)
+
+    def _stored(self, opening: Opening) -> LateStart:
+        context, watchdog = self._context, self._watchdog
+        return LateStart(context, open_stored(context, opening, watchdog), watchdog)
+
+    def _executable(self, opening: Opening) -> LateStart | None:
+        """The executable graph; None if its places can't be trusted."""
+        context, watchdog = self._context, self._watchdog
+        graph = open_executable(context, opening, watchdog)
+        if opening is not self._main and graph.unmapped:
+            lost = tuple(site for site in opening.mapped if site.name in graph.unmapped)
+            kept = tuple(site for site in opening.mapped if site.name not in graph.unmapped)
+            return self._executable(replace(opening, mapped=kept, fed=(*opening.fed, *lost)))
+        late = LateStart(context, graph, watchdog)
+        if graph.places:
+            stored = self._stored(replace(opening, mapped=()))
+            trusted = same_effect(
+                context,
+                (stored.chain, stored.loose),
+                (late.chain, late.loose),
+                graph.places,
+                graph.fed,
+            )
+            if not trusted:
+                return None
+        late.prove_narrow()
+        return late

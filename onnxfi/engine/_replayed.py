@@ -1,0 +1,173 @@
+"""Ports in the executable graph: it runs as a whole, with faults let in through inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.bits import from_words, to_words
+from onnxfi.engine._context import EngineContext
+from onnxfi.engine._late import LateStart
+from onnxfi.engine._lifted import changes_of
+from onnxfi.engine._opened import packed_for
+from onnxfi.engine._reference import Reference
+from onnxfi.engine._session import Session
+from onnxfi.engine._watchdog import Watchdog
+from onnxfi.faults import FaultGroup, FaultSite, Scenario
+from onnxfi.graph import Cuts, cut, lift_initializers, partition
+from onnxfi.inject import (
+    BatchWindow,
+    Instrumented,
+    armed_feeds,
+    disarmed_feeds,
+    faulty_words,
+    instrument,
+    layout_of,
+)
+from onnxfi.outcome import RunOutputs
+
+
+class ReplayedModel:
+    """The executable graph in a session, ports in it, its stored tensors lifted.
+
+    Nothing is optimised any more, so ports leave every other kernel as it is.
+
+    Args:
+        context: Workload and settings.
+        late: The graph.
+        computed: Names of the sites that get a port.
+        packed: Packed stored tensors that are lifted beside the others.
+        watchdog: Ends runs that take too long.
+
+    Raises:
+        BackendError: onnxruntime refuses the graph.
+        ModelError: Its opset can't be raised.
+    """
+
+    def __init__(
+        self,
+        context: EngineContext,
+        late: LateStart,
+        computed: Sequence[str],
+        packed: Sequence[str],
+        watchdog: Watchdog,
+    ) -> None:
+        graph = late.graph
+        self.late = late
+        self.workload = context.workload
+        sites = {}
+        for name in computed:
+            value = graph.places[name].value
+            sites[value] = _as_there(late.sites[name], value, late)
+        outputs = [spec.name for spec in context.model.outputs]
+        (whole,) = partition(graph.model, outputs, Cuts(work=False))
+        examples = graph.observation.examples
+        model = cut(graph.model, frozenset(whole.nodes), outputs, examples)
+        self.instrumented: Instrumented = instrument(model, tuple(sites.values()))
+        lifted = [name for name in (*late.loose, *packed) if name in whole.stored]
+        model = lift_initializers(self.instrumented.model, lifted)
+        self.session = Session(model, context.settings, watchdog, replay=True)
+        self.extra: Mapping[str, NDArray[Any]] = {
+            **{name: value for name, value in graph.fed.items() if name in whole.reads},
+            **{name: late.lifted.feeds[name] for name in lifted},
+            **disarmed_feeds(self.instrumented, {}),
+        }
+        self.reference = Reference(self.session, context.workload, self.extra)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, roughly."""
+        return self.reference.nbytes
+
+
+def can_replay(context: EngineContext, late: LateStart) -> bool:
+    """Whether a graph can run as a whole: it is an executable one whose nodes make all outputs."""
+    made = late.chain.makers
+    return late.graph.replay and all(spec.name in made for spec in context.model.outputs)
+
+
+def packed_in(late: LateStart, scenario: Scenario) -> tuple[str, ...]:
+    """Packed stored tensors that are lifted for a scenario."""
+    images = late.graph.images
+    return packed_for(late.graph, changes_of(scenario, late.sites, late.stored, images))
+
+
+class ArmedReplay:
+    """A scenario in a replayed model.
+
+    Args:
+        opened: The model.
+        scenario: The faults.
+
+    Raises:
+        FaultError: An index is out of range, or a fault in a stored tensor bound to one sample.
+    """
+
+    def __init__(self, opened: ReplayedModel, scenario: Scenario) -> None:
+        late = opened.late
+        graph = late.graph
+        self._opened = opened
+        self._changes = changes_of(scenario, late.sites, late.stored, graph.images)
+        moved: dict[str, list[FaultGroup]] = {}
+        self._fed: dict[str, NDArray[Any]] = {}
+        for group in scenario.groups:
+            if group.site in graph.fed:
+                self._fed[group.site] = _faulty(group, late.sites[group.site], graph.fed)
+            elif group.site in graph.places:
+                place = graph.places[group.site]
+                index = group.index if place.position is None else place.position[group.index]
+                there = replace(group, site=place.value, index=index)
+                moved.setdefault(place.value, []).append(there)
+        self._scenario = replace(
+            scenario, groups=tuple(_joined(groups) for groups in moved.values())
+        )
+
+    def golden(self, window: BatchWindow) -> RunOutputs:
+        """Fault-free outputs of a window."""
+        return self._opened.reference.golden(window)
+
+    def faulty(self, window: BatchWindow, hurried: bool) -> RunOutputs:
+        """Faulty outputs of a window."""
+        opened = self._opened
+        feeds = opened.workload.batch(window.start, window.stop, window.size)
+        armed = armed_feeds(opened.instrumented, self._scenario, window=window, stored_words={})
+        fed = {name: value for name, value in self._fed.items() if name in opened.extra}
+        # Only for the length of a run: a caller may take the results of two scenarios in turns.
+        with opened.late.lifted.armed(self._changes):
+            return opened.session.run({**feeds, **opened.extra, **fed, **armed}, hurried=hurried)
+
+
+def _as_there(site: FaultSite, value: str, late: LateStart) -> FaultSite:
+    """A site as it is in the executable graph."""
+    layout = layout_of(site)
+    there = late.chain.layouts.get(value, layout)
+    if layout.batch_axis is None or there.batch_axis is not None:
+        return replace(site, name=value, layout=there)
+    # Samples that can't be told apart there are still laid out as the profile says.
+    return replace(site, name=value)
+
+
+def _faulty(group: FaultGroup, site: FaultSite, clean: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    words = faulty_words(group, site, to_words(clean[site.name].reshape(-1), site.element))
+    return from_words(words, site.element, clean[site.name].shape)
+
+
+def _joined(groups: Sequence[FaultGroup]) -> FaultGroup:
+    """Faults of several stored tensors that are one value there, in the order in which they act."""
+    if len(groups) == 1:
+        return groups[0]
+    samples = [
+        np.full(len(group), -1, np.int64) if group.sample is None else group.sample
+        for group in groups
+    ]
+    return FaultGroup(
+        site=groups[0].site,
+        index=np.concatenate([group.index for group in groups]),
+        and_mask=np.concatenate([group.and_mask for group in groups]),
+        xor_mask=np.concatenate([group.xor_mask for group in groups]),
+        sample=np.concatenate(samples),
+    )

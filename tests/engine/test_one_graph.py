@@ -1,0 +1,112 @@
+"""Lift, ports and cut run one executable graph: at every level they give the same bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from onnxfi.faults import BitFlip, FaultGroup, FaultSpace, Scenario
+from onnxfi.graph import load
+from onnxfi.sampling import UniformSampler
+from onnxfi.workload import read_workload
+
+MODELS = [
+    "lenet5_mnist_fp32",
+    "lenet5_mnist_fp16",
+    "lenet5_mnist_int8_qoperator",
+    "lenet5_mnist_int8_dynamic",
+    "resnet8_fashion_fp32",
+    "resnet8_fashion_fp16",
+    "resnet8_fashion_int8_qdq",
+    "snn_snntorch_mnist",
+    "snn_spikingjelly_mnist",
+]
+IMAGES = 10
+
+
+@pytest.fixture
+def study(models, bench_of):
+    def make(name, kinds, **settings):
+        model = load(models / f"{name}.onnx")
+        data = "fashion" if "fashion" in name else "mnist"
+        workload = read_workload(models / f"{data}_test1000.npz", model.inputs).take(IMAGES)
+        bench = bench_of(model, workload, output="logits", batch_size=6, **settings)
+        names = [site.name for site in bench.context.sites if site.kind.value in kinds]
+        return bench, names
+
+    return make
+
+
+def _flips(bench, names, count):
+    space = FaultSpace([bench.sites[name] for name in names], [BitFlip()])
+    return [UniformSampler(n=count, seed=11).scenario(space, k) for k in range(count)]
+
+
+def _together(scenarios, sample=None):
+    """The faults of several scenarios at once; those in one site, in one group."""
+    by_site: dict[str, list[FaultGroup]] = {}
+    for scenario in scenarios:
+        for group in scenario.groups:
+            by_site.setdefault(group.site, []).append(group)
+    groups = []
+    for site, parts in by_site.items():
+        columns = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ("index", "and_mask", "xor_mask")
+        }
+        bound = None if sample is None else np.resize(np.array(sample), len(columns["index"]))
+        groups.append(FaultGroup(site=site, sample=bound, **columns))
+    return Scenario(number=0, groups=tuple(groups))
+
+
+def _bits(result):
+    faulty = {} if result.faulty is None else result.faulty
+    return [{k: v.tobytes() for k, v in sorted(found.items())} for found in (result.golden, faulty)]
+
+
+def _assert_the_same(engines, scenarios):
+    """How many scenarios changed an output."""
+    changed = 0
+    for scenario in scenarios:
+        first, *others = ([_bits(r) for r in engine.results(scenario)] for engine in engines)
+        for other in others:
+            assert other == first
+        changed += any(golden != faulty for golden, faulty in first)
+    return changed
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_stored_tensors(study, closing, name):
+    bench, names = study(name, ("weight", "bias"))
+    singles = _flips(bench, names, 8)
+    engines = [closing(bench.engine(engine, *names)) for engine in ("lift", "ports", "cut")]
+    scenarios = [*singles, _together(_flips(bench, names, 100)), _together(singles[:2])]
+    assert _assert_the_same(engines, scenarios)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_computed_tensors(study, closing, name):
+    bench, names = study(name, ("activation", "input"))
+    engines = [closing(bench.engine(engine, *names)) for engine in ("ports", "cut")]
+    flips = _flips(bench, names, 60)
+    scenarios = [
+        *flips[:8],
+        _together(flips),
+        _together(flips[:3]),
+        _together(flips, sample=[0, 4, 9, -1]),
+        _together(flips[:2], sample=[7]),
+    ]
+    assert _assert_the_same(engines, scenarios)
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet8_fashion_fp32", "resnet8_fashion_int8_qdq", "snn_snntorch_mnist"]
+)
+@pytest.mark.parametrize("level", ["extended", "disabled"])
+def test_everything_at_once(study, closing, name, level):
+    kinds = ("weight", "bias", "activation", "scale", "zero_point", "input")
+    bench, names = study(name, kinds, optimization=level)
+    engines = [closing(bench.engine(engine, *names)) for engine in ("ports", "cut")]
+    flips = _flips(bench, names, 60)
+    scenarios = [*flips[:6], _together(flips), _together(flips[:5])]
+    assert _assert_the_same(engines, scenarios)
