@@ -21,7 +21,14 @@ from onnxfi.engine._providers import find_provider
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.faults import FaultSite
-from onnxfi.graph import Model, expose, initializer_words, lift_initializers
+from onnxfi.graph import (
+    Model,
+    expose,
+    initializer_words,
+    lift_initializers,
+    rejoin,
+    separate,
+)
 from onnxfi.inject import layout_of
 
 # Operators that pack constant inputs for their kernels when the session starts. Lifted, such an
@@ -84,30 +91,51 @@ class OpenGraph:
     by_work: bool = True
 
 
-def open_executable(context: EngineContext, opening: Opening, watchdog: Watchdog) -> OpenGraph:
+def open_executable(
+    context: EngineContext, opening: Opening, watchdog: Watchdog, *, apart: bool = False
+) -> OpenGraph:
     """The executable graph with an opening.
 
     Computed sites are outputs while onnxruntime optimises, so that it keeps them.
+
+    Args:
+        context: Model, workload and settings.
+        opening: The sites.
+        watchdog: Ends runs that take too long.
+        apart: Also take the graph apart at computed sites while it is optimised: so they are
+            surely what their readers read, at the cost of layouts that go on across them.
 
     Raises:
         BackendError: onnxruntime can't write or run its optimised graph.
         ModelError: That graph can't be read.
         GoldenError: The fault-free run fails.
     """
+    settings = context.settings
     stored = _with_inputs(context.model, opening.fed)
     fed = _clean(context.model, opening.fed)
-    model = expose(stored, [site.name for site in opening.computed])
-    executable = optimized(model, context.settings)
-    found = map_weights(model, executable, opening.mapped, context.settings)
+    names = [site.name for site in opening.computed]
+    if apart:
+        inner = [name for name in names if stored.index.producer(name) is not None]
+        model = separate(stored, inner)
+        executable = optimized(model, settings)
+        found = map_weights(model, executable, opening.mapped, settings)
+        outputs = [spec.name for spec in stored.outputs]
+        executable = rejoin(executable, inner, outputs)
+        places = {site.name: Place(value=site.name, site=site) for site in opening.computed}
+        seen = observe(executable, context, fed, watchdog, replay=True)
+    else:
+        model = expose(stored, names)
+        executable = optimized(model, settings)
+        found = map_weights(model, executable, opening.mapped, settings)
+        seen = observe(executable, context, fed, watchdog, replay=True)
+        places = {
+            site.name: find_place(site, executable, dict(seen.examples), dict(seen.layouts))
+            for site in opening.computed
+        }
     for name, images in tuple(found.images.items()):
         if any(executable.index.initializers[image.initializer].scope for image in images):
             del found.images[name]
             found.unmapped[name] = "the optimised graph holds it in a control-flow body"
-    seen = observe(executable, context, fed, watchdog, replay=True)
-    places = {
-        site.name: find_place(site, executable, dict(seen.examples), dict(seen.layouts))
-        for site in opening.computed
-    }
     return OpenGraph(
         model=executable,
         replay=True,
@@ -115,7 +143,7 @@ def open_executable(context: EngineContext, opening: Opening, watchdog: Watchdog
         places=MappingProxyType(places),
         fed=MappingProxyType(fed),
         images=MappingProxyType(found.images),
-        packed=frozenset(_packed(executable, found.images, context.settings)),
+        packed=frozenset(_packed(executable, found.images, settings)),
         unmapped=MappingProxyType(found.unmapped),
     )
 

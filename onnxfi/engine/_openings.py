@@ -14,7 +14,7 @@ from onnxfi.engine._opened import Opening, open_executable, open_stored
 from onnxfi.engine._proof import same_effect
 from onnxfi.engine._providers import find_provider
 from onnxfi.engine._watchdog import Watchdog
-from onnxfi.errors import BackendError, ModelError
+from onnxfi.errors import BackendError, ModelError, RewriteError
 from onnxfi.faults import FaultSite
 
 
@@ -91,37 +91,39 @@ class Openings:
 
     def _started(self, opening: Opening) -> LateStart:
         if find_provider(self._context.settings).on_cpu:
-            try:
-                found = self._executable(opening)
-            except (BackendError, ModelError):
-                found = None
-            if found is not None:
-                return found
+            for apart in (False, True):
+                try:
+                    found = self._executable(opening, apart=apart)
+                except (BackendError, ModelError, RewriteError):
+                    continue
+                if found is not None:
+                    return found
         return self._stored(opening)
 
     def _stored(self, opening: Opening) -> LateStart:
         context, watchdog = self._context, self._watchdog
         return LateStart(context, open_stored(context, opening, watchdog), watchdog)
 
-    def _executable(self, opening: Opening) -> LateStart | None:
+    def _executable(self, opening: Opening, *, apart: bool) -> LateStart | None:
         """The executable graph; None if its places can't be trusted."""
         context, watchdog = self._context, self._watchdog
-        graph = open_executable(context, opening, watchdog)
+        graph = open_executable(context, opening, watchdog, apart=apart)
         if opening is not self._main and graph.unmapped:
             lost = tuple(site for site in opening.mapped if site.name in graph.unmapped)
             kept = tuple(site for site in opening.mapped if site.name not in graph.unmapped)
-            return self._executable(replace(opening, mapped=kept, fed=(*opening.fed, *lost)))
+            more = replace(opening, mapped=kept, fed=(*opening.fed, *lost))
+            return self._executable(more, apart=apart)
         late = LateStart(context, graph, watchdog)
-        if graph.places:
-            stored = self._stored(replace(opening, mapped=()))
-            trusted = same_effect(
-                context,
-                (stored.chain, stored.loose),
-                (late.chain, late.loose),
-                graph.places,
-                graph.fed,
-            )
-            if not trusted:
-                return None
+        if not self._trusted(opening, late):
+            return None
         late.prove_narrow()
         return late
+
+    def _trusted(self, opening: Opening, late: LateStart) -> bool:
+        """Whether faults at the places of a graph do what faults in the stored graph do."""
+        graph, context = late.graph, self._context
+        if not graph.places:
+            return True
+        stored = self._stored(replace(opening, mapped=()))
+        lifted = (stored.chain, stored.loose), (late.chain, late.loose)
+        return same_effect(context, *lifted, graph.places, graph.fed)

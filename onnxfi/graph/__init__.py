@@ -1,6 +1,7 @@
 """ONNX graphs: load, normalise, index, edit, verify and write models."""
 
 from onnxfi.graph._align import align
+from onnxfi.graph._barrier import rejoin, separate
 from onnxfi.graph._cut import cut
 from onnxfi.graph._downstream import downstream
 from onnxfi.graph._edits import Endpoints
@@ -58,9 +59,11 @@ __all__ = [
     "partition",
     "raise_opset",
     "read_tensor",
+    "rejoin",
     "rename",
     "replace_initializers",
     "save",
+    "separate",
     "serialize",
     "unique_prefix",
     "verify_cut",
