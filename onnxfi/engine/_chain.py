@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.engine._context import EngineContext
@@ -14,7 +15,7 @@ from onnxfi.engine._session import Session
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError
 from onnxfi.faults import SampleLayout
-from onnxfi.graph import Part, cut, lift_initializers
+from onnxfi.graph import Model, Part, cut, lift_initializers, unpadded
 from onnxfi.outcome import RunOutputs
 
 _COPIES = 2  # of a session's weights: as onnxruntime reads them, and as it packs them for kernels
@@ -48,6 +49,7 @@ class Chain:
         self._graph = graph
         self._context = context
         self._watchdog = watchdog
+        self._cropping: dict[int, Session] = {}
         self._bytes = 0
         self._sessions: dict[tuple[int, frozenset[str], bool], Session] = {}
 
@@ -97,6 +99,20 @@ class Chain:
         session = self._session(position, frozenset(narrow.lifted), narrow)
         return session.run(feeds, hurried=hurried)[narrow.made]
 
+    def run_cropped(
+        self, position: int, feeds: Mapping[str, NDArray[Any]], *, hurried: bool = False
+    ) -> NDArray[Any]:
+        """Run one part on a crop; feeds as :meth:`Cropped.feeds`, padding included."""
+        part = self.parts[position]
+        session = self._cropping.get(position)
+        if session is None:
+            # Declared as images of any size.
+            images = {name: np.zeros((0, 0, 0, 0), np.float32) for name in part.reads}
+            model = unpadded(cut(self._graph.model, frozenset(part.nodes), part.makes, images))
+            session = self._started(model, position)
+            self._cropping[position] = session
+        return session.run(feeds, hurried=hurried)[part.makes[0]]
+
     def _session(
         self, position: int, lifted: frozenset[str], narrow: Narrow | None = None
     ) -> Session:
@@ -109,17 +125,21 @@ class Chain:
             model = cut(self._graph.model, frozenset(part.nodes), part.makes, examples)
             if lifted:
                 model = lift_initializers(model, sorted(lifted), sliceable=narrow is not None)
-            settings = self._context.settings
-            try:
-                session = Session(model, settings, self._watchdog, replay=self._graph.replay)
-            except BackendError as error:
-                raise BackendError(
-                    f"part {position} of the model, with {', '.join(part.nodes[:3])}, does not load"
-                    f" (--engine bake may run it): {error}"
-                ) from error
-            self._sessions[key] = session
-            self._bytes += _COPIES * self._sessions[key].nbytes
+            self._sessions[key] = self._started(model, position)
         return self._sessions[key]
+
+    def _started(self, model: Model, position: int) -> Session:
+        settings = self._context.settings
+        try:
+            session = Session(model, settings, self._watchdog, replay=self._graph.replay)
+        except BackendError as error:
+            nodes = ", ".join(self.parts[position].nodes[:3])
+            raise BackendError(
+                f"part {position} of the model, with {nodes}, does not load (--engine bake may run"
+                f" it): {error}"
+            ) from error
+        self._bytes += _COPIES * session.nbytes
+        return session
 
 
 def _readers(parts: Iterable[Part]) -> dict[str, tuple[int, ...]]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.engine._bits import same
+from onnxfi.engine._region import Region, insert, whole
 from onnxfi.faults import SampleLayout
 
 Samples = NDArray[np.int64] | None
@@ -34,11 +35,14 @@ class Deviation:
         samples: Which; the others are golden.
         values: The value in these samples alone, along its batch axis.
         near: About where in a sample it deviates, 0..1; None if that is anybody's guess.
+        region: The only part of an image in which it may deviate, which ``values`` then hold
+            alone; None for all of it.
     """
 
     samples: Samples
     values: NDArray[Any]
     near: float | None = None
+    region: Region | None = None
 
 
 def united(deviations: Iterable[Deviation], total: int) -> Samples:
@@ -81,13 +85,21 @@ def gathered(
     """
     if deviation is None:
         return taken(golden, layout, samples)
-    mine = deviation.samples
-    if mine is None or (samples is not None and mine.size == samples.size):
+    mine, region = deviation.samples, deviation.region
+    all_ = mine is None or (samples is not None and mine.size == samples.size)
+    if all_ and region is None:
         return deviation.values
-    whole = golden.copy() if samples is None else taken(golden, layout, samples)
-    positions = mine if samples is None else np.searchsorted(samples, mine)
-    put(whole, layout, positions, deviation.values)
-    return whole
+    found = golden.copy() if samples is None else taken(golden, layout, samples)
+    if all_ or mine is None:
+        positions = None
+    else:
+        positions = mine if samples is None else np.searchsorted(samples, mine)
+    if region is None:
+        put(found, layout, positions, deviation.values)
+    else:
+        at = whole(golden, region.block)
+        insert(found, deviation.values, region, positions, at=at)
+    return found
 
 
 def put(values: NDArray[Any], layout: SampleLayout, samples: Samples, part: NDArray[Any]) -> None:

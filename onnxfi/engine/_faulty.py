@@ -10,17 +10,31 @@ from numpy.typing import NDArray
 
 from onnxfi.bits import format_of, from_words, to_words
 from onnxfi.engine._deviation import Deviation, gathered, taken, united
+from onnxfi.engine._region import Region, crop
 from onnxfi.errors import FaultError
 from onnxfi.faults import FaultSite, SampleLayout
 from onnxfi.inject import Columns
 
+_IMAGE = 4  # axes of an image: samples, channels, height, width
+# Faults for each sample up to which it is looked for a region that holds them all, and the share
+# of an image up to which one is worth it.
+_FEW = 4
+_SMALL = 1 / 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ValueFaults:
-    """Faults in a value of a chain in one run."""
+    """Faults in a value of a chain in one run.
+
+    Attributes:
+        site: The site that they are in.
+        columns: Their places in the value, and their masks.
+        block: Channels that lie together where the value is an image in blocks; None elsewhere.
+    """
 
     site: FaultSite
     columns: Columns
+    block: int | None = None
 
 
 def with_faults(
@@ -46,8 +60,8 @@ def with_faults(
         FaultError: The value has not the size that its site's layout promises.
     """
     columns, sample = faults.columns, faults.columns.sample
-    whole = deviation is not None and deviation.samples is None
-    elements = deviation.values.size if deviation is not None and whole else golden.size
+    everywhere = deviation is not None and deviation.samples is None and deviation.region is None
+    elements = deviation.values.size if deviation is not None and everywhere else golden.size
     if len(columns.index) and columns.index.max() >= elements:
         raise FaultError(
             f"site {faults.site.name!r} has {elements} elements in this run, fewer than the"
@@ -55,15 +69,63 @@ def with_faults(
         )
     if not len(columns.index):
         return deviation
-    near = float(columns.index[0] % (elements // size or 1)) / (elements // size or 1)
-    if sample is None or layout.batch_axis != 0 or whole:
+    if sample is None or layout.batch_axis != 0 or everywhere:
         values = _own(gathered(golden, layout, deviation, None), golden)
         changed = _carry_out(values, columns.index, columns, faults.site)
         if deviation is None and not changed.any():
             return None
-        return Deviation(samples=None, values=values, near=near)
+        return Deviation(samples=None, values=values)
+    region = _region(golden, faults, size) if deviation is None else None
+    if region is not None:
+        return _in_region(golden, faults, region, size)
     found = _by_sample(golden, layout, deviation, faults, size)
-    return None if found is None else replace(found, near=near)
+    each = golden.size // size
+    return None if found is None else replace(found, near=float(columns.index[0] % each) / each)
+
+
+def _region(golden: NDArray[Any], faults: ValueFaults, size: int) -> Region | None:
+    """The part of an image that few faults lie in; None where they are many, or far apart."""
+    index, block = faults.columns.index, faults.block
+    if block is None or golden.ndim != _IMAGE or len(index) > _FEW * size:
+        return None
+    height, width = golden.shape[2:]
+    rows, columns = np.divmod(index // block % (height * width), width)
+    found = Region(
+        top=int(rows.min()),
+        bottom=int(rows.max()) + 1,
+        left=int(columns.min()),
+        right=int(columns.max()) + 1,
+        block=block,
+    )
+    return found if found.area <= _SMALL * height * width else None
+
+
+def _in_region(
+    golden: NDArray[Any], faults: ValueFaults, region: Region, size: int
+) -> Deviation | None:
+    """A value with faults that lie in a region, in samples that are golden otherwise."""
+    columns, block = faults.columns, region.block
+    sample = columns.sample
+    assert sample is not None
+    hit = np.flatnonzero(np.bincount(sample))
+    samples = None if hit.size == size else hit
+    values = crop(golden, region, samples)
+    height, width = golden.shape[2:]
+    places, channel = np.divmod(columns.index % (golden.size // size), block)
+    blocks, places = np.divmod(places, height * width)
+    rows, cols = np.divmod(places, width)
+    tall, wide = region.bottom - region.top, region.right - region.left
+    row = sample if samples is None else np.searchsorted(samples, sample)
+    lead = row * (golden.shape[1] // block) + blocks
+    index = ((lead * tall + rows - region.top) * wide + cols - region.left) * block + channel
+    changed = _carry_out(values, index, columns, faults.site)
+    if not changed.any():
+        return None
+    kept = np.flatnonzero(np.bincount(sample[changed]))
+    if kept.size < hit.size:
+        positions = kept if samples is None else np.searchsorted(samples, kept)
+        samples, values = kept, values[positions]
+    return Deviation(samples=samples, values=values, region=region)
 
 
 def _by_sample(

@@ -14,15 +14,18 @@ from onnxfi.engine._bits import same
 from onnxfi.engine._chain import Chain
 from onnxfi.engine._clean import CleanValues
 from onnxfi.engine._context import EngineContext
+from onnxfi.engine._cropped import Cropped, find_cropped
 from onnxfi.engine._deviation import taken
 from onnxfi.engine._faulty import ValueFaults
 from onnxfi.engine._lifted import LiftedTensors, changes_of
 from onnxfi.engine._narrow import Narrow, find_narrow
 from onnxfi.engine._opened import OpenGraph, packed_for
 from onnxfi.engine._propagate import Start, outputs_of, propagate
+from onnxfi.engine._region import crop
+from onnxfi.engine._session import RunFailedError
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.engine._windows import windows
-from onnxfi.errors import UnsupportedModelError
+from onnxfi.errors import BackendError, UnsupportedModelError
 from onnxfi.faults import SampleLayout, Scenario
 from onnxfi.graph import Cuts, initializer_words, partition
 from onnxfi.inject import BatchWindow, window_columns
@@ -57,6 +60,10 @@ class LateStart:
             for part in self.chain.parts
         )
         self.narrow = {k: narrow for k, narrow in enumerate(found) if narrow is not None}
+        blocks = {place.block for place in graph.places.values()} - {None}
+        block = blocks.pop() if len(blocks) == 1 else None
+        crops = (find_cropped(graph.model, part, block) for part in self.chain.parts)
+        self.cropped = {k: each for k, each in enumerate(crops) if each is not None}
         biases = {name for narrow in self.narrow.values() for name in narrow.lifted}
         self.lifted = LiftedTensors(graph.model, sorted(traced | biases))
         loose = sorted(traced - graph.packed)
@@ -123,8 +130,8 @@ class LateStart:
                 found[spec.name] = from_words(words, entry.element, entry.shape)
         return found
 
-    def prove_narrow(self) -> None:
-        """Keep only those parts narrow that then give the bits that they give as a whole."""
+    def prove(self) -> None:
+        """Keep only those narrow and cropped runs that give the bits of whole ones."""
         profile, workload = self._context.profile, self._context.workload
         window = windows(workload.samples, profile.batch_size, profile.fixed_batch)[0]
         values = self.clean.of(window, {})
@@ -134,6 +141,28 @@ class LateStart:
             for position, narrow in self.narrow.items()
             if self._same_when_narrow(position, narrow, values, few)
         }
+        self.cropped = {
+            position: cropped
+            for position, cropped in self.cropped.items()
+            if self.chain.separable and self._same_when_cropped(position, cropped, values, few)
+        }
+
+    def _same_when_cropped(
+        self,
+        position: int,
+        cropped: Cropped,
+        values: Mapping[str, NDArray[Any]],
+        few: NDArray[np.int64] | None,
+    ) -> bool:
+        for region in cropped.trials(values):
+            feeds = cropped.feeds(region, {}, values, few)
+            try:
+                found = self.chain.run_cropped(position, feeds)
+            except (BackendError, RunFailedError):
+                return False
+            if not same(found, crop(values[cropped.made], region, few)):
+                return False
+        return True
 
     def _same_when_narrow(
         self,
@@ -210,6 +239,7 @@ class ArmedLate:
             lifted={**late.loose, **self._packed},
             stored=late.lifted.feeds,
             narrow=self._narrow,
+            cropped=late.cropped if self._chain is late.chain else {},
         )
         # Only for the length of a run: other scenarios take their turns in between.
         with late.lifted.armed(self._changes):
@@ -233,5 +263,7 @@ class ArmedLate:
             if place is not None:  # else it is a stored tensor that the graph has as an input
                 columns = place.moved(columns)
             value = site.name if place is None else place.value
-            found.setdefault(value, []).append(ValueFaults(site=site, columns=columns))
+            block = None if place is None else place.block
+            faults = ValueFaults(site=site, columns=columns, block=block)
+            found.setdefault(value, []).append(faults)
         return found

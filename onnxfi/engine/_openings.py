@@ -116,7 +116,7 @@ class Openings:
         late = LateStart(context, graph, watchdog)
         if not self._trusted(opening, late):
             return None
-        late.prove_narrow()
+        late.prove()
         return late
 
     def _trusted(self, opening: Opening, late: LateStart) -> bool:

@@ -16,6 +16,11 @@ from onnxfi.inject import Columns
 
 _BLOCKS = (16, 8, 4, 32)  # channels that onnxruntime's blocked layout keeps together, by processor
 
+_IMAGE = 4  # axes of an image
+
+# Where elements lie, and the channels in a block if they lie in blocks.
+_Order = tuple[NDArray[np.int64], int | None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Place:
@@ -26,12 +31,14 @@ class Place:
         site: The site in the stored graph.
         position: Flat index of each element of a sample there, int64; None if they lie as stored.
         elements: Elements of a sample there.
+        block: Channels that lie together there; None if it is no image in blocks.
     """
 
     value: str
     site: FaultSite
     position: NDArray[np.int64] | None = None
     elements: int = 0
+    block: int | None = None
 
     def moved(self, columns: Columns) -> Columns:
         """Faults of the stored tensor in a run as faults of the value in that run."""
@@ -87,29 +94,34 @@ def find_place(
     if len(orders) != 1 or layouts[before].batch_axis != layouts[name].batch_axis:
         return unmoved
     samples = examples[name].size // site.layout.elements
-    # Elements of the first sample alone, which lie in front in both.
-    position = orders[0].reshape(-1)[: site.layout.elements]
-    elements = examples[before].size // samples
-    return Place(value=before, site=site, position=position, elements=elements)
+    order, block = orders[0]
+    return Place(
+        value=before,
+        site=site,
+        # Elements of the first sample alone, which lie in front in both.
+        position=order.reshape(-1)[: site.layout.elements],
+        elements=examples[before].size // samples,
+        block=block,
+    )
 
 
-def _orders(stored: NDArray[Any], held: NDArray[Any]) -> Iterator[NDArray[np.int64]]:
+def _orders(stored: NDArray[Any], held: NDArray[Any]) -> Iterator[_Order]:
     """Flat indices into ``held``, in the shape of ``stored``, under which both are the same."""
     if stored.ndim < 3:
         return
     numbers = np.arange(held.size, dtype=np.int64).reshape(held.shape)
-    for order in _candidates(numbers, stored.shape):
+    for order, block in _candidates(numbers, stored.shape):
         if order.shape == stored.shape and same(held.reshape(-1)[order], stored):
-            yield order
+            yield order, block
 
 
-def _candidates(numbers: NDArray[np.int64], shape: tuple[int, ...]) -> Iterator[NDArray[np.int64]]:
+def _candidates(numbers: NDArray[np.int64], shape: tuple[int, ...]) -> Iterator[_Order]:
     """Ways in which onnxruntime lays out images: channels last, or in blocks."""
-    yield np.moveaxis(numbers, -1, 1)
-    yield np.moveaxis(numbers, 1, -1)
+    yield np.moveaxis(numbers, -1, 1), None
+    yield np.moveaxis(numbers, 1, -1), None
     samples, channels, *space = numbers.shape
     for block in _BLOCKS:
         if channels % block == 0:
             blocked = numbers.reshape(samples, channels // block, *space, block)
             flat = np.moveaxis(blocked, -1, 2).reshape(samples, channels, *space)
-            yield flat[:, : shape[1]]
+            yield flat[:, : shape[1]], block if numbers.ndim == _IMAGE else None

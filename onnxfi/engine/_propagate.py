@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.engine._chain import Chain
+from onnxfi.engine._cropped import Cropped
 from onnxfi.engine._deviation import Deviation, Samples, deviating, gathered, taken, united
 from onnxfi.engine._faulty import ValueFaults, with_faults
 from onnxfi.engine._narrow import Narrow
+from onnxfi.engine._region import crop
 from onnxfi.faults import SampleLayout
 from onnxfi.inject import BatchWindow
 from onnxfi.outcome import RunOutputs
@@ -29,6 +31,7 @@ class Start:
         lifted: Stored tensors that are inputs of their sessions.
         stored: All stored tensors that may change, and those that narrow runs read.
         narrow: Parts among ``positions`` of which only some output channels change, and which.
+        cropped: Parts that can run on a crop.
     """
 
     values: Mapping[str, Sequence[ValueFaults]]
@@ -36,6 +39,7 @@ class Start:
     lifted: Mapping[str, NDArray[Any]]
     stored: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     narrow: Mapping[int, tuple[Narrow, slice]] = field(default_factory=dict)
+    cropped: Mapping[int, Cropped] = field(default_factory=dict)
 
 
 class _ReshapedError(Exception):
@@ -148,19 +152,24 @@ class _Run:
                 self._arrive(name, self._faulty(name))  # an input of the graph
         while self._pending:
             position = heapq.heappop(self._pending)
-            part = chain.parts[position]
-            if self._deviating(part.reads):
-                self._run(position, hurried)
-            elif position in start.narrow:
-                self._run_narrow(position, hurried)
-            elif position in start.positions:
-                self._run(position, hurried)
-            for name in part.makes:
+            self._step(position, hurried)
+            for name in chain.parts[position].makes:
                 if name in start.values:
                     self._arrive(name, self._faulty(name))
             if not keep:
                 self._drop(position)
         return self._found
+
+    def _step(self, position: int, hurried: bool) -> None:
+        """Run a part if anything makes it another run than golden, in the cheapest way."""
+        start = self._start
+        if self._deviating(self._chain.parts[position].reads):
+            if not self._run_cropped(position, hurried):
+                self._run(position, hurried)
+        elif position in start.narrow:
+            self._run_narrow(position, hurried)
+        elif position in start.positions:
+            self._run(position, hurried)
 
     def _queue(self, positions: Sequence[int]) -> None:
         for position in positions:
@@ -211,6 +220,34 @@ class _Run:
                 fewer = fewer or deviation is None or deviation.samples is not samples
             self._arrive(name, deviation)
         self._looking.saw(look, fewer)
+
+    def _run_cropped(self, position: int, hurried: bool) -> bool:
+        """Run a part on what deviations reach, if it can be run so and that pays."""
+        cropped = self._start.cropped.get(position)
+        if cropped is None or not self._separable or position in self._start.positions:
+            return False
+        reads = self._chain.parts[position].reads
+        deviations = {name: self._found[name] for name in reads if name in self._found}
+        region = cropped.region(deviations, self._golden)
+        if region is None:
+            return False
+        if not region.area:
+            self._arrive(cropped.made, None)
+            return True
+        samples = united(deviations.values(), self._size)
+        feeds = cropped.feeds(region, deviations, self._golden, samples)
+        found = self._chain.run_cropped(position, feeds, hurried=hurried)
+        golden = crop(self._golden[cropped.made], region, samples)
+        deviation = deviating(found, golden, self._layout(cropped.made), None)
+        if deviation is not None:
+            kept = deviation.samples
+            if kept is None or samples is None:
+                kept = samples if kept is None else kept
+            else:
+                kept = samples[kept]
+            deviation = replace(deviation, samples=kept, region=region)
+        self._arrive(cropped.made, deviation)
+        return True
 
     def _run_narrow(self, position: int, hurried: bool) -> None:
         """Run a part that reads golden values for the output channels that change."""

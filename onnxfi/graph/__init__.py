@@ -2,6 +2,7 @@
 
 from onnxfi.graph._align import align
 from onnxfi.graph._barrier import rejoin, separate
+from onnxfi.graph._convolution import Receptive, receptive_field, unpadded
 from onnxfi.graph._cut import cut
 from onnxfi.graph._downstream import downstream
 from onnxfi.graph._edits import Endpoints
@@ -36,6 +37,7 @@ __all__ = [
     "NodeGroup",
     "NodeSpec",
     "Part",
+    "Receptive",
     "Serialized",
     "Shape",
     "TensorSpec",
@@ -59,6 +61,7 @@ __all__ = [
     "partition",
     "raise_opset",
     "read_tensor",
+    "receptive_field",
     "rejoin",
     "rename",
     "replace_initializers",
@@ -66,6 +69,7 @@ __all__ = [
     "separate",
     "serialize",
     "unique_prefix",
+    "unpadded",
     "verify_cut",
     "verify_untouched",
 ]
