@@ -62,10 +62,11 @@ def merge(
         xor_mask: uint64 (k,).
 
     Returns:
-        The same three columns with ascending unique indices; new arrays.
+        The same three columns with ascending unique indices; the very same arrays if they have
+        them already.
     """
     if (index[1:] > index[:-1]).all():  # often so, and sorting is what takes longest
-        return index.copy(), and_mask.copy(), xor_mask.copy()
+        return index, and_mask, xor_mask
     order = np.argsort(index, kind="stable")
     index, and_mask, xor_mask = index[order], and_mask[order], xor_mask[order]
     # Composition is associative, so each pass joins neighbours: m faults on one element take

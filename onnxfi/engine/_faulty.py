@@ -29,11 +29,13 @@ class ValueFaults:
     Attributes:
         site: The site that they are in.
         columns: Their places in the value, and their masks.
+        elements: Elements that the value has in the run, by the profile.
         block: Channels that lie together where the value is an image in blocks; None elsewhere.
     """
 
     site: FaultSite
     columns: Columns
+    elements: int
     block: int | None = None
 
 
@@ -62,7 +64,7 @@ def with_faults(
     columns, sample = faults.columns, faults.columns.sample
     everywhere = deviation is not None and deviation.samples is None and deviation.region is None
     elements = deviation.values.size if deviation is not None and everywhere else golden.size
-    if len(columns.index) and columns.index.max() >= elements:
+    if elements < faults.elements:
         raise FaultError(
             f"site {faults.site.name!r} has {elements} elements in this run, fewer than the"
             f" profile's layout says"

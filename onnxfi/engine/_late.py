@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -28,7 +29,7 @@ from onnxfi.engine._windows import windows
 from onnxfi.errors import BackendError, UnsupportedModelError
 from onnxfi.faults import SampleLayout, Scenario
 from onnxfi.graph import Cuts, initializer_words, partition
-from onnxfi.inject import BatchWindow, window_columns
+from onnxfi.inject import BatchWindow, layout_of, window_columns
 from onnxfi.outcome import RunOutputs
 
 _MANY = 1 / 2
@@ -240,6 +241,7 @@ class ArmedLate:
             stored=late.lifted.feeds,
             narrow=self._narrow,
             cropped=late.cropped if self._chain is late.chain else {},
+            look=self._chain is late.chain,
         )
         # Only for the length of a run: other scenarios take their turns in between.
         with late.lifted.armed(self._changes):
@@ -259,11 +261,17 @@ class ArmedLate:
         for group in self._groups:
             site = late.sites[group.site]
             columns = window_columns(group, site, window)
+            elements = math.prod(layout_of(site).run_shape(window.size))
             place = late.graph.places.get(group.site)
-            if place is not None:  # else it is a stored tensor that the graph has as an input
-                columns = place.moved(columns)
-            value = site.name if place is None else place.value
-            block = None if place is None else place.block
-            faults = ValueFaults(site=site, columns=columns, block=block)
-            found.setdefault(value, []).append(faults)
+            if place is None:  # a stored tensor that the graph has as an input
+                faults = ValueFaults(site=site, columns=columns, elements=elements)
+                found.setdefault(site.name, []).append(faults)
+                continue
+            faults = ValueFaults(
+                site=site,
+                columns=place.moved(columns),
+                elements=place.moved_size(elements),
+                block=place.block,
+            )
+            found.setdefault(place.value, []).append(faults)
         return found

@@ -49,6 +49,12 @@ class Place:
         index = self.position[columns.index - sample * each]
         return replace(columns, index=index + sample * self.elements)
 
+    def moved_size(self, elements: int) -> int:
+        """Elements of the value in a run, from those of the stored tensor."""
+        if self.position is None:
+            return elements
+        return elements // self.position.size * self.elements
+
     def positions(self, size: int) -> NDArray[np.int64]:
         """Flat indices of all elements of the stored tensor in a run, in its order.
 

@@ -32,6 +32,7 @@ class Start:
         stored: All stored tensors that may change, and those that narrow runs read.
         narrow: Parts among ``positions`` of which only some output channels change, and which.
         cropped: Parts that can run on a crop.
+        look: Whether to look for samples that equal golden again; not where faults are all over.
     """
 
     values: Mapping[str, Sequence[ValueFaults]]
@@ -40,6 +41,7 @@ class Start:
     stored: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     narrow: Mapping[int, tuple[Narrow, slice]] = field(default_factory=dict)
     cropped: Mapping[int, Cropped] = field(default_factory=dict)
+    look: bool = True
 
 
 class _ReshapedError(Exception):
@@ -209,7 +211,10 @@ class _Run:
         }
         found = self._chain.run(position, feeds, self._start.lifted, hurried=hurried)
         near = next((d.near for d in self._deviating(part.reads) if d.near is not None), None)
-        look, fewer = (part.masks and self._looking.now()) or self._thorough, False
+        look, fewer = (
+            self._thorough or (self._start.look and part.masks and self._looking.now()),
+            False,
+        )
         for name in part.makes:
             values, golden, layout = found[name], self._golden[name], self._layout(name)
             if samples is not None and not _as_expected(values, golden, layout, samples):

@@ -69,7 +69,8 @@ def checked(group: FaultGroup, site: FaultSite) -> SampleLayout:
         FaultError: An index is outside the tensor (of one sample).
     """
     layout = layout_of(site)
-    if len(group) and not (group.index.min() >= 0 and group.index.max() < layout.elements):
+    # As unsigned numbers negative ones are large, too: one look at the column, not two.
+    if len(group) and group.index.view(np.uint64).max() >= layout.elements:
         outside = group.index[(group.index < 0) | (group.index >= layout.elements)]
         raise FaultError(
             f"index {outside[0]} is out of range for site {site.name!r}, which has"
@@ -114,7 +115,7 @@ def window_columns(group: FaultGroup, site: FaultSite, window: BatchWindow) -> C
     owner, position = _spread(group.sample, window, layout)
     index = layout.flat(group.index[owner], position, window.size)
     columns = _merged(index, group.and_mask[owner], group.xor_mask[owner])
-    return _with_samples(columns, layout, position)
+    return _with_samples(columns, layout, position if columns.index is index else None)
 
 
 def _every_sample(columns: Columns, layout: SampleLayout, window: BatchWindow) -> Columns:
@@ -130,12 +131,14 @@ def _every_sample(columns: Columns, layout: SampleLayout, window: BatchWindow) -
     return _with_samples(spread, layout, np.repeat(position, len(columns.index)))
 
 
-def _with_samples(columns: Columns, layout: SampleLayout, sample: NDArray[np.int64]) -> Columns:
-    """Columns with the samples that their elements are in, given them from before merging."""
+def _with_samples(
+    columns: Columns, layout: SampleLayout, sample: NDArray[np.int64] | None
+) -> Columns:
+    """Columns with the samples that their elements are in; None for not known yet."""
     if layout.batch_axis != 0:
         return columns
-    if len(sample) != len(columns.index) or (sample[1:] < sample[:-1]).any():
-        sample = columns.index // max(1, layout.elements)  # merging has moved them
+    if sample is None:
+        sample = columns.index // max(1, layout.elements)
     return replace(columns, sample=sample)
 
 
