@@ -71,34 +71,28 @@ class CleanValues:
         return held.variant(names, lambda: self._variant(held.values, packed, window))
 
     def _run(self, window: BatchWindow) -> Values:
-        values = self._once(window)
-        if not self._checked:
-            again = self._once(window)
-            for name, value in values.items():
-                if not same(value, again[name]):
-                    raise GoldenError(
-                        f"value {name!r} differs between two fault-free runs on the same samples"
-                        f" ({window.start}..{window.stop - 1}); the model is not reproducible, so"
-                        f" no fault's effect can be told (random operators?)"
-                    )
-            self._checked = True
-            if self._chain.separable and not self._same_in_parts(values, window):
-                self._chain.separable = False
-        return values
-
-    def _once(self, window: BatchWindow) -> Values:
         workload = self._context.workload
         values = {**workload.batch(window.start, window.stop, window.size), **self._fed}
         for position, part in enumerate(self._chain.parts):
             feeds = {name: values[name] for name in part.reads}
-            try:
-                values |= self._chain.run(position, feeds, self._lifted)
-            except RunFailedError as error:
-                raise GoldenError(
-                    f"the fault-free run fails on samples {window.start}..{window.stop - 1} of"
-                    f" {workload.source}: {error}"
-                ) from error
+            made = self._part(position, feeds, window)
+            if not self._checked:
+                # Part by part, since there may be no room for two golden runs.
+                _check_repeated(made, self._part(position, feeds, window), window)
+            values |= made
+        if not self._checked and self._chain.separable:
+            self._chain.separable = self._same_in_parts(values, window)
+        self._checked = True
         return values
+
+    def _part(self, position: int, feeds: Values, window: BatchWindow) -> Values:
+        try:
+            return self._chain.run(position, feeds, self._lifted)
+        except RunFailedError as error:
+            raise GoldenError(
+                f"the fault-free run fails on samples {window.start}..{window.stop - 1} of"
+                f" {self._context.workload.source}: {error}"
+            ) from error
 
     def _same_in_parts(self, values: Values, window: BatchWindow) -> bool:
         """Whether samples give the same bits when others are left out of the run."""
@@ -128,6 +122,16 @@ class CleanValues:
             for name, deviation in found.items()
         }
         return {**values, **changed}
+
+
+def _check_repeated(first: Values, second: Values, window: BatchWindow) -> None:
+    for name, value in first.items():
+        if not same(value, second[name]):
+            raise GoldenError(
+                f"value {name!r} differs between two fault-free runs on the same samples"
+                f" ({window.start}..{window.stop - 1}); the model is not reproducible, so no"
+                f" fault's effect can be told (random operators?)"
+            )
 
 
 class _Window:
