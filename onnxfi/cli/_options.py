@@ -206,8 +206,8 @@ study_options = _stack(
         "--engine",
         type=click.Choice(["auto", "bake", "lift", "ports", "cut"]),
         help="How faults get into the model: written into a copy (bake), into the stored tensors "
-        "of the optimised graph (lift), through extra inputs (ports), or only the part behind a "
-        "site is run (cut).  [default: auto]",
+        "of the optimised graph (lift), through extra inputs (ports), or into values that are "
+        "computed once, and only what they reach is run (cut).  [default: auto]",
     ),
     click.option(
         "--provider",

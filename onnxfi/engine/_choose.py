@@ -13,27 +13,25 @@ from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSite
 from onnxfi.graph import Model
 
-# What lifting stored tensors to inputs adds to a run, as a share of it; they lose weight packing
-# and the blocked layout. 1,000 images in batches of 64, one thread: one tensor lifted 1.00 to 1.22
-# (ResNet-8 fp32) and 1.01 to 1.14 (int8 QDQ); all ten 2.0 and 1.6.
-_ONE_LIFTED = 0.1
-_ALL_LIFTED = 0.8
-# The same in the executable graph, where fusions and the blocked layout stay: random flips,
-# batches of 64, one thread, CPU time, interleaved. Floats, all lifted at once but for matrix
-# products: 1.05 and 1.06 (ResNet-8 fp32, 1,000 and 64 images), 1.05 and 1.21 (LeNet-5); with flips
-# in many tensors 1.05 and 1.09, 1.13 and 1.41. Integer kernels, which pack their weights: 1.10 and
-# 1.15 (ResNet-8 int8 QDQ), with flips in many tensors 1.59 and 1.68. Engine `bake` beside them:
-# 1.04 and 1.38 (fp32), 1.17 and 3.01 (LeNet-5), 1.08 and 2.05 (int8).
-# Engine `cut` runs the executable graph part by part: 1.02 to 1.08 of a whole run for all of it.
-_IN_PARTS = 0.08
-# What both prepare once, in sessions and runs: the optimised twins that trace stored tensors, the
-# parts, golden values. ResNet-8, ResNet-20 and ResNet-18 took 5 to 11 sessions and 3 to 5 runs.
-_PREPARED_SESSIONS = 8
-_PREPARED_RUNS = 4
+# What a baked fault in a computed tensor adds to a run, as a share of it: nodes that run over the
+# whole tensor. 1.25 to 1.8 of a run (ResNet-8, ResNet-20, batches of 64).
+_BAKED_NODES = 0.4
+# What lifting stored tensors in the executable graph adds: random flips, batches of 64, one
+# thread, CPU time, interleaved. Floats, all lifted at once but for matrix products: 1.05 and 1.06
+# (ResNet-8 fp32, 1,000 and 64 images), 1.05 and 1.21 (LeNet-5); with flips in many tensors 1.05 and
+# 1.09, 1.13 and 1.41. Integer kernels, which pack their weights: 1.10 and 1.15 (ResNet-8 int8
+# QDQ), with flips in many tensors 1.59 and 1.68. Ports add about as much as lifted floats do.
 _FLOATS_REPLAYED = 0.05
 _ALL_FLOATS_REPLAYED = 0.1
 _INTEGER_REPLAYED = 0.12
 _ALL_INTEGERS_REPLAYED = 0.6
+# Engine `cut` runs the executable graph part by part: 1.02 to 1.08 of a whole run for all of it.
+_IN_PARTS = 0.08
+# What `lift`, `ports` and `cut` prepare once, in sessions and runs: the optimised twins that trace
+# stored tensors, the parts, golden values. ResNet-8, ResNet-20 and ResNet-18 took 5 to 11 sessions
+# and 3 to 5 runs.
+_PREPARED_SESSIONS = 8
+_PREPARED_RUNS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,19 +146,19 @@ def _costs(
 ) -> dict[str, float]:
     """Seconds of a scenario in each engine."""
     run, session = run_seconds(model, samples), session_seconds(model)
-    slower = 1 + (_ONE_LIFTED if scenarios.single_site else _ALL_LIFTED)
     stored = all(site.kind.stored for site in sites)
     count = scenarios.count
     opened = min(len(sites), count) / count if count and scenarios.single_site else 0.0
     prepared = (_PREPARED_SESSIONS * session + _PREPARED_RUNS * run) / count if count else 0.0
+    replayed = _replayed(sites, scenarios)
     behind = share_behind(model, sites) if scenarios.single_site and "cut" in able else 1.0
     # Of many tensors changed at once all are lifted, those that kernels would pack among them.
-    unpacked = _replayed(sites, scenarios) if stored and not scenarios.single_site else 0.0
+    unpacked = replayed if stored and not scenarios.single_site else 0.0
     return {
-        # A baked fault in a computed tensor is a group of nodes, slower than a port and rebuilt.
-        "bake": session + (run if stored else slower * run),
-        "lift": run * (1 + _replayed(sites, scenarios)) + prepared,
-        "ports": slower * run + opened * (session + run),
+        "bake": session + (run if stored else (1 + _BAKED_NODES) * run),
+        "lift": run * (1 + replayed) + prepared,
+        # A session for each site.
+        "ports": run * (1 + replayed) + opened * (session + run) + prepared,
         "cut": run * behind * (1 + _IN_PARTS + unpacked) + prepared,
     }
 

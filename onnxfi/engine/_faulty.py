@@ -141,18 +141,21 @@ def _by_sample(
     columns, each = faults.columns, golden.size // size
     sample = columns.sample
     assert sample is not None
-    hit = Deviation(samples=np.flatnonzero(np.bincount(sample)), values=golden)
-    samples = united([hit] if deviation is None else [hit, deviation], size)
+    hit = np.flatnonzero(np.bincount(sample))
+    touched = Deviation(samples=hit, values=golden)
+    samples = united([touched] if deviation is None else [touched, deviation], size)
     values = _own(gathered(golden, layout, deviation, samples), golden)
     index = columns.index
     if samples is not None:
         index = index + (np.searchsorted(samples, sample) - sample) * each
     changed = _carry_out(values, index, columns, faults.site)
-    if deviation is not None or changed.all():
+    if deviation is not None:
         return Deviation(samples=samples, values=values)
     if not changed.any():
         return None
     kept = np.flatnonzero(np.bincount(sample[changed]))
+    if kept.size == hit.size:
+        return Deviation(samples=samples, values=values)
     positions = kept if samples is None else np.searchsorted(samples, kept)
     return Deviation(samples=kept, values=taken(values, layout, positions))
 

@@ -22,12 +22,13 @@ class Together:
 
     Attributes:
         sites: Sites that can all exist at once in the optimised graph.
-        delicate: Whether other sites would disturb how the rest of the model runs: it has integer
-            operators, or half-precision values that only exist where they are looked at.
+        quantized: Whether the model has integer operators, which other sites would disturb.
+        halves: Whether it has half-precision values, which only exist where they are looked at.
     """
 
     sites: tuple[FaultSite, ...]
-    delicate: bool
+    quantized: bool
+    halves: bool
 
 
 def kept_together(context: EngineContext) -> Together:
@@ -42,7 +43,7 @@ def kept_together(context: EngineContext) -> Together:
     computed = [site for site in context.sites if not site.kind.stored]
     plain = _optimized(model, (), settings)
     if plain is None or not computed:
-        return Together(sites=tuple(computed), delicate=False)
+        return Together(sites=tuple(computed), quantized=False, halves=False)
     wanted = _integer_kernels(plain)
     # A half-precision value is rounded to wherever it is kept: never more of them than needed.
     computed = [site for site in computed if site.element not in _HALVES]
@@ -59,7 +60,7 @@ def kept_together(context: EngineContext) -> Together:
         found = _optimized(model, [*kept, *new], settings)
         if found is not None and _integer_kernels(found) == wanted:
             kept.extend(site for site in new if _read(model, found, site.name))
-    return Together(sites=tuple(kept), delicate=wanted > 0 or in_halves(model))
+    return Together(sites=tuple(kept), quantized=wanted > 0, halves=in_halves(model))
 
 
 def in_halves(model: Model) -> bool:

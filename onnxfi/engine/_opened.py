@@ -111,7 +111,7 @@ def open_executable(
         GoldenError: The fault-free run fails.
     """
     settings = context.settings
-    stored = _with_inputs(context.model, opening.fed)
+    stored = with_inputs(context.model, opening.fed)
     fed = _clean(context.model, opening.fed)
     names = [site.name for site in opening.computed]
     if apart:
@@ -148,7 +148,7 @@ def open_executable(
 def open_stored(context: EngineContext, opening: Opening, watchdog: Watchdog) -> OpenGraph:
     """The stored graph with an opening; onnxruntime optimises each of its parts."""
     fed = _clean(context.model, opening.fed)
-    model = _with_inputs(context.model, opening.fed)
+    model = with_inputs(context.model, opening.fed)
     seen = observe(model, context, fed, watchdog, replay=False)
     images = {site.name: (Image.unmoved(site),) for site in opening.mapped}
     # Lifting a constant changes how its part is optimised.
@@ -168,7 +168,8 @@ def open_stored(context: EngineContext, opening: Opening, watchdog: Watchdog) ->
     )
 
 
-def _with_inputs(model: Model, sites: Sequence[FaultSite]) -> Model:
+def with_inputs(model: Model, sites: Sequence[FaultSite]) -> Model:
+    """The model with some stored tensors as inputs."""
     return lift_initializers(model, [site.name for site in sites]) if sites else model
 
 

@@ -10,12 +10,14 @@ from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._grouping import Together, kept_together
 from onnxfi.engine._late import LateStart
-from onnxfi.engine._opened import Opening, open_executable, open_stored
+from onnxfi.engine._opened import Opening, open_executable, open_stored, with_inputs
+from onnxfi.engine._optimize import replay_differs
 from onnxfi.engine._proof import same_effect
 from onnxfi.engine._providers import find_provider
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError, ModelError, RewriteError
 from onnxfi.faults import FaultSite
+from onnxfi.graph import expose
 
 
 class Openings:
@@ -76,10 +78,13 @@ class Openings:
     def _opening(self, touched: Sequence[str]) -> Opening:
         if self._together.issuperset(touched):
             return self._main
+        # What is opened runs otherwise than deployed: integer operators that a float comes between,
+        # and half-precision values, which are rounded to where they have to exist. So no more of
+        # it than need be; but a graph for every set of sites would be too many.
+        shared, one = self._shared, len(touched) == 1
         sites: Sequence[FaultSite] = self._context.sites
-        # Alone, for the rest of the model to run as deployed, as far as there is a difference.
-        if len(touched) == 1 and (self._shared.delicate or self._sites[touched[0]].kind.stored):
-            sites = (self._sites[touched[0]],)
+        if shared.halves or (one and (shared.quantized or self._sites[touched[0]].kind.stored)):
+            sites = [self._sites[name] for name in sorted(touched)]
         return Opening(
             computed=tuple(site for site in sites if not site.kind.stored),
             mapped=tuple(s for s in sites if s.kind.stored and s.name in self._together),
@@ -114,14 +119,23 @@ class Openings:
             more = replace(opening, mapped=kept, fed=(*opening.fed, *lost))
             return self._executable(more, apart=apart)
         late = LateStart(context, graph, watchdog)
-        if not self._trusted(opening, late):
+        if not self._trusted(opening, late, apart=apart):
             return None
         late.prove()
         return late
 
-    def _trusted(self, opening: Opening, late: LateStart) -> bool:
-        """Whether faults at the places of a graph do what faults in the stored graph do."""
+    def _trusted(self, opening: Opening, late: LateStart, *, apart: bool) -> bool:
+        """Whether a graph is what its own session runs, and faults in it are those of the stored.
+
+        A graph that was taken apart has no session of its own to be compared with.
+        """
         graph, context = late.graph, self._context
+        if not apart:
+            model = with_inputs(context.model, opening.fed)
+            model = expose(model, [site.name for site in opening.computed])
+            study = context.workload, context.profile, context.settings
+            if replay_differs(model, graph.model, *study, graph.fed) is not None:
+                return False
         if not graph.places:
             return True
         stored = self._stored(replace(opening, mapped=()))

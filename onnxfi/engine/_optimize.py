@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from onnxfi.engine._bits import same
 from onnxfi.engine._profile import Profile
@@ -15,6 +19,8 @@ from onnxfi.engine._windows import windows
 from onnxfi.errors import BackendError, GoldenError
 from onnxfi.graph import Model, in_canonical_order, load
 from onnxfi.workload import Workload
+
+_SAMPLES = 8  # on which the two are compared
 
 
 def optimized(model: Model, settings: EngineSettings) -> Model:
@@ -46,17 +52,27 @@ def replay_differs(
     workload: Workload,
     profile: Profile,
     settings: EngineSettings,
+    fed: Mapping[str, NDArray[Any]] | None = None,
 ) -> str | None:
     """Why the executable graph is not what the model's own session runs, None if it is.
 
-    Both run the first window of the workload and must give the same bits.
+    Both run the first samples of the workload and must give the same bits.
+
+    Args:
+        model: The model.
+        executable: What :func:`optimized` made of it.
+        workload: Its samples.
+        profile: Batch size.
+        settings: How the model is run.
+        fed: Inputs beside the workload's.
 
     Raises:
         BackendError: onnxruntime refuses the executable graph.
         GoldenError: The model itself fails.
     """
-    window = windows(workload.samples, profile.batch_size, profile.fixed_batch)[0]
-    feeds = workload.batch(window.start, window.stop, window.size)
+    size = min(_SAMPLES, profile.batch_size)
+    window = windows(workload.samples, size, profile.fixed_batch)[0]
+    feeds = {**workload.batch(window.start, window.stop, window.size), **(fed or {})}
     try:
         plain = Session(model, settings).run(feeds)
     except RunFailedError as error:

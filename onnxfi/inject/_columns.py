@@ -112,9 +112,18 @@ def window_columns(group: FaultGroup, site: FaultSite, window: BatchWindow) -> C
             f"site {site.name!r} exists once per run, so a fault bound to one sample needs runs"
             f" of one sample; use --batch-size 1"
         )
-    owner, position = _spread(group.sample, window, layout)
-    index = layout.flat(group.index[owner], position, window.size)
-    columns = _merged(index, group.and_mask[owner], group.xor_mask[owner])
+    if _all_in(group.sample, window):  # as below, without picking any out
+        position, rows = group.sample - window.start, group
+    else:
+        owner, position = _spread(group.sample, window, layout)
+        rows = replace(
+            group,
+            index=group.index[owner],
+            and_mask=group.and_mask[owner],
+            xor_mask=group.xor_mask[owner],
+        )
+    index = layout.flat(rows.index, position, window.size)
+    columns = _merged(index, rows.and_mask, rows.xor_mask)
     return _with_samples(columns, layout, position if columns.index is index else None)
 
 
@@ -149,15 +158,19 @@ def _merged(
     return Columns(index=index, and_mask=and_mask, xor_mask=xor_mask)
 
 
+def _all_in(sample: NDArray[np.int64], window: BatchWindow) -> bool:
+    """Whether each fault is bound to one sample of a run without padding."""
+    if window.padding or not len(sample):
+        return False
+    return bool(sample.min() >= window.start and sample.max() < window.stop)
+
+
 def _spread(
     sample: NDArray[np.int64], window: BatchWindow, layout: SampleLayout
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of the group repeated for each sample of the run they are in, in list order."""
     everywhere = sample < 0
     inside = (sample >= window.start) & (sample < window.stop)
-    if not window.padding and not everywhere.any():
-        owner = np.flatnonzero(inside)  # what follows says the same, but takes longer
-        return owner, sample[owner] - window.start
     per_run = layout.batch_axis is None
     copies = inside + np.where(sample == window.stop - 1, 0 if per_run else window.padding, 0)
     repeats = np.where(everywhere, 1 if per_run else window.size, copies)

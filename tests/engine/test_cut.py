@@ -103,7 +103,7 @@ def test_stored_tensors_in_bodies(model_of, bench_of, closing, scenario):
         ("resnet8_fashion_int8_qdq", None),
         ("resnet8_fashion_int8_qoperator", None),
         ("resnet8_fashion_int8_dynamic", None),
-        ("lenet5_mnist_fp16", ("activation", "input")),  # weights: rounded where the model is cut
+        ("lenet5_mnist_fp16", None),
         ("snn_snntorch_mnist", None),
     ],
 )
