@@ -90,6 +90,17 @@ class OpenGraph:
     unmapped: Mapping[str, str]
     by_work: bool = True
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, roughly."""
+        moved = {id(p.position): p.position for p in self.places.values() if p.position is not None}
+        images = [image for each in self.images.values() for image in each]
+        return (
+            sum(entry.nbytes for entry in self.model.index.initializers.values())
+            + sum(position.nbytes for position in moved.values())
+            + sum(image.nbytes for image in images)
+        )
+
 
 def open_executable(
     context: EngineContext, opening: Opening, watchdog: Watchdog, *, apart: bool = False
