@@ -17,7 +17,7 @@ from onnxfi.engine._session import RunFailedError, Session, save_optimized
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._windows import windows
 from onnxfi.errors import BackendError, GoldenError
-from onnxfi.graph import Model, in_canonical_order, load
+from onnxfi.graph import Model, in_canonical_order, inlined, load
 from onnxfi.workload import Workload
 
 _SAMPLES = 8  # on which the two are compared
@@ -34,6 +34,7 @@ def optimized(model: Model, settings: EngineSettings) -> Model:
     Raises:
         BackendError: The provider is not the CPU, or onnxruntime can't write its graph, or writes
             one that can't be read.
+        UnsupportedModelError: The model has 2 GiB or more, which no single file holds.
     """
     if settings.graph == "deployed":
         return model
@@ -41,7 +42,8 @@ def optimized(model: Model, settings: EngineSettings) -> Model:
         raise BackendError("only graphs optimised for the CPU provider can be replayed")
     with tempfile.TemporaryDirectory(prefix="onnxfi-") as folder:
         path = Path(folder) / "optimized.onnx"
-        save_optimized(model, settings, path)
+        # Of external data onnxruntime would write where it lies, seen from another folder.
+        save_optimized(inlined(model), settings, path)
         executable = in_canonical_order(load(path.read_bytes()))
     return replace(executable, source=f"the optimised form of {model.source}")
 

@@ -24,7 +24,7 @@ from onnxfi.graph._spec import Shape, TensorSpec
 from onnxfi.graph._stored import initializer_words, lift_initializers, replace_initializers
 from onnxfi.graph._verify import verify_untouched
 from onnxfi.graph._verifycut import verify_cut
-from onnxfi.graph._write import Serialized, save, serialize
+from onnxfi.graph._write import Serialized, inlined, save, serialize
 
 __all__ = [
     "Cuts",
@@ -54,6 +54,7 @@ __all__ = [
     "fingerprint",
     "in_canonical_order",
     "initializer_words",
+    "inlined",
     "insert",
     "lift_initializers",
     "load",

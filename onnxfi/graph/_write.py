@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from onnx import ModelProto, TensorProto
@@ -80,6 +80,18 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
             file.write(data)
     except OSError as error:
         raise ModelError(f"can't write model file {target}: {error.strerror}") from None
+
+
+def inlined(model: Model) -> Model:
+    """The model with its external data brought in, to be one file.
+
+    Raises:
+        UnsupportedModelError: With its external data it has 2 GiB or more.
+        ModelError: External data can't be read.
+    """
+    if not _external(model):
+        return model
+    return replace(model, _proto=_inlined(model), _folder=None, _data_files=())
 
 
 def _inlined(model: Model) -> ModelProto:

@@ -8,6 +8,7 @@ import pytest
 from onnxfi.errors import ModelError, RewriteError, UnsupportedModelError
 from onnxfi.graph import (
     initializer_words,
+    inlined,
     lift_initializers,
     load,
     replace_initializers,
@@ -26,6 +27,19 @@ def test_data_in_the_folder_is_read(external, run):
     np.testing.assert_array_equal(initializer_words(model, "w"), VALUES.view(np.uint32))
     assert serialize(model).folder == path.parent
     np.testing.assert_array_equal(run(model, FEEDS)[0], VALUES)
+
+
+def test_brought_in(external, run):
+    path = external()
+    model = load(path)
+    whole = inlined(model)
+    (path.parent / "w.bin").unlink()
+    np.testing.assert_array_equal(run(whole, FEEDS)[0], VALUES)
+    written = serialize(whole)
+    assert written.folder is None
+    assert written.outside == 0
+    assert inlined(whole) is whole
+    assert serialize(model).folder == path.parent, "the original is what it was"
 
 
 def test_offset_and_missing_length(external):
