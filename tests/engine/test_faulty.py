@@ -216,3 +216,17 @@ def test_values_smaller_than_the_layout_says(deviates):
     )
     with pytest.raises(FaultError, match="'v' has 8 elements in this run, fewer than the profile"):
         case.found()
+
+
+def test_samples_that_can_not_be_told_apart():
+    """Where the chain takes a value as a whole, faults bound to samples are still put in."""
+    layout, size = SampleLayout(shape=(1, 3), batch_axis=0), 4
+    site = _site(ElementType.FLOAT, layout)
+    golden = np.arange(12, dtype=np.float32).reshape(4, 3)
+    window = BatchWindow(start=0, stop=size, size=size)
+    group = _group([1, 2], [ALL_BITS] * 2, [1 << 31] * 2, [1, 3])
+    faults = ValueFaults(site=site, columns=window_columns(group, site, window))
+    per_run = SampleLayout(shape=golden.shape, batch_axis=None)
+    found = with_faults(golden, per_run, None, faults, size)
+    assert found.samples is None
+    assert _bits(found.values) == _bits(faulty_array(golden, group, site, window))
