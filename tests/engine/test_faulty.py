@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from onnxfi.bits import ElementType, format_of, from_words
 from onnxfi.engine._deviation import Deviation, gathered, taken
 from onnxfi.engine._faulty import ValueFaults, with_faults
+from onnxfi.engine._region import Region
 from onnxfi.errors import FaultError
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, SiteKind
 from onnxfi.inject import BatchWindow, faulty_array, window_columns
@@ -70,6 +71,7 @@ class Case:
     deviation: Deviation | None
     group: FaultGroup
     window: BatchWindow
+    block: int | None = None
 
     @property
     def layout(self):
@@ -77,7 +79,8 @@ class Case:
 
     def found(self):
         columns = window_columns(self.group, self.site, self.window)
-        faults = ValueFaults(site=self.site, columns=columns)
+        elements = int(np.prod(self.layout.run_shape(self.window.size)))
+        faults = ValueFaults(site=self.site, columns=columns, elements=elements, block=self.block)
         return with_faults(self.golden, self.layout, self.deviation, faults, self.window.size)
 
 
@@ -126,6 +129,71 @@ def _assert_as_the_whole_array(case):
     after = gathered(case.golden, case.layout, found, None)
     assert _bits(after) == _bits(expected)
     return found, expected
+
+
+@st.composite
+def images(draw):
+    """Images in blocks of channels, faults in a few places or all over, some of them idle."""
+    block, size = draw(st.sampled_from([4, 8])), draw(st.integers(1, 5))
+    height, width = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    layout = SampleLayout(shape=(1, 2 * block, height, width), batch_axis=0)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    golden = _random(rng, ElementType.FLOAT, layout.run_shape(size))
+    count = draw(st.integers(0, 5))
+    near = int(rng.integers(layout.elements))
+    spread = draw(st.sampled_from([block, 3 * block, layout.elements]))
+    index = (near + rng.integers(0, spread, count)) % layout.elements
+    # Stuck at 1: half of the bits are so anyway.
+    bits = np.uint64(1) << rng.integers(0, 32, count).astype(np.uint64)
+    sample = rng.integers(-1, size, count) if draw(st.booleans()) else None
+    deviation = None
+    if draw(st.booleans()):
+        some = np.array(sorted(draw(st.sets(st.integers(0, size - 1), min_size=1))), np.int64)
+        top, left = int(rng.integers(height)), int(rng.integers(width))
+        region = Region(
+            top=top,
+            bottom=int(rng.integers(top, height)) + 1,
+            left=left,
+            right=int(rng.integers(left, width)) + 1,
+            block=block,
+        )
+        shape = (some.size, 2 * block, region.bottom - top, region.right - left)
+        values = _random(rng, ElementType.FLOAT, shape)
+        deviation = Deviation(
+            samples=None if some.size == size else some, values=values, region=region
+        )
+    return Case(
+        site=_site(ElementType.FLOAT, layout),
+        golden=golden,
+        deviation=deviation,
+        group=_group(index, ALL_BITS - bits, bits, sample),
+        window=BatchWindow(start=0, stop=size, size=size),
+        block=block,
+    )
+
+
+@given(images())
+def test_faults_in_images_in_blocks(case):
+    found, expected = _assert_as_the_whole_array(case)
+    if case.deviation is None and _bits(expected) == _bits(case.golden):
+        assert found is None
+
+
+def test_few_faults_close_together_deviate_in_a_region():
+    layout, block = SampleLayout(shape=(1, 16, 8, 8), batch_axis=0), 8
+    golden = np.zeros((3, 16, 8, 8), np.float32)
+    place = ((1 * 8 + 5) * 8 + 2) * block + 3  # second block, row 5, column 2, fourth channel
+    case = Case(
+        site=_site(ElementType.FLOAT, layout),
+        golden=golden,
+        deviation=None,
+        group=_group([place, place + block], [ALL_BITS] * 2, [1 << 31] * 2, [-1, 1]),
+        window=BatchWindow(start=0, stop=3, size=3),
+        block=block,
+    )
+    found, _ = _assert_as_the_whole_array(case)
+    assert found.region == Region(top=5, bottom=6, left=2, right=4, block=block)
+    assert found.values.shape == (3, 16, 1, 2)
 
 
 @given(cases())
@@ -225,7 +293,7 @@ def test_samples_that_can_not_be_told_apart():
     golden = np.arange(12, dtype=np.float32).reshape(4, 3)
     window = BatchWindow(start=0, stop=size, size=size)
     group = _group([1, 2], [ALL_BITS] * 2, [1 << 31] * 2, [1, 3])
-    faults = ValueFaults(site=site, columns=window_columns(group, site, window))
+    faults = ValueFaults(site=site, columns=window_columns(group, site, window), elements=12)
     per_run = SampleLayout(shape=golden.shape, batch_axis=None)
     found = with_faults(golden, per_run, None, faults, size)
     assert found.samples is None

@@ -110,7 +110,9 @@ class Study:
         for group in faults.groups:
             site = self.late.sites[group.site]
             columns = window_columns(group, site, self.window)
-            values[group.site] = [ValueFaults(site=site, columns=columns)]
+            elements = int(np.prod(site.layout.run_shape(self.window.size)))
+            entry = ValueFaults(site=site, columns=columns, elements=elements)
+            values[group.site] = [entry]
         return Start(values=values, positions=positions, lifted=lifted or {})
 
     def whole(self, faults):
