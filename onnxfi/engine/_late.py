@@ -82,7 +82,11 @@ class LateStart:
 
         The executable graph runs as it is, so that larger parts give the same bits.
         """
-        return self._chain(set(), work=False) if self.graph.replay else self.chain
+        if not self.graph.replay:
+            return self.chain
+        found = self._chain(set(), work=False)
+        found.separable = self.chain.separable  # which golden runs of its parts have shown
+        return found
 
     @property
     def nbytes(self) -> int:
