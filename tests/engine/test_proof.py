@@ -55,9 +55,9 @@ def watchdog():
 def trust(model_of, bench_of, watchdog):
     """Whether a graph, in place of the stored one, is trusted with sites at some values."""
 
-    def ask(body, sites, values=None):
+    def ask(body, sites, values=None, x=None):
         model = model_of(STORED)
-        x = np.random.default_rng(2).normal(size=(5, 4)).astype(np.float32)
+        x = np.random.default_rng(2).normal(size=(5, 4)).astype(np.float32) if x is None else x
         bench = bench_of(model, read_workload({"x": x}, model.inputs), output="y")
         computed = tuple(bench.sites[name] for name in sites)
         context = replace(bench.context, sites=computed)
@@ -104,6 +104,14 @@ def test_a_reader_that_goes_around_a_place_is_noticed(trust, body, sites):
 )
 def test_going_around_what_is_no_site_does_no_harm(trust, body, sites):
     assert trust(body, sites)
+
+
+@pytest.mark.parametrize("number", [0.0, 1.0])
+def test_values_that_are_all_the_same_prove_nothing_and_are_changed(trust, number):
+    """As spikes of a neuron that the first samples do not make fire."""
+    x = np.full((5, 4), number, np.float32) / np.array([1, -2, 3, 4], np.float32)
+    assert trust(BODY, ("b",), x=x)
+    assert not trust(AROUND, ("b",), x=x)
 
 
 def test_a_place_that_holds_another_value_is_noticed(trust):
