@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import ClassVar
 
@@ -52,13 +52,17 @@ class EngineBase(ABC):
         """Carry out scenarios over the workload; what they give comes in the order given."""
         step = self.most_together if self.batch_outer else 1
         for start in range(0, len(scenarios), step):
-            together = [
-                Counted(self._context, partial(self.arm, scenario))
-                for scenario in scenarios[start : start + step]
-            ]
-            in_turns(together)
-            for counted in together:
-                yield counted.injection
+            portion = scenarios[start : start + step]
+            alike: dict[Hashable, list[int]] = {}
+            for position, scenario in enumerate(portion):
+                alike.setdefault(self._shared_by(scenario), []).append(position)
+            found: dict[int, Injection] = {}
+            for positions in alike.values():
+                arms = [partial(self.arm, portion[position]) for position in positions]
+                together = [Counted(self._context, arm) for arm in arms]
+                in_turns(together)
+                found |= zip(positions, (each.injection for each in together), strict=True)
+            yield from (found[position] for position in range(len(portion)))
 
     def results(self, scenario: Scenario) -> Iterator[BatchResult]:
         """Carry out a scenario run by run."""
@@ -72,6 +76,11 @@ class EngineBase(ABC):
         Scenarios armed at the same time must not disturb each other, in whatever order their
         windows run. Errors as :meth:`Engine.run`.
         """
+
+    def _shared_by(self, scenario: Scenario) -> Hashable:
+        """What is equal for scenarios that run side by side: what they share may be large."""
+        del scenario
+        return None
 
     def _check_sites(self, scenario: Scenario) -> None:
         """Refuse a scenario that touches what is no site of the campaign."""

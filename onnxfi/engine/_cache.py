@@ -27,10 +27,12 @@ class Cache(Generic[_Item]):
 
     Args:
         limit_bytes: Size up to which items are kept.
+        beside: How much of it something else holds at the time.
     """
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, beside: Callable[[], int] = lambda: 0) -> None:
         self._limit = limit_bytes
+        self._beside = beside
         self._items: OrderedDict[Hashable, _Item] = OrderedDict()
         self._last: Hashable = object()
 
@@ -39,26 +41,46 @@ class Cache(Generic[_Item]):
         """Bytes held."""
         return sum(item.nbytes for item in self._items.values())
 
-    def get(self, key: Hashable, make: Callable[[], _Item]) -> _Item:
-        """The item of a key, made if it is not there."""
+    @property
+    def items(self) -> tuple[_Item, ...]:
+        """What is held, the one asked for last at the end."""
+        return tuple(self._items.values())
+
+    @property
+    def room(self) -> int:
+        """Bytes that may be held."""
+        return self._limit - self._beside()
+
+    def get(self, key: Hashable, make: Callable[[], _Item], expected: int = 0) -> _Item:
+        """The item of a key, made if it is not there.
+
+        Args:
+            key: Which.
+            make: Makes it.
+            expected: Bytes that it will hold, as far as that is known.
+        """
         if key == self._last and key in self._items:
             return self._items[key]
         if key not in self._items:
             # Room is made first: two large sessions at once may not fit.
-            self._shrink(keep=0)
+            self._shrink(keep=0, coming=expected)
             self._items[key] = make()
         self._items.move_to_end(key)
-        self._shrink(keep=1)
+        self.shrink()
         self._last = key
         return self._items[key]
+
+    def shrink(self) -> None:
+        """Drop items beyond the limit, but for the one asked for last."""
+        self._shrink(keep=1)
 
     def clear(self) -> None:
         """Drop all items."""
         self._items.clear()
         self._last = object()
 
-    def _shrink(self, keep: int) -> None:
-        held = self.nbytes
-        while len(self._items) > keep and held > self._limit:
+    def _shrink(self, keep: int, coming: int = 0) -> None:
+        held, room = self.nbytes, self.room - coming
+        while len(self._items) > keep and held > room:
             _, dropped = self._items.popitem(last=False)
             held -= dropped.nbytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -37,18 +38,24 @@ class CleanValues:
         context: Workload and settings.
         fed: Inputs beside the workload's.
         lifted: Stored tensors that are inputs of their sessions in every run.
-        limit_bytes: Size up to which windows are kept.
+        beside: How much of the memory limit sessions and other things hold at the time.
     """
 
     def __init__(
-        self, chain: Chain, context: EngineContext, fed: Values, lifted: Values, limit_bytes: int
+        self,
+        chain: Chain,
+        context: EngineContext,
+        fed: Values,
+        lifted: Values,
+        beside: Callable[[], int],
     ) -> None:
         self._chain = chain
         self._context = context
         self._fed = fed
         self._lifted = lifted
-        self._kept: Cache[_Window] = Cache(limit_bytes)
+        self._kept: Cache[_Window] = Cache(context.settings.memory_limit_bytes, beside)
         self._checked = False
+        self._each = 0
 
     @property
     def nbytes(self) -> int:
@@ -57,6 +64,9 @@ class CleanValues:
 
     def of(self, window: BatchWindow, packed: Values) -> Values:
         """Every value that parts read or return, in the golden run of a window.
+
+        They are kept up to the limit: what a window holds beside its own golden values, and other
+        windows, are given up where they don't fit.
 
         Args:
             window: Which samples.
@@ -69,41 +79,46 @@ class CleanValues:
         first = windows(samples, profile.batch_size, profile.fixed_batch)[0]
         if not self._checked and window != first:
             self._run(first)  # it shows more than a window of one sample would
-        held = self._kept.get(window, lambda: _Window(self._run(window)))
+        # Windows are alike in size, but for the last one.
+        held = self._kept.get(window, lambda: _Window(self._run(window)), expected=self._each)
+        self._each = max(self._each, held.own)
         names = frozenset(packed)
         if not names:
             return held.values
-        return held.variant(names, lambda: self._variant(held.values, packed, window))
+        found = held.variant(names)
+        if found is None:
+            found = held.add(names, self._variant(held.values, packed, window))
+            self._kept.shrink()
+            held.shrink(self._kept.room)
+        return found
+
+    def clear(self) -> None:
+        """Drop all values; they are computed again when they are asked for."""
+        self._kept.clear()
 
     def _run(self, window: BatchWindow) -> Values:
-        values = self._once(window)
-        if not self._checked:
-            again = self._once(window)
-            for name, value in values.items():
-                if not same(value, again[name]):
-                    raise GoldenError(
-                        f"value {name!r} differs between two fault-free runs on the same samples"
-                        f" ({window.start}..{window.stop - 1}); the model is not reproducible, so"
-                        f" no fault's effect can be told (random operators?)"
-                    )
-            self._checked = True
-            if self._chain.separable and not self._same_in_parts(values, window):
-                self._chain.separable = False
-        return values
-
-    def _once(self, window: BatchWindow) -> Values:
         workload = self._context.workload
         values = {**workload.batch(window.start, window.stop, window.size), **self._fed}
         for position, part in enumerate(self._chain.parts):
             feeds = {name: values[name] for name in part.reads}
-            try:
-                values |= self._chain.run(position, feeds, self._lifted)
-            except RunFailedError as error:
-                raise GoldenError(
-                    f"the fault-free run fails on samples {window.start}..{window.stop - 1} of"
-                    f" {workload.source}: {error}"
-                ) from error
+            made = self._part(position, feeds, window)
+            if not self._checked:
+                # Part by part, since there may be no room for two golden runs.
+                _check_repeated(made, self._part(position, feeds, window), window)
+            values |= made
+        if not self._checked and self._chain.separable:
+            self._chain.separable = self._same_in_parts(values, window)
+        self._checked = True
         return values
+
+    def _part(self, position: int, feeds: Values, window: BatchWindow) -> Values:
+        try:
+            return self._chain.run(position, feeds, self._lifted)
+        except RunFailedError as error:
+            raise GoldenError(
+                f"the fault-free run fails on samples {window.start}..{window.stop - 1} of"
+                f" {self._context.workload.source}: {error}"
+            ) from error
 
     def _same_in_parts(self, values: Values, window: BatchWindow) -> bool:
         """Whether samples give the same bits when others are left out of the run."""
@@ -135,19 +150,42 @@ class CleanValues:
         return {**values, **changed}
 
 
+def _check_repeated(first: Values, second: Values, window: BatchWindow) -> None:
+    for name, value in first.items():
+        if not same(value, second[name]):
+            raise GoldenError(
+                f"value {name!r} differs between two fault-free runs on the same samples"
+                f" ({window.start}..{window.stop - 1}); the model is not reproducible, so no"
+                f" fault's effect can be told (random operators?)"
+            )
+
+
 class _Window:
     """Golden values of a window, by which stored tensors are inputs."""
 
     def __init__(self, values: Values) -> None:
         self.values = values
-        self.nbytes = sum(value.nbytes for value in values.values())
-        self._variants: dict[frozenset[str], Values] = {}
+        self.own = sum(value.nbytes for value in values.values())
+        self.nbytes = self.own
+        self._variants: OrderedDict[frozenset[str], Values] = OrderedDict()
 
-    def variant(self, names: frozenset[str], make: Callable[[], Values]) -> Values:
-        """Golden values where some stored tensors are inputs; they share what is the same."""
-        found = self._variants.get(names)
-        if found is None:
-            found = self._variants[names] = make()
-            own = (v for name, v in found.items() if v is not self.values[name])
-            self.nbytes += sum(value.nbytes for value in own)
-        return found
+    def variant(self, names: frozenset[str]) -> Values | None:
+        """Golden values where some stored tensors are inputs, None if they are not kept."""
+        if names in self._variants:
+            self._variants.move_to_end(names)
+        return self._variants.get(names)
+
+    def add(self, names: frozenset[str], values: Values) -> Values:
+        """Keep such values; they share with the others what is the same."""
+        self._variants[names] = values
+        self.nbytes += self._own(values)
+        return values
+
+    def shrink(self, room: int) -> None:
+        """Drop variants, those used least recently first, but for the last one."""
+        while self.nbytes > room and len(self._variants) > 1:
+            _, dropped = self._variants.popitem(last=False)
+            self.nbytes -= self._own(dropped)
+
+    def _own(self, values: Values) -> int:
+        return sum(v.nbytes for name, v in values.items() if v is not self.values[name])

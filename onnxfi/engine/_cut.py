@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import ClassVar
 
 from onnxfi.engine._base import EngineBase
@@ -36,6 +37,10 @@ class CutEngine(EngineBase):
         self._check_sites(scenario)
         late = self._openings.late(scenario.sites)
         return ArmedLate(late, scenario), scenario_windows(self._context, scenario)
+
+    def _shared_by(self, scenario: Scenario) -> Hashable:
+        self._check_sites(scenario)
+        return self._openings.shared_by(scenario.sites)
 
     def close(self) -> None:
         """Let go of sessions and threads."""

@@ -69,11 +69,16 @@ class LateStart:
         self.lifted = LiftedTensors(graph.model, sorted(traced | biases))
         loose = sorted(traced - graph.packed)
         self.loose = {name: self.lifted.feeds[name] for name in loose}
-        room = context.settings.memory_limit_bytes
         words = sum(words.nbytes for words in self.stored.values())
-        self._fixed_bytes = words + self.lifted.nbytes
+        fixed, chains = words + self.lifted.nbytes + graph.nbytes, [self.chain]
+        self._chains = chains
+
+        def beside() -> int:  # no method: in a circle, nothing is freed when it is dropped
+            return fixed + sum(chain.nbytes for chain in chains)
+
+        self._beside = beside
         self.clean = CleanValues(
-            self.chain, context, {**graph.fed, **self._returned()}, self.loose, room
+            self.chain, context, {**graph.fed, **self._returned()}, self.loose, self._beside
         )
 
     @cached_property
@@ -86,13 +91,13 @@ class LateStart:
             return self.chain
         found = self._chain(set(), work=False)
         found.separable = self.chain.separable  # which golden runs of its parts have shown
+        self._chains.append(found)
         return found
 
     @property
     def nbytes(self) -> int:
         """Bytes held, roughly."""
-        wide = self.wide.nbytes if "wide" in self.__dict__ else 0
-        return self._fixed_bytes + self.chain.nbytes + wide + self.clean.nbytes
+        return self._beside() + self.clean.nbytes
 
     def _chain(self, traced: set[str], *, work: bool) -> Chain:
         graph, context = self.graph, self._context

@@ -54,6 +54,12 @@ class Image:
         every = np.arange(layout_of(site).elements, dtype=np.int64)
         return cls(initializer=site.name, element=site.element, source=every, position=every)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        factor = 0 if self.factor is None else self.factor.nbytes
+        return self.source.nbytes + self.position.nbytes + factor
+
     def find(self, wanted: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Entries of this image with some stored elements, and which one was asked for by each.
 

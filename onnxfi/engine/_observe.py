@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.engine._context import EngineContext
@@ -35,6 +36,14 @@ class Observation:
     layouts: Mapping[str, SampleLayout]
     closed: frozenset[str]
     separable: bool
+
+    def without_elements(self) -> Observation:
+        """The same with examples that have a type and a shape, and take no memory."""
+        examples = {
+            name: np.broadcast_to(np.zeros((), value.dtype), value.shape)
+            for name, value in self.examples.items()
+        }
+        return replace(self, examples=examples)
 
 
 def observe(
@@ -69,8 +78,8 @@ def observe(
         name: SampleLayout(shape=value.shape, batch_axis=None) for name, value in examples.items()
     }
     if separable:
-        two = dict(_run(session, open_, context, fed, 2))
-        grown = {name: by_growth(two[name].shape, examples[name].shape) for name in examples}
+        two = {name: value.shape for name, value in _run(session, open_, context, fed, 2)}
+        grown = {name: by_growth(two[name], examples[name].shape) for name in examples}
         found = {name: each for name, each in grown.items() if not isinstance(each, str)}
         # A value whose shape depends on the data can't be taken apart, nor what follows it.
         separable = len(found) == len(grown)

@@ -16,7 +16,7 @@ from onnxfi.engine._lifted import Change
 from onnxfi.engine._mapping import Image, map_weights
 from onnxfi.engine._observe import Observation, observe
 from onnxfi.engine._optimize import optimized
-from onnxfi.engine._places import Place, find_place
+from onnxfi.engine._places import Place, find_places
 from onnxfi.engine._providers import find_provider
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._watchdog import Watchdog
@@ -90,6 +90,17 @@ class OpenGraph:
     unmapped: Mapping[str, str]
     by_work: bool = True
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, roughly."""
+        moved = {id(p.position): p.position for p in self.places.values() if p.position is not None}
+        images = [image for each in self.images.values() for image in each]
+        return (
+            sum(entry.nbytes for entry in self.model.index.initializers.values())
+            + sum(position.nbytes for position in moved.values())
+            + sum(image.nbytes for image in images)
+        )
+
 
 def open_executable(
     context: EngineContext, opening: Opening, watchdog: Watchdog, *, apart: bool = False
@@ -128,10 +139,7 @@ def open_executable(
         executable = optimized(model, settings)
         found = map_weights(model, executable, opening.mapped, settings)
         seen = observe(executable, context, fed, watchdog, replay=True)
-        places = {
-            site.name: find_place(site, executable, dict(seen.examples), dict(seen.layouts))
-            for site in opening.computed
-        }
+        places = find_places(opening.computed, executable, seen.examples, seen.layouts)
     for name, images in tuple(found.images.items()):
         if any(executable.index.initializers[image.initializer].scope for image in images):
             del found.images[name]
@@ -139,7 +147,7 @@ def open_executable(
     return OpenGraph(
         model=executable,
         replay=True,
-        observation=seen,
+        observation=seen.without_elements(),
         places=MappingProxyType(places),
         fed=MappingProxyType(fed),
         images=MappingProxyType(found.images),
@@ -159,7 +167,7 @@ def open_stored(context: EngineContext, opening: Opening, watchdog: Watchdog) ->
     return OpenGraph(
         model=model,
         replay=False,
-        observation=seen,
+        observation=seen.without_elements(),
         places=MappingProxyType(
             {site.name: Place(value=site.name, site=site) for site in opening.computed}
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from onnxfi.engine._opened import Opening, open_executable, open_stored, with_in
 from onnxfi.engine._optimize import replay_differs
 from onnxfi.engine._proof import same_effect
 from onnxfi.engine._providers import find_provider
+from onnxfi.engine._trim import trim
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError, ModelError, RewriteError
 from onnxfi.faults import FaultSite
@@ -36,6 +37,7 @@ class Openings:
         self._watchdog = watchdog
         self._sites = {site.name: site for site in context.sites}
         self._held: Cache[LateStart] = Cache(context.settings.memory_limit_bytes)
+        self._used: tuple[str, ...] | None = None
 
     def late(self, touched: Sequence[str]) -> LateStart:
         """The graph of the scenarios that touch some sites.
@@ -45,6 +47,11 @@ class Openings:
             GoldenError: The fault-free run fails, or is not reproducible.
         """
         return self._kept(self._opening(touched))
+
+    def shared_by(self, touched: Sequence[str]) -> Hashable:
+        """What is equal for scenarios that run in the same graph, by the sites that they touch."""
+        opening = self._opening(touched)
+        return None if opening is self._main else opening.key
 
     def clear(self) -> None:
         """Let go of all graphs."""
@@ -92,9 +99,20 @@ class Openings:
         )
 
     def _kept(self, opening: Opening) -> LateStart:
-        return self._held.get(opening.key, lambda: self._started(opening))
+        key = opening.key
+        if key != self._used:
+            # Golden values of one graph at a time: they may fill the memory limit.
+            for late in self._held.items:
+                late.clean.clear()
+            self._used = key
+        return self._held.get(key, lambda: self._started(opening))
 
     def _started(self, opening: Opening) -> LateStart:
+        late = self._opened(opening)
+        trim()
+        return late
+
+    def _opened(self, opening: Opening) -> LateStart:
         if find_provider(self._context.settings).on_cpu:
             for apart in (False, True):
                 try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,11 +69,29 @@ class Place:
         return sample * self.elements + self.position[within]
 
 
+def find_places(
+    sites: Sequence[FaultSite],
+    executable: Model,
+    examples: Mapping[str, NDArray[Any]],
+    layouts: Mapping[str, SampleLayout],
+) -> dict[str, Place]:
+    """Places of many tensors by name, as :func:`find_place`; what is equal in them is shared."""
+    found: dict[str, Place] = {}
+    known: dict[bytes, NDArray[np.int64]] = {}
+    for site in sites:
+        place = find_place(site, executable, examples, layouts)
+        if place.position is not None:
+            digest = hashlib.sha256(place.position.data).digest()
+            place = replace(place, position=known.setdefault(digest, place.position))
+        found[site.name] = place
+    return found
+
+
 def find_place(
     site: FaultSite,
     executable: Model,
-    examples: dict[str, NDArray[Any]],
-    layouts: dict[str, SampleLayout],
+    examples: Mapping[str, NDArray[Any]],
+    layouts: Mapping[str, SampleLayout],
 ) -> Place:
     """Where a tensor lies that the executable graph returns under its own name.
 
@@ -104,8 +123,9 @@ def find_place(
     return Place(
         value=before,
         site=site,
-        # Elements of the first sample alone, which lie in front in both.
-        position=order.reshape(-1)[: site.layout.elements],
+        # Elements of the first sample alone, which lie in front in both. Copied, for the others
+        # not to be kept as well.
+        position=order.reshape(-1)[: site.layout.elements].copy(),
         elements=examples[before].size // samples,
         block=block,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -56,6 +57,9 @@ _EXOTIC: Mapping[ElementType, int] = MappingProxyType(
     }
 )
 _FATAL = 4
+# It grows by what is asked for, not by doubling, and hands out no more of a free block than that:
+# what runs return lies in it, too, and is kept for long.
+_ARENA = MappingProxyType({"arena_extend_strategy": 1, "max_dead_bytes_per_chunk": 1 << 16})
 # This one makes equal scalars one initializer, so that a fault in one would be a fault in all.
 _SHARING = ("ConstantSharing",)
 
@@ -98,6 +102,7 @@ class Session:
             options.graph_optimization_level = _LEVELS["disabled"]
         self.nbytes = len(written.data) + written.outside
         self._session = _start(model, written.data, options, provider)
+        self._shrinks = provider.on_cpu
         self._timeout_s = settings.timeout_s
         self._watchdog = watchdog
         self._inputs = frozenset(given.name for given in self._session.get_inputs())
@@ -139,7 +144,7 @@ class Session:
         """
         wanted = list(names or self.outputs)
         given = {name: _feed(values) for name, values in feeds.items()}
-        options = _run_options()
+        options = self._run_options()
         if self._watchdog is None or self._timeout_s is None:
             return flatten_outputs(wanted, self._raw(wanted, given, options))
         limit = shortened(self._timeout_s) if hurried else self._timeout_s
@@ -167,7 +172,7 @@ class Session:
             binding = self._bound({name: _feed(values) for name, values in feeds.items()})
             for name, tensor in outputs.items():
                 tensor.bind_output(binding, name)
-            self._session.run_with_iobinding(binding, _run_options())
+            self._session.run_with_iobinding(binding, self._run_options())
 
     def _raw(
         self, names: list[str], feeds: dict[str, Any], options: RunOptions
@@ -190,6 +195,16 @@ class Session:
                 values = {name: _ort_value(value) for name, value in feeds.items()}
                 found = self._session.run_with_ort_values(names, values, options)
         return [_array(value) for value in found]
+
+    def _run_options(self) -> RunOptions:
+        options = ort.RunOptions()
+        options.log_severity_level = _FATAL
+        if self._shrinks:
+            # Gives back what runs of other sessions have left. Only once, since what goes back
+            # has to be asked for again.
+            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+            self._shrinks = False
+        return options
 
     def _bound(self, feeds: Mapping[str, Any]) -> IOBinding:
         if self._inputs != feeds.keys():
@@ -245,12 +260,6 @@ def _options(settings: EngineSettings, folder: str | None) -> SessionOptions:
     return options
 
 
-def _run_options() -> RunOptions:
-    options = ort.RunOptions()
-    options.log_severity_level = _FATAL
-    return options
-
-
 @contextmanager
 def _own_failures() -> Iterator[None]:
     """Tell failures of a run from failures of the device."""
@@ -281,6 +290,9 @@ def _start(
         # A provider that can't load reports that on the process-wide logger; we say it ourselves.
         ort.set_default_logger_severity(_FATAL)
         load_libraries(provider.name)
+    if provider.on_cpu:
+        _share_arena()
+        options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         session = ort.InferenceSession(
             data,
@@ -303,6 +315,19 @@ def _start(
     # The Python wrapper keeps the file's bytes for a fallback that is switched off.
     session._model_bytes = None
     return session
+
+
+@cache
+def _share_arena() -> None:
+    """Give this process an arena for all its CPU sessions that ask for it (once).
+
+    A session's own arena keeps what its largest run took for as long as the session lives. With a
+    session for each part of a graph that comes to several times what is in use.
+    """
+    memory = ort.OrtMemoryInfo(
+        "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
+    )
+    ort.create_and_register_allocator(memory, ort.OrtArenaCfg(dict(_ARENA)))
 
 
 def _bare_type(name: str) -> str:

@@ -13,7 +13,7 @@ from onnxfi.engine._probe import Prober
 from onnxfi.faults import SampleLayout
 
 _FIRST = 64  # values fetched together while their sizes are not known
-_GROUP_BYTES = 64 << 20  # of one sample; probing holds about ten times that
+_GROUP_BYTES = 16 << 20  # of one sample; probing holds about ten times that
 _GROWN = 3
 _LOOKED_AT = 8  # samples whose shapes are compared where nothing else shows what they depend on
 

@@ -130,11 +130,15 @@ def test_default_batch_size(classifier, images, model_of):
     assert default_batch_size(classifier, many) == 64
     large = model_of("""
     <ir_version: 10, opset_import: ["" : 17]>
-    g (float[batch, 2000, 1000] x) => (float[batch, 2000, 1000] y)
-    { y = Neg(x) }
+    g (float[batch, tokens, 1000] x) => (float[batch, tokens, 1000] y)
+    { h = Neg(x)  y = Neg(h) }
     """)
-    few = replace(many, inputs={"x": np.zeros((1, 1), np.float32)})
-    assert default_batch_size(large, few) == 32  # 16 MB a sample, 512 MB in all
+    # What a sample's values take is added up: 2 of 8 MB each. The file leaves the tokens open.
+    long = np.broadcast_to(np.zeros((), np.float32), (64, 2000, 1000))
+    few = replace(many, inputs={"x": long}, axes={"x": 0}, samples=64)
+    assert default_batch_size(large, few) == 16
+    few = replace(few, inputs={"x": long[:, :500]})
+    assert default_batch_size(large, few) == 64
 
 
 @dataclass
