@@ -90,7 +90,7 @@ class LateStart:
         if not self.graph.replay:
             return self.chain
         found = self._chain(set(), work=False)
-        found.separable = self.chain.separable  # which the golden run has shown by now
+        found.separable = self.chain.separable  # which golden runs of its parts have shown
         self._chains.append(found)
         return found
 

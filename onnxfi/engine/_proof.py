@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxfi.engine._bits import same
 from onnxfi.engine._chain import Chain
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._places import Place
@@ -73,9 +74,22 @@ def _shuffled(
             if name in chain.outputs or name in places:
                 wanted[name] = value
             if name in places:
-                noise[name] = rng.permutation(value.reshape(-1)).reshape(value.shape)
+                noise[name] = _other(value, rng)
         values |= {**made, **{name: noise[name] for name in made if name in noise}}
     return noise, wanted
+
+
+def _other(value: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+    """A value's own elements in another order, or every second one changed if all are the same."""
+    flat = rng.permutation(value.reshape(-1))
+    # Larger integers are shapes and indices, which a graph may not run with if they change.
+    small = np.issubdtype(flat.dtype, np.integer) and flat.dtype.itemsize == 1
+    number = small or flat.dtype.kind == "f" or flat.dtype.name == "bfloat16"
+    if number and same(flat, value.reshape(-1)):
+        changed = flat[::2]
+        with np.errstate(all="ignore"):
+            flat[::2] = changed ^ 1 if small else np.where(changed == 0, 1, changed * 1.5)
+    return flat.reshape(value.shape)
 
 
 def _overwritten(

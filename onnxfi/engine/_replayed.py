@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,10 +15,11 @@ from onnxfi.engine._context import EngineContext
 from onnxfi.engine._late import LateStart
 from onnxfi.engine._lifted import changes_of
 from onnxfi.engine._opened import packed_for
+from onnxfi.engine._places import Place
 from onnxfi.engine._reference import Reference
 from onnxfi.engine._session import Session
 from onnxfi.engine._watchdog import Watchdog
-from onnxfi.faults import FaultGroup, FaultSite, Scenario
+from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, Scenario
 from onnxfi.graph import Cuts, cut, lift_initializers, partition
 from onnxfi.inject import (
     BatchWindow,
@@ -61,8 +63,8 @@ class ReplayedModel:
         self.workload = context.workload
         sites = {}
         for name in computed:
-            value = graph.places[name].value
-            sites[value] = _as_there(late.sites[name], value, late)
+            place = graph.places[name]
+            sites[place.value] = _as_there(place, late)
         outputs = [spec.name for spec in context.model.outputs]
         (whole,) = partition(graph.model, outputs, Cuts(work=False))
         examples = graph.observation.examples
@@ -141,14 +143,19 @@ class ArmedReplay:
             return opened.session.run({**feeds, **opened.extra, **fed, **armed}, hurried=hurried)
 
 
-def _as_there(site: FaultSite, value: str, late: LateStart) -> FaultSite:
+def _as_there(place: Place, late: LateStart) -> FaultSite:
     """A site as it is in the executable graph."""
-    layout = layout_of(site)
-    there = late.chain.layouts.get(value, layout)
-    if layout.batch_axis is None or there.batch_axis is not None:
-        return replace(site, name=value, layout=there)
-    # Samples that can't be told apart there are still laid out as the profile says.
-    return replace(site, name=value)
+    site = place.site
+    if place.position is None:
+        # The profile's layout, which is proven: growth alone takes rows that follow each other
+        # step by step for rows that follow each other sample by sample.
+        return replace(site, name=place.value)
+    layout, shape = layout_of(site), late.graph.observation.examples[place.value].shape
+    if layout.batch_axis is not None:
+        samples = math.prod(shape) // place.elements
+        shape = (shape[0] // samples, *shape[1:])
+    there = SampleLayout(shape=shape, batch_axis=layout.batch_axis)
+    return replace(site, name=place.value, layout=there)
 
 
 def _faulty(group: FaultGroup, site: FaultSite, clean: Mapping[str, NDArray[Any]]) -> NDArray[Any]:

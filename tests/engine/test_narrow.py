@@ -1,0 +1,251 @@
+"""Narrow and cropped runs: some channels or places of a convolution are those of the whole."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onnxfi.engine._chain import Chain
+from onnxfi.engine._deviation import taken
+from onnxfi.engine._late import ArmedLate, LateStart
+from onnxfi.engine._lifted import Change
+from onnxfi.engine._narrow import Narrow
+from onnxfi.engine._opened import Opening, open_executable
+from onnxfi.engine._region import crop
+from onnxfi.engine._watchdog import Watchdog
+from onnxfi.engine._windows import windows
+from onnxfi.graph import load
+from onnxfi.inject import BatchWindow
+from onnxfi.workload import read_workload
+
+SIZE = 5
+WINDOW = BatchWindow(start=0, stop=SIZE, size=SIZE)
+
+
+@pytest.fixture(scope="module")
+def watchdog():
+    made = Watchdog()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def late_of(models, bench_of, watchdog):
+    """ResNet-8 with all weights and biases, and the outputs of some operators, open."""
+
+    def make(*operators):
+        model = load(models / "resnet8_fashion_fp32.onnx")
+        workload = read_workload(models / "fashion_test1000.npz", model.inputs).take(3 * SIZE)
+        context = bench_of(model, workload, output="logits", batch_size=SIZE).context
+        computed = tuple(site for site in context.sites if site.op_type in operators)
+        computed = tuple(site for site in computed if not site.kind.stored)
+        mapped = tuple(site for site in context.sites if site.kind.stored)
+        opening = Opening(computed=computed, mapped=mapped)
+        return LateStart(context, open_executable(context, opening, watchdog), watchdog)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def resnet(late_of):
+    late = late_of()
+    late.prove()
+    if not late.narrow:
+        pytest.skip("onnxruntime has no blocked convolutions on this machine")
+    return late
+
+
+def _faulty(late, initializer, at, bit=30):
+    words = late.lifted.feeds[initializer].reshape(-1).view(np.uint32)
+    position = np.array([at], np.int64)
+    return Change(
+        initializer=initializer, position=position, words=words[position] ^ np.uint32(1 << bit)
+    )
+
+
+def test_every_convolution_of_the_network_can_run_narrow(resnet):
+    convolutions = [
+        node
+        for node in resnet.graph.model.index.nodes
+        if (node.domain, node.op_type) == ("com.microsoft.nchwc", "Conv")
+    ]
+    assert len(resnet.narrow) == len(convolutions) == 9
+    assert {narrow.channels for narrow in resnet.narrow.values()} == {16, 32, 64}
+    assert any(narrow.summed for narrow in resnet.narrow.values()), "with a residual added"
+
+
+def test_every_block_is_that_of_the_whole(resnet):
+    """With the filter as it is and with faults in the block, all samples and some of them."""
+    chain, rng = resnet.chain, np.random.default_rng(1)
+    for window in windows(3 * SIZE, SIZE, None)[::2]:
+        values = resnet.clean.of(window, {})
+        for position, narrow in resnet.narrow.items():
+            reads = {name: values[name] for name in chain.parts[position].reads}
+            each = resnet.lifted.feeds[narrow.filter].size // narrow.channels
+            for low in range(0, narrow.channels, narrow.block):
+                channels = slice(low, low + narrow.block)
+                at = int(rng.integers(low * each, (low + narrow.block) * each))
+                change = _faulty(resnet, narrow.filter, at, bit=int(rng.integers(32)))
+                assert narrow.touched([change], each * narrow.channels) in (channels, None)
+                with resnet.lifted.armed([change]):
+                    whole = chain.run(position, reads, resnet.loose)[narrow.made]
+                    feeds = narrow.feeds(reads, resnet.lifted.feeds, channels)
+                    found = chain.run_narrow(position, narrow, feeds)
+                assert found.tobytes() == whole[:, channels].tobytes()
+                # And nothing of the fault is seen in the other channels.
+                rest = [k for k in range(narrow.channels) if not low <= k < low + narrow.block]
+                assert whole[:, rest].tobytes() == values[narrow.made][:, rest].tobytes()
+
+
+def test_several_blocks_at_once(resnet):
+    chain, values = resnet.chain, resnet.clean.of(WINDOW, {})
+    position, narrow = next((k, n) for k, n in resnet.narrow.items() if n.channels == 64)
+    reads = {name: values[name] for name in chain.parts[position].reads}
+    for low, high in itertools.combinations(range(0, 65, narrow.block), 2):
+        feeds = narrow.feeds(reads, resnet.lifted.feeds, slice(low, high))
+        found = chain.run_narrow(position, narrow, feeds)
+        assert found.tobytes() == values[narrow.made][:, low:high].tobytes()
+
+
+def _example(channels, block):
+    return Narrow(filter="f", bias=None, summed=None, made="m", channels=channels, block=block)
+
+
+@given(
+    st.sampled_from([(64, 16), (32, 16), (16, 8), (64, 8)]),
+    st.integers(1, 30),
+    st.lists(st.lists(st.floats(0, 0.999), max_size=4), min_size=1, max_size=3),
+)
+def test_touched_channels_are_whole_blocks_around_all_changes(shape, each, parts):
+    channels, block = shape
+    size = channels * each
+    changes = [
+        Change(
+            initializer="f",
+            position=np.array([int(share * size) for share in part], np.int64),
+            words=np.zeros(len(part), np.uint32),
+        )
+        for part in parts
+    ]
+    # In a filter of blocks, those of a block of channels lie together.
+    blocks = {at // (each * block) for change in changes for at in change.position.tolist()}
+    found = _example(channels, block).touched(changes, size)
+    if not blocks:
+        assert found is None
+        return
+    low, high = min(blocks) * block, (max(blocks) + 1) * block
+    expected = slice(low, high) if 2 * (high - low) <= channels else None
+    assert found == expected
+
+
+def _spied(monkeypatch, name):
+    ran, real = [], getattr(Chain, name)
+
+    def run(self, position, *args, **kwargs):
+        ran.append(position)
+        return real(self, position, *args, **kwargs)
+
+    monkeypatch.setattr(Chain, name, run)
+    return ran
+
+
+def _weights(late):
+    """A stored site in a convolution with many channels, and the part that reads it."""
+    for name, (image, *_) in late.graph.images.items():
+        for position, narrow in late.narrow.items():
+            if image.initializer == narrow.filter and narrow.channels == 64:
+                return name, position
+    raise AssertionError("no such site")
+
+
+def test_faults_in_few_channels_run_narrow(resnet, scenario, monkeypatch):
+    site, position = _weights(resnet)
+    each = resnet.sites[site].layout.elements // 64
+    narrow, whole = _spied(monkeypatch, "run_narrow"), _spied(monkeypatch, "run")
+    for flips, wanted in (
+        ([(site, 3 * each, 30)], True),
+        ([(site, 3 * each, 30), (site, 9 * each, 2)], True),
+        ([(site, 0, 30), (site, 63 * each, 2)], False),  # too many between them
+    ):
+        armed = ArmedLate(resnet, scenario(*flips))
+        resnet.clean.of(WINDOW, {})
+        narrow.clear()
+        whole.clear()
+        found = armed.faulty(WINDOW, False)
+        assert (position in narrow) is wanted
+        assert (position in whole) is not wanted
+        monkeypatch.setattr(armed, "_narrow", {})
+        again = armed.faulty(WINDOW, False)
+        assert {k: v.tobytes() for k, v in found.items()} == {
+            k: v.tobytes() for k, v in again.items()
+        }
+        assert found["logits"].tobytes() != armed.golden(WINDOW)["logits"].tobytes()
+
+
+def test_a_changed_bias_runs_whole(resnet, scenario, monkeypatch):
+    """A narrow run is one of the filter."""
+    site, position = _weights(resnet)
+    bias = next(
+        name
+        for name, (image, *_) in resnet.graph.images.items()
+        if image.initializer == resnet.narrow[position].bias
+    )
+    narrow = _spied(monkeypatch, "run_narrow")
+    ArmedLate(resnet, scenario((site, 0, 30), (bias, 0, 30))).faulty(WINDOW, False)
+    ArmedLate(resnet, scenario((bias, 0, 30))).faulty(WINDOW, False)
+    assert position not in narrow
+
+
+def test_a_part_that_gives_other_bits_is_not_run_narrow(late_of, monkeypatch):
+    late, real = late_of(), Chain.run_narrow
+    if not late.narrow:
+        pytest.skip("onnxruntime has no blocked convolutions on this machine")
+    before = dict(late.narrow)
+    doubted = sorted(before)[2]
+
+    def run(self, position, narrow, feeds, *, hurried=False):
+        found = real(self, position, narrow, feeds, hurried=hurried)
+        if position == doubted:
+            found = found.copy()
+            found.reshape(-1).view(np.uint32)[-1] ^= 1
+        return found
+
+    monkeypatch.setattr(Chain, "run_narrow", run)
+    late.prove()
+    assert set(late.narrow) == set(before) - {doubted}
+
+
+@pytest.fixture(scope="module")
+def images(late_of):
+    """Open where convolutions end, activations included, so that they read each other's images."""
+    late = late_of("Relu")
+    late.prove()
+    return late
+
+
+def test_crops_are_those_of_the_whole(images):
+    if not images.cropped:
+        pytest.skip("no convolution reads an image of another one on this machine")
+    values, rng = images.clean.of(WINDOW, {}), np.random.default_rng(3)
+    for position, cropped in images.cropped.items():
+        height, width = values[cropped.made].shape[2:]
+        for _ in range(6):
+            top, left = int(rng.integers(height)), int(rng.integers(width))
+            (region, *_) = cropped.trials(values)
+            region = type(region)(
+                top=top,
+                bottom=int(rng.integers(top, height)) + 1,
+                left=left,
+                right=int(rng.integers(left, width)) + 1,
+                block=cropped.block,
+            )
+            samples = np.array([0, 2, 3])
+            feeds = cropped.feeds(region, {}, values, samples)
+            found = images.chain.run_cropped(position, feeds)
+            assert found.tobytes() == crop(values[cropped.made], region, samples).tobytes()
+            made = taken(values[cropped.made], images.chain.layouts[cropped.made], samples)
+            assert found.tobytes() == crop(made, region, None).tobytes()

@@ -1,0 +1,224 @@
+"""Which executable graphs are trusted, and which sites share one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from onnxfi.bits import ElementType
+from onnxfi.engine._grouping import kept_together
+from onnxfi.engine._late import LateStart
+from onnxfi.engine._observe import observe
+from onnxfi.engine._opened import OpenGraph, Opening, open_executable, open_stored
+from onnxfi.engine._openings import Openings
+from onnxfi.engine._optimize import optimized
+from onnxfi.engine._places import Place
+from onnxfi.engine._proof import same_effect
+from onnxfi.engine._watchdog import Watchdog
+from onnxfi.graph import expose, load
+from onnxfi.workload import read_workload
+
+STORED = """
+<ir_version: 10, opset_import: ["" : 17]>
+g (float[n, 4] x) => (float[n, 4] y, float[n, 4] z)
+<float[4] w = {1.0, -2.0, 3.0, 4.0}>
+{ a = Mul(x, w)  b = Relu(a)  c = Tanh(b)  d = Sigmoid(b)  y = Add(c, d)  z = Abs(a) }
+"""
+BODY = STORED[STORED.rindex("{") :]
+
+# Graphs that compute the same and what their author says of them.
+RIGHT = "{ a = Mul(x, w)  b = Relu(a)  d = Sigmoid(b)  z = Abs(a)  c = Tanh(b)  y = Add(d, c) }"
+TURNED = """{ a = Mul(x, w)  h = Relu(a)  t = Transpose<perm = [1, 0]>(h)
+  b = Transpose<perm = [1, 0]>(t)  c = Tanh(b)  d = Sigmoid(b)  y = Add(c, d)  z = Abs(a) }"""
+AROUND = (
+    "{ a = Mul(x, w)  b = Relu(a)  e = Relu(a)  c = Tanh(b)  d = Sigmoid(e)  y = Add(c, d)"
+    "  z = Abs(a) }"
+)
+UNREAD = (
+    "{ a = Mul(x, w)  b = Relu(a)  e = Relu(a)  c = Tanh(e)  d = Sigmoid(e)  y = Add(c, d)"
+    "  z = Abs(a) }"
+)
+APART = """{ a = Mul(x, w)  b = Relu(a)  c = Tanh(b)  d = Sigmoid(b)  y = Add(c, d)
+  e = Mul(x, w)  z = Abs(e) }"""
+
+
+@pytest.fixture
+def watchdog():
+    made = Watchdog()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def trust(model_of, bench_of, watchdog):
+    """Whether a graph, in place of the stored one, is trusted with sites at some values."""
+
+    def ask(body, sites, values=None, x=None):
+        model = model_of(STORED)
+        x = np.random.default_rng(2).normal(size=(5, 4)).astype(np.float32) if x is None else x
+        bench = bench_of(model, read_workload({"x": x}, model.inputs), output="y")
+        computed = tuple(bench.sites[name] for name in sites)
+        context = replace(bench.context, sites=computed)
+        graph = open_stored(context, Opening(computed=computed), watchdog)
+        stored = LateStart(context, graph, watchdog)
+        other = model_of(STORED.replace(BODY, body))
+        values = values or {}
+        places = {
+            site.name: Place(value=values.get(site.name, site.name), site=site) for site in computed
+        }
+        seen = observe(other, context, {}, watchdog, replay=True)
+        made = replace(graph, model=other, replay=True, observation=seen, places=places)
+        assert isinstance(made, OpenGraph)
+        late = LateStart(context, made, watchdog)
+        pairs = (stored.chain, stored.loose), (late.chain, late.loose)
+        return same_effect(context, *pairs, places, {})
+
+    return ask
+
+
+@pytest.mark.parametrize("sites", [("b",), ("a", "b"), ("x", "b", "d"), ("y", "z"), ("c",)])
+@pytest.mark.parametrize("body", [BODY, RIGHT, TURNED], ids=["same", "ordered", "turned"])
+def test_graphs_that_do_the_same_are_trusted(trust, body, sites):
+    assert trust(body, sites)
+
+
+@pytest.mark.parametrize(
+    ("body", "sites"),
+    [
+        (AROUND, ("b",)),
+        (UNREAD, ("b",)),
+        (UNREAD, ("d", "b")),
+        (APART, ("a",)),
+        (APART, ("b", "a")),
+    ],
+    ids=["around", "unread", "unread two", "other output", "other output two"],
+)
+def test_a_reader_that_goes_around_a_place_is_noticed(trust, body, sites):
+    assert not trust(body, sites)
+
+
+@pytest.mark.parametrize(
+    ("body", "sites"), [(AROUND, ("a",)), (UNREAD, ("c", "d")), (APART, ("b",))]
+)
+def test_going_around_what_is_no_site_does_no_harm(trust, body, sites):
+    assert trust(body, sites)
+
+
+@pytest.mark.parametrize("number", [0.0, 1.0])
+def test_values_that_are_all_the_same_prove_nothing_and_are_changed(trust, number):
+    """As spikes of a neuron that the first samples do not make fire."""
+    x = np.full((5, 4), number, np.float32) / np.array([1, -2, 3, 4], np.float32)
+    assert trust(BODY, ("b",), x=x)
+    assert not trust(AROUND, ("b",), x=x)
+
+
+def test_a_place_that_holds_another_value_is_noticed(trust):
+    assert not trust(BODY, ("b",), {"b": "a"})
+    assert not trust(BODY, ("c",), {"c": "d"})
+    assert not trust(TURNED, ("b",), {"b": "t"})
+    assert trust(TURNED, ("b",), {"b": "h"})
+    assert trust(UNREAD, ("b",), {"b": "e"})
+
+
+def _zoo(models, bench_of, name, samples=6):
+    model = load(models / f"{name}.onnx")
+    data = "fashion" if "fashion" in name else "mnist"
+    workload = read_workload(models / f"{data}_test1000.npz", model.inputs).take(samples)
+    return bench_of(model, workload, output="logits", batch_size=samples)
+
+
+def _integer_operators(model):
+    return sorted(
+        node.op_type
+        for node in model.index.nodes
+        if node.op_type.startswith(("QLinear", "QGemm")) or "Integer" in node.op_type
+    )
+
+
+def test_floats_between_integer_operators_are_opened_alone(models, bench_of):
+    bench = _zoo(models, bench_of, "resnet8_fashion_int8_qdq")
+    context = bench.context
+    together = kept_together(context)
+    assert together.quantized
+    assert not together.halves
+    computed = [site for site in context.sites if not site.kind.stored]
+    names = {site.name for site in together.sites}
+    assert names < {site.name for site in computed}
+    kinds = {site.element for site in together.sites}
+    assert {ElementType.INT8, ElementType.UINT8} & kinds, "quantized values are kept"
+    plain = _integer_operators(optimized(context.model, context.settings))
+    assert len(plain) > 5
+    opened = optimized(expose(context.model, sorted(names)), context.settings)
+    assert _integer_operators(opened) == plain
+    # With one of the others open as well, other operators run.
+    lost = 0
+    for site in computed:
+        if site.name not in names and site.op_type == "Conv":
+            more = optimized(expose(context.model, [*sorted(names), site.name]), context.settings)
+            lost += _integer_operators(more) != plain
+    assert lost > 3
+
+
+def test_half_precision_is_opened_only_where_a_scenario_touches_it(
+    models, bench_of, scenario, watchdog
+):
+    bench = _zoo(models, bench_of, "lenet5_mnist_fp16")
+    together = kept_together(bench.context)
+    assert together.halves
+    assert not together.quantized
+    assert together.sites
+    assert ElementType.FLOAT16 not in {site.element for site in together.sites}
+    halves = [
+        site.name
+        for site in bench.context.sites
+        if site.element is ElementType.FLOAT16 and not site.kind.stored
+    ]
+    openings = Openings(bench.context, watchdog)
+    one, two = openings.late(halves[:1]), openings.late(halves[1:2])
+    assert set(one.graph.places) == {halves[0]}
+    assert set(two.graph.places) == {halves[1]}
+    assert openings.late(halves[:1]) is one
+
+
+def test_models_of_one_kind_share_one_graph(models, bench_of, watchdog):
+    bench = _zoo(models, bench_of, "lenet5_mnist_fp32")
+    together = kept_together(bench.context)
+    assert not together.quantized
+    assert not together.halves
+    assert len(together.sites) == sum(not site.kind.stored for site in bench.context.sites)
+    openings = Openings(bench.context, watchdog)
+    found = {openings.late([site.name]) for site in bench.context.sites}
+    assert len(found) == 1
+
+
+def test_a_graph_that_is_not_trusted_is_not_used(models, bench_of, watchdog, monkeypatch):
+    """Then it is taken apart; if that can't be trusted either, the stored graph is taken."""
+    from onnxfi.engine import _openings
+
+    bench = _zoo(models, bench_of, "lenet5_mnist_fp32", samples=3)
+    answers: list[bool] = []
+    monkeypatch.setattr(_openings, "same_effect", lambda *_: answers.pop(0))
+    for given, replay, same in (
+        ([True], True, False),
+        ([False, True], True, True),
+        ([False, False], False, True),
+    ):
+        answers[:] = given
+        late = Openings(bench.context, watchdog).late(["/relu1/Relu_output_0"])
+        assert not answers
+        assert late.graph.replay is replay
+        stored_names = all(place.value == name for name, place in late.graph.places.items())
+        assert stored_names >= same
+
+
+def test_a_graph_taken_apart_holds_its_sites_under_their_names(models, bench_of, watchdog):
+    bench = _zoo(models, bench_of, "lenet5_mnist_fp32", samples=3)
+    context = bench.context
+    computed = tuple(site for site in context.sites if not site.kind.stored)
+    graph = open_executable(context, Opening(computed=computed), watchdog, apart=True)
+    assert {place.value for place in graph.places.values()} == {site.name for site in computed}
+    assert all(place.position is None for place in graph.places.values())
+    assert [spec.name for spec in graph.model.inputs] == ["image"]
+    assert [spec.name for spec in graph.model.outputs] == ["logits"]
