@@ -135,11 +135,12 @@ def _blocked(image: Image, block: int) -> Image:
 
 
 def _inside(region: Region, height: int, width: int) -> Region:
+    """What of a region lies in an image; empty at its edge where nothing does."""
     return Region(
-        top=max(0, region.top),
-        bottom=min(height, region.bottom),
-        left=max(0, region.left),
-        right=min(width, region.right),
+        top=min(max(0, region.top), height),
+        bottom=min(max(0, region.bottom), height),
+        left=min(max(0, region.left), width),
+        right=min(max(0, region.right), width),
         block=region.block,
     )
 

@@ -43,7 +43,9 @@ def late_of(watchdog):
 
 
 def _clean_of(late, bench, limit=ROOMY):
-    return CleanValues(late.chain, bench.context, late.graph.fed, late.loose, limit)
+    settings = replace(bench.context.settings, memory_limit_bytes=limit)
+    context = replace(bench.context, settings=settings)
+    return CleanValues(late.chain, context, late.graph.fed, late.loose, lambda: 0)
 
 
 def _bits(values):
