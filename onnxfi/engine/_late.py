@@ -106,7 +106,7 @@ class LateStart:
             use.node.name
             for name in traced
             for use in graph.model.index.consumers(name)
-            if use.node.op_type == "Conv"
+            if use.node.op_type in ("Conv", "QLinearConv")
         }
         cuts = Cuts(
             behind=frozenset(
@@ -188,7 +188,8 @@ class LateStart:
         for low in range(0, narrow.channels, narrow.block):
             channels = slice(low, low + narrow.block)
             feeds = narrow.feeds(held, self.lifted.feeds, channels)
-            if not same(chain.run_narrow(position, narrow, feeds), whole[:, channels]):
+            found = chain.run_narrow(position, narrow, feeds)
+            if not same(found, narrow.part(whole, channels)):
                 return False
         return True
 
@@ -209,14 +210,16 @@ class ArmedLate:
         graph = late.graph
         images, stored = graph.images, late.stored
         self._changes = changes_of(scenario, late.sites, stored, images)
-        packed = packed_for(graph, self._changes)
-        self._packed = {name: late.lifted.feeds[name] for name in packed}
         self._groups = [group for group in scenario.groups if group.site not in images]
         # Where nearly every cut has a fault behind it, there is nothing to be gained in between.
         many = len(self._groups) > _MANY * len(late.wide.parts) if len(self._groups) > 1 else False
         self._chain = late.wide if many else late.chain
         self._positions = self._chain.reading({change.initializer for change in self._changes})
         self._narrow = {} if many else self._narrowed()
+        # A part that runs alone, for some channels, gives what it gives with packed weights.
+        alone = not self._groups and len(self._narrow) == len(self._positions) == 1
+        packed = () if alone else packed_for(graph, self._changes)
+        self._packed = {name: late.lifted.feeds[name] for name in packed}
         self._bound = any(group.sample is not None for group in self._groups)
         self._values: dict[BatchWindow | int, dict[str, list[ValueFaults]]] = {}
 

@@ -261,11 +261,11 @@ class _Run:
         feeds = narrow.feeds(reads, self._start.stored, channels)
         found = self._chain.run_narrow(position, narrow, feeds, hurried=hurried)
         golden, layout = self._golden[narrow.made], self._layout(narrow.made)
-        deviation = deviating(found, golden[:, channels], layout, None)
+        deviation = deviating(found, narrow.part(golden, channels), layout, None)
         if deviation is not None:
             values = taken(golden, layout, deviation.samples)
             values = values.copy() if values is golden else values
-            values[:, channels] = deviation.values
+            narrow.part(values, channels)[...] = deviation.values
             deviation = replace(deviation, values=values)
         self._arrive(narrow.made, deviation)
 

@@ -112,7 +112,7 @@ def test_several_blocks_at_once(resnet):
 
 
 def _example(channels, block):
-    return Narrow(filter="f", bias=None, summed=None, made="m", channels=channels, block=block)
+    return Narrow(filter="f", lifted=("f",), summed=None, made="m", channels=channels, block=block)
 
 
 @given(
@@ -192,7 +192,7 @@ def test_a_changed_bias_runs_whole(resnet, scenario, monkeypatch):
     bias = next(
         name
         for name, (image, *_) in resnet.graph.images.items()
-        if image.initializer == resnet.narrow[position].bias
+        if image.initializer == resnet.narrow[position].lifted[1]
     )
     narrow = _spied(monkeypatch, "run_narrow")
     ArmedLate(resnet, scenario((site, 0, 30), (bias, 0, 30))).faulty(WINDOW, False)
@@ -251,3 +251,21 @@ def test_crops_are_those_of_the_whole(images):
             assert found.tobytes() == crop(values[cropped.made], region, samples).tobytes()
             made = taken(values[cropped.made], images.chain.layouts[cropped.made], samples)
             assert found.tobytes() == crop(made, region, None).tobytes()
+
+
+def test_integer_convolutions_are_narrow_too(models, bench_of, closing, scenario):
+    """Channels last, with scales, zero points and biases of all channels cut along."""
+    model = load(models / "resnet8_fashion_int8_qdq.onnx")
+    workload = read_workload(models / "fashion_test1000.npz", model.inputs).take(6)
+    bench = bench_of(model, workload, output="logits", batch_size=6)
+    names = [n for n in bench.sites if n.endswith("weight_quantized")]
+    cut, lift = (closing(bench.engine(engine, *names)) for engine in ("cut", "lift"))
+    late = cut._openings.late(names[:1])
+    assert len(late.narrow) > 6
+    narrow = next(iter(late.narrow.values()))
+    assert (narrow.axis, narrow.block) == (3, 1)
+    assert len(narrow.lifted) == 4
+    for name in names:
+        faults = scenario((name, 5, 6))
+        counts = cut.run(faults).counts
+        assert counts == lift.run(faults).counts
