@@ -115,11 +115,11 @@ def find_place(
     before = node.inputs[0]
     if before not in examples or site.layout.batch_axis not in (None, 0):
         return unmoved
-    orders = list(_orders(examples[name], examples[before]))
-    if len(orders) != 1 or layouts[before].batch_axis != layouts[name].batch_axis:
+    found = _order(examples[name], examples[before], blocked=node.op_type == "ReorderOutput")
+    if found is None or layouts[before].batch_axis != layouts[name].batch_axis:
         return unmoved
     samples = examples[name].size // site.layout.elements
-    order, block = orders[0]
+    order, block = found
     return Place(
         value=before,
         site=site,
@@ -131,14 +131,24 @@ def find_place(
     )
 
 
-def _orders(stored: NDArray[Any], held: NDArray[Any]) -> Iterator[_Order]:
-    """Flat indices into ``held``, in the shape of ``stored``, under which both are the same."""
+def _order(stored: NDArray[Any], held: NDArray[Any], *, blocked: bool) -> _Order | None:
+    """Flat indices into ``held``, in the shape of ``stored``, under which both are the same.
+
+    Several layouts may come to one order: those of an image of one place, and blocks that hold all
+    channels of an image as high and wide as there are channels. None if there are several orders.
+    """
     if stored.ndim < 3:
-        return
+        return None
     numbers = np.arange(held.size, dtype=np.int64).reshape(held.shape)
-    for order, block in _candidates(numbers, stored.shape):
-        if order.shape == stored.shape and same(held.reshape(-1)[order], stored):
-            yield order, block
+    found = [
+        (order, block)
+        for order, block in _candidates(numbers, stored.shape)
+        if order.shape == stored.shape and same(held.reshape(-1)[order], stored)
+    ]
+    if not found or not all(np.array_equal(order, found[0][0]) for order, _ in found):
+        return None
+    blocks = {block for _, block in found if block is not None}
+    return found[0][0], blocks.pop() if blocked and len(blocks) == 1 else None
 
 
 def _candidates(numbers: NDArray[np.int64], shape: tuple[int, ...]) -> Iterator[_Order]:

@@ -92,7 +92,8 @@ def test_a_place_holds_what_is_exposed_under_the_stored_name(opened, name, kinds
         assert place.moved_size(stored.size) == held.size
         if place.position is not None:
             assert place.value != site
-            assert not np.array_equal(index, np.arange(stored.size))
+            one_place = stored.shape[2:] == (1, 1)  # then all layouts are one
+            assert np.array_equal(index, np.arange(stored.size)) is one_place
 
 
 @pytest.mark.parametrize("bound", [False, True], ids=["every sample", "some samples"])
@@ -205,3 +206,26 @@ def test_a_value_that_is_the_same_all_over_shows_no_order(transposed):
     site = _site(shape=(1, 16, 16, 16))
     found = find_place(site, graph, {"t": ones, "s": ones}, {"t": layout, "s": layout})
     assert found.value == "s"
+
+
+@pytest.mark.parametrize("shape", [(16, 1, 1), (16, 16, 16), (8, 8, 8)])
+@pytest.mark.parametrize("operator", ["Transpose", "com.microsoft.nchwc.ReorderOutput"])
+def test_layouts_that_come_to_one_order(model_of, shape, operator):
+    """As in the small images of squeeze-and-excitation, or where all sizes are equal."""
+    channels, height, _ = shape
+    attributes = "perm = [0, 3, 1, 2]" if operator == "Transpose" else f"channels = {channels}"
+    graph = model_of(f"""
+    <ir_version: 10, opset_import: ["" : 17, "com.microsoft.nchwc" : 1]>
+    g (float[n, 8, 8, 8] x) => (float[n, 8, 8, 8] s)
+    {{ t = Neg(x)  s = {operator}<{attributes}>(t) }}
+    """)
+    held = np.random.default_rng(1).normal(size=(2, *shape)).astype(np.float32)
+    # All channels in one block, or of a single place: the same as channels last.
+    stored = held if height == 1 else np.ascontiguousarray(np.moveaxis(held, -1, 1))
+    layout = SampleLayout(shape=(1, *shape), batch_axis=0)
+    site = _site(shape=(1, *shape))
+    place = find_place(site, graph, {"t": held, "s": stored}, {"t": layout, "s": layout})
+    assert place.value == "t"
+    assert held.reshape(-1)[place.positions(stored.size)].tobytes() == stored.tobytes()
+    in_blocks = operator != "Transpose" and height == channels
+    assert place.block == (channels if in_blocks else None)
