@@ -55,8 +55,9 @@ class PortsEngine(EngineBase):
         self._open: Cache[OpenModel | ReplayedModel] = Cache(
             context.settings.memory_limit_bytes - held
         )
-        on_cpu = memory is None and find_provider(context.settings).on_cpu
-        self._openings = Openings(context, self._watchdog) if on_cpu else None
+        # Other places are compared on the stored graph, which is the one for devices.
+        executable = place is device_memory and find_provider(context.settings).on_cpu
+        self._openings = Openings(context, self._watchdog) if executable else None
 
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
         """A scenario ready to run, and the windows to run it in."""
