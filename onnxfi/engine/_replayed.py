@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import from_words, to_words
+from onnxfi.bits import from_words, merge, to_words
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._late import LateStart
 from onnxfi.engine._lifted import changes_of
@@ -23,12 +23,14 @@ from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, Scenario
 from onnxfi.graph import Cuts, cut, lift_initializers, partition
 from onnxfi.inject import (
     BatchWindow,
+    Columns,
     Instrumented,
-    armed_feeds,
     disarmed_feeds,
     faulty_words,
     instrument,
     layout_of,
+    port_feeds,
+    window_columns,
 )
 from onnxfi.outcome import RunOutputs
 
@@ -114,19 +116,15 @@ class ArmedReplay:
         graph = late.graph
         self._opened = opened
         self._changes = changes_of(scenario, late.sites, late.stored, graph.images)
-        moved: dict[str, list[FaultGroup]] = {}
         self._fed: dict[str, NDArray[Any]] = {}
+        by_value: dict[str, list[FaultGroup]] = {}
         for group in scenario.groups:
             if group.site in graph.fed:
                 self._fed[group.site] = _faulty(group, late.sites[group.site], graph.fed)
             elif group.site in graph.places:
-                place = graph.places[group.site]
-                index = group.index if place.position is None else place.position[group.index]
-                there = replace(group, site=place.value, index=index)
-                moved.setdefault(place.value, []).append(there)
-        self._scenario = replace(
-            scenario, groups=tuple(_joined(groups) for groups in moved.values())
-        )
+                by_value.setdefault(graph.places[group.site].value, []).append(group)
+        ports = {port.site.name: port for port in opened.instrumented.ports}
+        self._armed = [(ports[value], groups) for value, groups in by_value.items()]
 
     def golden(self, window: BatchWindow) -> RunOutputs:
         """Fault-free outputs of a window."""
@@ -136,11 +134,31 @@ class ArmedReplay:
         """Faulty outputs of a window."""
         opened = self._opened
         feeds = opened.workload.batch(window.start, window.stop, window.size)
-        armed = armed_feeds(opened.instrumented, self._scenario, window=window, stored_words={})
+        armed: dict[str, NDArray[Any]] = {}
+        for port, groups in self._armed:
+            armed |= port_feeds(port, self._columns(groups, window))
         fed = {name: value for name, value in self._fed.items() if name in opened.extra}
         # Only for the length of a run: a caller may take the results of two scenarios in turns.
         with opened.late.lifted.armed(self._changes):
             return opened.session.run({**feeds, **opened.extra, **fed, **armed}, hurried=hurried)
+
+    def _columns(self, groups: Sequence[FaultGroup], window: BatchWindow) -> Columns:
+        """Faults of stored tensors that are one value there, in the order in which they act."""
+        late = self._opened.late
+        found = [
+            late.graph.places[group.site].moved(
+                window_columns(group, late.sites[group.site], window)
+            )
+            for group in groups
+        ]
+        if len(found) == 1:
+            return found[0]
+        index, and_mask, xor_mask = merge(
+            np.concatenate([columns.index for columns in found]),
+            np.concatenate([columns.and_mask for columns in found]),
+            np.concatenate([columns.xor_mask for columns in found]),
+        )
+        return Columns(index=index, and_mask=and_mask, xor_mask=xor_mask)
 
 
 def _as_there(place: Place, late: LateStart) -> FaultSite:
@@ -161,20 +179,3 @@ def _as_there(place: Place, late: LateStart) -> FaultSite:
 def _faulty(group: FaultGroup, site: FaultSite, clean: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     words = faulty_words(group, site, to_words(clean[site.name].reshape(-1), site.element))
     return from_words(words, site.element, clean[site.name].shape)
-
-
-def _joined(groups: Sequence[FaultGroup]) -> FaultGroup:
-    """Faults of several stored tensors that are one value there, in the order in which they act."""
-    if len(groups) == 1:
-        return groups[0]
-    samples = [
-        np.full(len(group), -1, np.int64) if group.sample is None else group.sample
-        for group in groups
-    ]
-    return FaultGroup(
-        site=groups[0].site,
-        index=np.concatenate([group.index for group in groups]),
-        and_mask=np.concatenate([group.and_mask for group in groups]),
-        xor_mask=np.concatenate([group.xor_mask for group in groups]),
-        sample=np.concatenate(samples),
-    )

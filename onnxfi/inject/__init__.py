@@ -8,6 +8,7 @@ from onnxfi.inject._arm import (
     disarmed_feeds,
     faulty_elements,
     faulty_words,
+    port_feeds,
 )
 from onnxfi.inject._bake import bake, opset_for, without_effect
 from onnxfi.inject._columns import (
@@ -43,6 +44,7 @@ __all__ = [
     "instrument",
     "layout_of",
     "opset_for",
+    "port_feeds",
     "whole_columns",
     "window_columns",
     "without_effect",

@@ -53,7 +53,7 @@ def disarmed_feeds(
     nothing = Columns(index=np.empty(0, np.int64), and_mask=none, xor_mask=none)
     feeds: dict[str, Feed] = {}
     for port in instrumented.ports:
-        feeds |= _port_feeds(port, nothing)
+        feeds |= port_feeds(port, nothing)
     for lift in instrumented.lifts:
         feeds[lift.input_name] = _values(stored_words[lift.site.name], lift.site)
     return feeds
@@ -73,7 +73,7 @@ def armed_feeds(
     for group in scenario.groups:
         if group.site in ports:
             port = ports[group.site]
-            feeds |= _port_feeds(port, window_columns(group, port.site, window))
+            feeds |= port_feeds(port, window_columns(group, port.site, window))
         elif group.site in lifts:
             lift = lifts[group.site]
             feeds[lift.input_name] = _faulty_values(lift, group, stored_words[group.site])
@@ -123,7 +123,13 @@ def _values(words: Words, site: FaultSite) -> Feed:
     return from_words(words, site.element, layout_of(site).shape)
 
 
-def _port_feeds(port: Port, columns: Columns) -> dict[str, Feed]:
+def port_feeds(port: Port, columns: Columns) -> dict[str, Feed]:
+    """The inputs of a port that carry faults in.
+
+    Args:
+        port: The port.
+        columns: The faults of one run, each element once, in the value that the port is on.
+    """
     element = port.site.element
     return {
         port.index_input: columns.index,
