@@ -58,9 +58,10 @@ class Opening:
     mapped: tuple[FaultSite, ...] = ()
 
     @property
-    def key(self) -> tuple[str, ...]:
-        """What tells it from the other openings of a campaign."""
-        return tuple(site.name for site in (*self.computed, *self.fed, *self.mapped))
+    def key(self) -> tuple[tuple[str, ...], ...]:
+        """What tells it from the other openings of a campaign: names, by how faults get in."""
+        roles = (self.computed, self.fed, self.mapped)
+        return tuple(tuple(site.name for site in sites) for sites in roles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -37,7 +37,7 @@ class Openings:
         self._watchdog = watchdog
         self._sites = {site.name: site for site in context.sites}
         self._held: Cache[LateStart] = Cache(context.settings.memory_limit_bytes)
-        self._used: tuple[str, ...] | None = None
+        self._used: Hashable = None
 
     def late(self, touched: Sequence[str]) -> LateStart:
         """The graph of the scenarios that touch some sites.

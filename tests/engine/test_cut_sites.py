@@ -241,3 +241,15 @@ def test_tensors_read_twice_and_tensors_with_the_same_values(
     flips = [scenario((name, 2, bit)) for name in ("w", "same", "m") for bit in (31, 25, 1)]
     flips.append(scenario(*((name, 2, 31) for name in ("w", "same", "m", "b"))))
     assert sum(agree(bench, flips, "bake", "ports", exact=level == "disabled")) >= 7
+
+
+def test_a_stored_tensor_without_a_map_that_is_the_only_site(models, bench_of, closing, scenario):
+    """Its graph is another one than that in which it could not be found."""
+    model = load(models / "lenet5_mnist_int8_qdq.onnx")
+    workload = read_workload(models / "mnist_test1000.npz", model.inputs).take(6)
+    bench = bench_of(model, workload, optimization="all", output="logits")
+    scales = [name for name, site in bench.sites.items() if site.kind.value == "scale"]
+    for name in scales[:4]:
+        cut, ports = (closing(bench.engine(engine, name)) for engine in ("cut", "ports"))
+        faults = scenario((name, 0, 30))
+        assert cut.run(faults).counts == ports.run(faults).counts
