@@ -57,7 +57,7 @@ class CleanValues:
         self._checked = False
         self._each = 0
         profile, samples = context.profile, context.workload.samples
-        self._first = windows(samples, profile.batch_size, profile.fixed_batch)[0]
+        self.first = windows(samples, profile.batch_size, profile.fixed_batch)[0]
 
     @property
     def nbytes(self) -> int:
@@ -77,8 +77,8 @@ class CleanValues:
         Raises:
             GoldenError: A run fails or is not reproducible.
         """
-        if not self._checked and window != self._first:
-            self._run(self._first)  # it shows more than a window of one sample would
+        if not self._checked and window != self.first:
+            self._run(self.first)  # it shows more than a window of one sample would
         # Windows are alike in size, but for the last one.
         held = self._kept.get(window, lambda: _Window(self._run(window)), expected=self._each)
         self._each = max(self._each, held.own)

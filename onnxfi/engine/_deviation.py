@@ -63,10 +63,14 @@ def taken(values: NDArray[Any], layout: SampleLayout, samples: Samples) -> NDArr
     """A value in some samples alone."""
     if samples is None or layout.batch_axis is None:
         return values
-    rows = samples
-    if layout.rows > 1:
-        rows = (samples[:, np.newaxis] * layout.rows + np.arange(layout.rows)).ravel()
-    return np.take(values, rows, axis=layout.batch_axis)
+    return np.take(values, _rows(samples, layout), axis=layout.batch_axis)
+
+
+def _rows(samples: NDArray[np.int64], layout: SampleLayout) -> NDArray[np.int64]:
+    """Entries along the batch axis that belong to some samples."""
+    if layout.rows == 1:
+        return samples
+    return (samples[:, np.newaxis] * layout.rows + np.arange(layout.rows)).ravel()
 
 
 def gathered(
@@ -107,10 +111,7 @@ def put(values: NDArray[Any], layout: SampleLayout, samples: Samples, part: NDAr
     if samples is None or layout.batch_axis is None:
         values[...] = part
         return
-    rows = samples
-    if layout.rows > 1:
-        rows = (samples[:, np.newaxis] * layout.rows + np.arange(layout.rows)).ravel()
-    values[(slice(None),) * layout.batch_axis + (rows,)] = part
+    values[(slice(None),) * layout.batch_axis + (_rows(samples, layout),)] = part
 
 
 def deviating(

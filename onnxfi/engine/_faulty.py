@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import format_of, from_words, to_words
+from onnxfi.bits import from_words, to_words
 from onnxfi.engine._deviation import Deviation, gathered, taken, united
 from onnxfi.engine._region import Region, crop
 from onnxfi.errors import FaultError
 from onnxfi.faults import FaultSite, SampleLayout
-from onnxfi.inject import Columns
+from onnxfi.inject import Columns, faulted
 
 _IMAGE = 4  # axes of an image: samples, channels, height, width
 # Faults for each sample up to which it is looked for a region that holds them all, and the share
@@ -170,9 +170,8 @@ def _carry_out(
     values: NDArray[Any], index: NDArray[np.int64], columns: Columns, site: FaultSite
 ) -> NDArray[np.bool_]:
     """Carry faults out in place; which elements have changed."""
-    flat, form = values.reshape(-1), format_of(site.element)
+    flat = values.reshape(-1)
     words = to_words(flat[index], site.element)
-    kept = words & columns.and_mask.astype(words.dtype)
-    faulty = (kept ^ columns.xor_mask.astype(words.dtype)) & words.dtype.type(form.mask)
+    faulty = faulted(words, columns, site.element)
     flat[index] = from_words(faulty, site.element, faulty.shape)
     return np.asarray(words != faulty)

@@ -25,7 +25,6 @@ from onnxfi.engine._propagate import Start, outputs_of, propagate
 from onnxfi.engine._region import crop
 from onnxfi.engine._session import RunFailedError
 from onnxfi.engine._watchdog import Watchdog
-from onnxfi.engine._windows import windows
 from onnxfi.errors import BackendError, UnsupportedModelError
 from onnxfi.faults import SampleLayout, Scenario
 from onnxfi.graph import Cuts, initializer_words, partition
@@ -65,8 +64,8 @@ class LateStart:
         block = blocks.pop() if len(blocks) == 1 else None
         crops = (find_cropped(graph.model, part, block) for part in self.chain.parts)
         self.cropped = {k: each for k, each in enumerate(crops) if each is not None}
-        biases = {name for narrow in self.narrow.values() for name in narrow.lifted}
-        self.lifted = LiftedTensors(graph.model, sorted(traced | biases))
+        sliced = {name for narrow in self.narrow.values() for name in narrow.lifted}
+        self.lifted = LiftedTensors(graph.model, sorted(traced | sliced))
         loose = sorted(traced - graph.packed)
         self.loose = {name: self.lifted.feeds[name] for name in loose}
         words = sum(words.nbytes for words in self.stored.values())
@@ -78,7 +77,7 @@ class LateStart:
 
         self._beside = beside
         self.clean = CleanValues(
-            self.chain, context, {**graph.fed, **self._returned()}, self.loose, self._beside
+            self.chain, context, {**graph.fed, **self._returned}, self.loose, self._beside
         )
 
     @cached_property
@@ -122,12 +121,13 @@ class LateStart:
         )
         returned = {
             name: SampleLayout(shape=value.shape, batch_axis=None)
-            for name, value in self._returned().items()
+            for name, value in self._returned.items()
         }
         layouts = {**graph.observation.layouts, **returned}
         parts = partition(graph.model, outputs, cuts)
         return Chain(graph, parts, layouts, context, self._watchdog)
 
+    @cached_property
     def _returned(self) -> dict[str, NDArray[Any]]:
         """Stored tensors that the model returns as they are."""
         model, found = self._context.model, {}
@@ -142,8 +142,7 @@ class LateStart:
 
     def prove(self) -> None:
         """Keep only those narrow and cropped runs that give the bits of whole ones."""
-        profile, workload = self._context.profile, self._context.workload
-        window = windows(workload.samples, profile.batch_size, profile.fixed_batch)[0]
+        window = self.clean.first
         values = self.clean.of(window, {})
         few = np.arange(min(_FEW, window.size)) if self.chain.separable else None
         self.narrow = {

@@ -14,10 +14,12 @@ from onnxfi.engine._golden import Feeds
 from onnxfi.engine._inputs import open_inputs
 from onnxfi.engine._kept import Kept
 from onnxfi.engine._late import LateStart
+from onnxfi.engine._lifted import changes_of
+from onnxfi.engine._opened import packed_for
 from onnxfi.engine._openings import Openings
 from onnxfi.engine._providers import find_provider
 from onnxfi.engine._reference import Reference
-from onnxfi.engine._replayed import ArmedReplay, ReplayedModel, can_replay, packed_in
+from onnxfi.engine._replayed import ArmedReplay, ReplayedModel, can_replay
 from onnxfi.engine._session import Session
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError, ModelError
@@ -68,16 +70,18 @@ class PortsEngine(EngineBase):
             late = self._openings.late(touched)
             replayed = self._replayed(late, scenario) if can_replay(self._context, late) else None
             if replayed is not None:
-                return ArmedReplay(replayed, scenario), windows
+                return replayed, windows
         only = touched[0] if len(touched) == 1 else None
         opened = self._open.get(only, lambda: self._opened(only))
         assert isinstance(opened, OpenModel)
         return _ArmedModel(opened, scenario), windows
 
-    def _replayed(self, late: LateStart, scenario: Scenario) -> ReplayedModel | None:
+    def _replayed(self, late: LateStart, scenario: Scenario) -> ArmedReplay | None:
         """The executable graph with ports; None if it has an operator that can't be raised."""
         late.clean.clear()  # this engine has golden outputs of its own
-        places, packed = late.graph.places, packed_in(late, scenario)
+        places = late.graph.places
+        changes = changes_of(scenario, late.sites, late.stored, late.graph.images)
+        packed = packed_for(late.graph, changes)
         computed = tuple(places)
         if len(scenario.sites) == 1:
             computed = tuple(name for name in scenario.sites if name in places)
@@ -89,7 +93,7 @@ class PortsEngine(EngineBase):
         except (BackendError, ModelError):
             return None
         assert isinstance(found, ReplayedModel)
-        return found
+        return ArmedReplay(found, scenario, changes)
 
     def close(self) -> None:
         """Let go of sessions and threads."""

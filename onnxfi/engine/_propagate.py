@@ -211,10 +211,8 @@ class _Run:
         }
         found = self._chain.run(position, feeds, self._start.lifted, hurried=hurried)
         near = next((d.near for d in self._deviating(part.reads) if d.near is not None), None)
-        look, fewer = (
-            self._thorough or (self._start.look and part.masks and self._looking.now()),
-            False,
-        )
+        pays = self._start.look and part.masks and self._looking.now()
+        look, fewer = self._thorough or pays, False
         for name in part.makes:
             values, golden, layout = found[name], self._golden[name], self._layout(name)
             if samples is not None and not _as_expected(values, golden, layout, samples):
@@ -245,10 +243,10 @@ class _Run:
         golden = crop(self._golden[cropped.made], region, samples)
         deviation = deviating(found, golden, self._layout(cropped.made), None)
         if deviation is not None:
-            kept = deviation.samples
-            if kept is None or samples is None:
-                kept = samples if kept is None else kept
-            else:
+            kept = deviation.samples  # of those that were run
+            if kept is None:
+                kept = samples
+            elif samples is not None:
                 kept = samples[kept]
             deviation = replace(deviation, samples=kept, region=region)
         self._arrive(cropped.made, deviation)

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from onnxfi.bits import from_words, merge, to_words
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._late import LateStart
-from onnxfi.engine._lifted import changes_of
-from onnxfi.engine._opened import packed_for
+from onnxfi.engine._lifted import Change
 from onnxfi.engine._places import Place
 from onnxfi.engine._reference import Reference
 from onnxfi.engine._session import Session
@@ -94,28 +93,22 @@ def can_replay(context: EngineContext, late: LateStart) -> bool:
     return late.graph.replay and all(spec.name in made for spec in context.model.outputs)
 
 
-def packed_in(late: LateStart, scenario: Scenario) -> tuple[str, ...]:
-    """Packed stored tensors that are lifted for a scenario."""
-    images = late.graph.images
-    return packed_for(late.graph, changes_of(scenario, late.sites, late.stored, images))
-
-
 class ArmedReplay:
     """A scenario in a replayed model.
 
     Args:
         opened: The model.
         scenario: The faults.
-
-    Raises:
-        FaultError: An index is out of range, or a fault in a stored tensor bound to one sample.
+        changes: What they change in the graph's stored tensors.
     """
 
-    def __init__(self, opened: ReplayedModel, scenario: Scenario) -> None:
+    def __init__(
+        self, opened: ReplayedModel, scenario: Scenario, changes: Sequence[Change]
+    ) -> None:
         late = opened.late
         graph = late.graph
         self._opened = opened
-        self._changes = changes_of(scenario, late.sites, late.stored, graph.images)
+        self._changes = changes
         self._fed: dict[str, NDArray[Any]] = {}
         by_value: dict[str, list[FaultGroup]] = {}
         for group in scenario.groups:

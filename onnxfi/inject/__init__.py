@@ -14,6 +14,7 @@ from onnxfi.inject._bake import bake, opset_for, without_effect
 from onnxfi.inject._columns import (
     BatchWindow,
     Columns,
+    faulted,
     layout_of,
     whole_columns,
     window_columns,
@@ -38,6 +39,7 @@ __all__ = [
     "can_open",
     "can_start",
     "disarmed_feeds",
+    "faulted",
     "faulty_array",
     "faulty_elements",
     "faulty_words",

@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import Words, format_of, from_words
+from onnxfi.bits import Words, from_words
 from onnxfi.errors import FaultError
 from onnxfi.faults import FaultGroup, FaultSite, Scenario
-from onnxfi.inject._columns import BatchWindow, Columns, layout_of, whole_columns, window_columns
+from onnxfi.inject._columns import (
+    BatchWindow,
+    Columns,
+    faulted,
+    layout_of,
+    whole_columns,
+    window_columns,
+)
 from onnxfi.inject._instrument import Instrumented, Lift
 from onnxfi.inject._port import Port
 from onnxfi.inject._primitive import masks_as_values
@@ -102,9 +109,7 @@ def faulty_elements(
         FaultError: An index is out of range, or a fault is bound to one sample.
     """
     columns = whole_columns(group, site)
-    kept = words[columns.index] & columns.and_mask.astype(words.dtype)
-    faulty = kept ^ columns.xor_mask.astype(words.dtype)
-    return columns.index, faulty & words.dtype.type(format_of(site.element).mask)
+    return columns.index, faulted(words[columns.index], columns, site.element)
 
 
 def faulty_words(group: FaultGroup, site: FaultSite, words: Words) -> Words:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import merge
+from onnxfi.bits import ElementType, Words, format_of, merge
 from onnxfi.errors import FaultError
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout
 
@@ -46,6 +46,13 @@ class Columns:
     and_mask: NDArray[np.uint64]
     xor_mask: NDArray[np.uint64]
     sample: NDArray[np.int64] | None = None
+
+
+def faulted(words: Words, columns: Columns, element: ElementType) -> Words:
+    """Words of the elements that columns name, with the faults in them."""
+    kept = words & columns.and_mask.astype(words.dtype)
+    faulty = kept ^ columns.xor_mask.astype(words.dtype)
+    return faulty & words.dtype.type(format_of(element).mask)
 
 
 def layout_of(site: FaultSite) -> SampleLayout:

@@ -6,10 +6,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from onnxfi.bits import format_of, from_words, to_words
+from onnxfi.bits import from_words, to_words
 from onnxfi.errors import FaultError
 from onnxfi.faults import FaultGroup, FaultSite
-from onnxfi.inject._columns import BatchWindow, window_columns
+from onnxfi.inject._columns import BatchWindow, faulted, window_columns
 
 
 def faulty_array(
@@ -33,9 +33,6 @@ def faulty_array(
             f"site {site.name!r} has {values.size} elements in this run, fewer than the profile's"
             f" layout says"
         )
-    form = format_of(site.element)
     words = to_words(values, site.element)
-    kept = words[columns.index] & columns.and_mask.astype(words.dtype)
-    faulty = kept ^ columns.xor_mask.astype(words.dtype)
-    words[columns.index] = faulty & words.dtype.type(form.mask)
+    words[columns.index] = faulted(words[columns.index], columns, site.element)
     return from_words(words, site.element, values.shape)
