@@ -47,7 +47,7 @@ def scenario_windows(context: EngineContext, scenario: Scenario) -> Windows:
     bound = {
         group.site
         for group in scenario.groups
-        if group.sample is not None and (group.sample >= 0).any()
+        if group.sample is not None and group.sample.max(initial=-1) >= 0
     }
     per_run = bound and any(
         site.name in bound and site.layout is not None and site.layout.batch_axis is None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import from_words, to_words
+from onnxfi.bits import format_of
 from onnxfi.engine._deviation import Deviation, gathered, taken, united
 from onnxfi.engine._region import Region, crop
 from onnxfi.errors import FaultError
@@ -170,8 +170,8 @@ def _carry_out(
     values: NDArray[Any], index: NDArray[np.int64], columns: Columns, site: FaultSite
 ) -> NDArray[np.bool_]:
     """Carry faults out in place; which elements have changed."""
-    flat = values.reshape(-1)
-    words = to_words(flat[index], site.element)
+    stored = values.reshape(-1).view(format_of(site.element).word)
+    words = stored[index]
     faulty = faulted(words, columns, site.element)
-    flat[index] = from_words(faulty, site.element, faulty.shape)
+    stored[index] = faulty
     return np.asarray(words != faulty)

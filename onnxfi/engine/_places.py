@@ -45,10 +45,16 @@ class Place:
         """Faults of the stored tensor in a run as faults of the value in that run."""
         if self.position is None:
             return columns
-        each = self.position.size
-        sample = columns.index // each if columns.sample is None else columns.sample
-        index = self.position[columns.index - sample * each]
-        return replace(columns, index=index + sample * self.elements)
+        each, within, sample = self.position.size, columns.within, columns.sample
+        if within is None or sample is None:
+            sample = columns.index // each
+            within = columns.index - sample * each
+        return Columns(
+            index=self.position[within] + sample * self.elements,
+            and_mask=columns.and_mask,
+            xor_mask=columns.xor_mask,
+            sample=columns.sample,
+        )
 
     def moved_size(self, elements: int) -> int:
         """Elements of the value in a run, from those of the stored tensor."""

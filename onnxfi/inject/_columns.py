@@ -39,20 +39,25 @@ class BatchWindow:
 class Columns:
     """Unique flat indices with one pair of masks each: int64, uint64, uint64, all (k,).
 
-    In a tensor whose first axis is the batch axis also the sample of the run that each is in.
+    In a tensor whose first axis is the batch axis also the sample of the run that each is in, and
+    where it is at hand the index within that sample.
     """
 
     index: NDArray[np.int64]
     and_mask: NDArray[np.uint64]
     xor_mask: NDArray[np.uint64]
     sample: NDArray[np.int64] | None = None
+    within: NDArray[np.int64] | None = None
 
 
 def faulted(words: Words, columns: Columns, element: ElementType) -> Words:
     """Words of the elements that columns name, with the faults in them."""
-    kept = words & columns.and_mask.astype(words.dtype)
-    faulty = kept ^ columns.xor_mask.astype(words.dtype)
-    return faulty & words.dtype.type(format_of(element).mask)
+    faulty = words & columns.and_mask.astype(words.dtype)
+    faulty ^= columns.xor_mask.astype(words.dtype)
+    form = format_of(element)
+    if form.width < 8 * words.itemsize:
+        faulty &= words.dtype.type(form.mask)
+    return faulty
 
 
 def layout_of(site: FaultSite) -> SampleLayout:
@@ -119,9 +124,8 @@ def window_columns(group: FaultGroup, site: FaultSite, window: BatchWindow) -> C
             f"site {site.name!r} exists once per run, so a fault bound to one sample needs runs"
             f" of one sample; use --batch-size 1"
         )
-    if _all_in(group.sample, window):  # as below, without picking any out
-        position, rows = group.sample - window.start, group
-    else:
+    position, rows = group.sample - window.start, group
+    if not _all_in(position, window):
         owner, position = _spread(group.sample, window, layout)
         rows = replace(
             group,
@@ -129,33 +133,31 @@ def window_columns(group: FaultGroup, site: FaultSite, window: BatchWindow) -> C
             and_mask=group.and_mask[owner],
             xor_mask=group.xor_mask[owner],
         )
-    index = layout.flat(rows.index, position, window.size)
-    columns = _merged(index, rows.and_mask, rows.xor_mask)
-    return _with_samples(columns, layout, position if columns.index is index else None)
+    flat = layout.flat(rows.index, position, window.size)
+    index, and_mask, xor_mask = merge(flat, rows.and_mask, rows.xor_mask)
+    if layout.batch_axis != 0:
+        return Columns(index=index, and_mask=and_mask, xor_mask=xor_mask)
+    kept = index is flat
+    return Columns(
+        index=index,
+        and_mask=and_mask,
+        xor_mask=xor_mask,
+        sample=position if kept else index // max(1, layout.elements),
+        within=rows.index if kept else None,
+    )
 
 
 def _every_sample(columns: Columns, layout: SampleLayout, window: BatchWindow) -> Columns:
     if layout.batch_axis is None:
         return columns
     position = np.arange(window.size, dtype=np.int64)[:, np.newaxis]
-    index = layout.flat(columns.index[np.newaxis], position, window.size).ravel()
-    spread = Columns(
-        index=index,
+    first = layout.batch_axis == 0
+    return Columns(
+        index=layout.flat(columns.index[np.newaxis], position, window.size).ravel(),
         and_mask=np.tile(columns.and_mask, window.size),
         xor_mask=np.tile(columns.xor_mask, window.size),
+        sample=np.repeat(position, len(columns.index)) if first else None,
     )
-    return _with_samples(spread, layout, np.repeat(position, len(columns.index)))
-
-
-def _with_samples(
-    columns: Columns, layout: SampleLayout, sample: NDArray[np.int64] | None
-) -> Columns:
-    """Columns with the samples that their elements are in; None for not known yet."""
-    if layout.batch_axis != 0:
-        return columns
-    if sample is None:
-        sample = columns.index // max(1, layout.elements)
-    return replace(columns, sample=sample)
 
 
 def _merged(
@@ -165,11 +167,12 @@ def _merged(
     return Columns(index=index, and_mask=and_mask, xor_mask=xor_mask)
 
 
-def _all_in(sample: NDArray[np.int64], window: BatchWindow) -> bool:
+def _all_in(position: NDArray[np.int64], window: BatchWindow) -> bool:
     """Whether each fault is bound to one sample of a run without padding."""
-    if window.padding or not len(sample):
+    if window.padding or not len(position):
         return False
-    return bool(sample.min() >= window.start and sample.max() < window.stop)
+    # As unsigned numbers negative ones are large, too: one look at the column, not two.
+    return bool(position.view(np.uint64).max() < window.samples)
 
 
 def _spread(
