@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from onnxfi.engine import EngineSettings, profile
 from onnxfi.faults import FaultSite, SiteFilter, SiteTable
@@ -15,40 +15,48 @@ from onnxfi.workload import read_workload
 Inputs = str | PathLike[str] | Mapping[str, Any]
 
 
+class SiteChoice(TypedDict, total=False):
+    """Which sites to list; what is not given does not restrict.
+
+    Attributes:
+        targets: Kinds to list.
+        include: Globs of names to list.
+        exclude: Globs of names to leave out.
+        op_types: Operators to list.
+        steps: Time steps or iterations to list, counted from 0.
+    """
+
+    targets: Sequence[str]
+    include: Sequence[str]
+    exclude: Sequence[str]
+    op_types: Sequence[str]
+    steps: Sequence[int]
+
+
 def enumerate_sites(
-    model: Any,
-    *,
-    inputs: Inputs | None = None,
-    targets: Sequence[str] = (),
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    op_types: Sequence[str] = (),
+    model: Any, *, inputs: Inputs | None = None, **chosen: Unpack[SiteChoice]
 ) -> tuple[FaultSite, ...]:
     """The fault sites of a model, in file order.
 
     Args:
         model: Path, ``bytes``, ``onnx.ModelProto`` or graphsurgeon ``Graph``; not changed.
         inputs: Workload; with it, computed tensors have their run-time shapes.
-        targets: Kinds to list; empty for all.
-        include: Globs of names to list; empty for all.
-        exclude: Globs of names to leave out.
-        op_types: Operators to list; empty for all.
+        chosen: Which sites: ``targets``, ``include``, ``exclude``, ``op_types``, ``steps``.
 
     Raises:
         ModelError: The model is unusable.
         WorkloadError: The workload does not fit the model.
         ConfigError: A filter matches nothing.
     """
-    sites = site_table(load_model(model), inputs).sites
-    if not (targets or include or exclude or op_types):
-        return sites
     wanted = SiteFilter(
-        targets=tuple(targets),
-        include=tuple(include),
-        exclude=tuple(exclude),
-        op_types=tuple(op_types),
+        targets=tuple(chosen.get("targets", ())),
+        include=tuple(chosen.get("include", ())),
+        exclude=tuple(chosen.get("exclude", ())),
+        op_types=tuple(chosen.get("op_types", ())),
+        steps=tuple(chosen.get("steps", ())),
     )
-    return tuple(wanted.select(sites))
+    sites = site_table(load_model(model), inputs).sites
+    return sites if wanted == SiteFilter() else wanted.select(sites)
 
 
 def load_model(model: Any) -> Model:

@@ -13,11 +13,14 @@ from onnxfi.errors import CampaignError
 FORMAT = "onnxfi/campaign/1"
 
 
-class LayoutEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Layout of a run-time value: shape of a sample's part, and batch axis (None: per run)."""
+class LayoutEntry(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Layout of a run-time value: shape of a sample's part, batch axis (None: per run), steps."""
 
     shape: tuple[int, ...]
     batch_axis: int | None
+    steps: int | None = None
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -22,10 +22,13 @@ from onnxfi.faults import (
     SampleLayout,
     SiteFilter,
     SiteTable,
+    check_steps,
     enumerate_sites,
+    find_site,
     parse_fault_model,
     read_fault_list,
     recipe_space,
+    site_named,
 )
 from onnxfi.graph import Model, fingerprint, load
 from onnxfi.outcome import Criterion
@@ -174,10 +177,11 @@ def build_experiment(
         OnnxFIError: Nothing can be faulted, or the recipe is of another fault space.
     """
     chosen = _select(settings, subject.site_table(None), recipe)
-    computed = [site.name for site in chosen if not site.kind.stored]
+    computed = [site.tensor for site in chosen if not site.kind.stored]
     found = profile(subject.model, subject.workload, engine_settings(settings), computed)
     table = subject.site_table(found.layouts, found.left_out)
     known = _still_there(chosen, table)
+    check_steps(settings.steps, known)
     if recipe is not None:
         # The recipe's own order of sites and models decides what its numbers mean.
         known = recipe_space(recipe, {site.name: site for site in known}).sites
@@ -201,7 +205,7 @@ def restore_experiment(
         reason="from the plan",
     )
     by_name = subject.site_table(layouts).by_name()
-    sites = [by_name[name] for name in plan.sites]
+    sites = [site_named(name, by_name) for name in plan.sites]
     if recipe_in(faults, subject.model.sha256, subject.graph_sha256) is None:
         return _listed(faults, subject, found, sites)
     return _drawn(settings, custom, subject, found, sites)
@@ -224,7 +228,7 @@ def scenario_traits(source: ScenarioSource) -> Scenarios:
 
 def _layouts(entries: Mapping[str, LayoutEntry]) -> dict[str, SampleLayout]:
     return {
-        name: SampleLayout(shape=entry.shape, batch_axis=entry.batch_axis)
+        name: SampleLayout(shape=entry.shape, batch_axis=entry.batch_axis, steps=entry.steps)
         for name, entry in entries.items()
     }
 
@@ -234,19 +238,30 @@ def _select(
 ) -> Sequence[FaultSite]:
     if recipe is not None:
         names = (recipe.space or {}).get("sites", ())
-        return [site for site in table.sites if site.name in names] or table.sites
+        return _named(names, table) or table.sites
     if settings.faults is not None:
         # A written list names its sites itself; whatever it names is chosen. Where a name is
         # wrong, the reader needs all sites to say which one may be meant.
         named = sites_named_in(Path(settings.faults))
-        chosen = [site for site in table.sites if site.name in named]
+        chosen = _named(named, table)
         return chosen if chosen and len(chosen) == len(named) else table.sites
     return SiteFilter(
         targets=settings.targets,
         include=settings.include,
         exclude=settings.exclude,
         op_types=settings.op_types,
+        steps=settings.steps,
     ).select(table.sites)
+
+
+def _named(names: Iterable[str], table: SiteTable) -> list[FaultSite]:
+    """The sites of some names, in the order of the table, steps of one tensor in theirs."""
+    by_name = table.by_name()
+    places = {name: place for place, name in enumerate(by_name)}
+    found = filter(None, (find_site(str(name), by_name) for name in names))
+    return sorted(
+        found, key=lambda site: (places[site.tensor], -1 if site.step is None else site.step)
+    )
 
 
 def _drawn(
@@ -287,10 +302,10 @@ def _still_there(chosen: Sequence[FaultSite], table: SiteTable) -> Sequence[Faul
         ConfigError: None of them has one.
     """
     by_name = table.by_name()
-    known = [by_name[site.name] for site in chosen if site.name in by_name]
+    known = list(filter(None, (find_site(site.name, by_name) for site in chosen)))
     if not known:
         reasons = {left.name: left.reason for left in table.left_out}
-        first = chosen[0].name
+        first = chosen[0].tensor
         raise ConfigError(
             f"none of the {len(chosen)} chosen sites can be faulted; {first!r}: "
             f"{reasons.get(first, 'its run-time shape is unknown')}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ def by_recipe(settings: CampaignSettings, header: FaultListHeader) -> CampaignSe
         include=(),
         exclude=(),
         op_types=(),
+        steps=(),
     )
 
 
@@ -51,10 +52,18 @@ def sites_named_in(path: Path) -> set[str]:
     with path.open("rb") as file:
         for text in file:
             try:
-                names.update(entry["site"] for entry in decoder.decode(text).faults)
+                for entry in decoder.decode(text).faults:
+                    names.update(_names(entry))
             except (msgspec.DecodeError, KeyError, TypeError):
                 continue
     return names
+
+
+def _names(entry: Mapping[str, Any]) -> Iterator[str]:
+    """Names of the sites of one entry, of which a column of steps makes several."""
+    steps = entry.get("step", -1)
+    for step in dict.fromkeys(steps if isinstance(steps, list) else [steps]):
+        yield entry["site"] if step == -1 else f"{entry['site']}@{step}"
 
 
 class _Line(msgspec.Struct):

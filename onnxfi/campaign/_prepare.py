@@ -127,6 +127,6 @@ def _plan(
 
 def _entries(layouts: Mapping[str, SampleLayout]) -> dict[str, LayoutEntry]:
     return {
-        name: LayoutEntry(shape=layout.shape, batch_axis=layout.batch_axis)
+        name: LayoutEntry(shape=layout.shape, batch_axis=layout.batch_axis, steps=layout.steps)
         for name, layout in layouts.items()
     }

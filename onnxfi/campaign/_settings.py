@@ -20,6 +20,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         include: Globs; only sites whose name matches one are faulted. Empty: all.
         exclude: Globs; sites whose name matches one are not faulted.
         op_types: Only sites of these operators. Empty: all.
+        steps: Only sites of these time steps or iterations. Empty: all.
         fault_models: Specs of the fault models; the fault space is their union.
         sampler: Recipe of the sampler (``kind``, ``seed``, ``n`` …).
         faults: Path of a fault list file, instead of a sampler.
@@ -44,6 +45,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     op_types: tuple[str, ...] = ()
+    steps: tuple[int, ...] = ()
     fault_models: tuple[str, ...] = ("flip",)
     sampler: dict[str, Any] = msgspec.field(default_factory=dict)
     faults: str | None = None

@@ -48,6 +48,7 @@ def choose_sites(
         include=options["include"],
         exclude=options["exclude"],
         op_types=options["op_types"],
+        steps=options["steps"],
     ).select(subject.table.sites)
 
 

@@ -48,14 +48,16 @@ def command(
     from onnxfi.cli._output import check_free, print_document
     from onnxfi.cli._subject import load_subject
     from onnxfi.cli._talk import note
+    from onnxfi.faults import site_named
     from onnxfi.graph import save
     from onnxfi.inject import bake
     from onnxfi.report import counted
 
     check_free(output, options["force"])
     subject = load_subject(model, inputs, options)
-    sites = subject.table.by_name()
     scenario = _scenario(subject, faults, number)
+    by_name = subject.table.by_name()
+    sites = {name: site_named(name, by_name) for name in scenario.sites}
     save(bake(subject.model, scenario, sites), output)
     if options["as_json"]:
         content = {"model": model, "model_sha256": subject.model.sha256, "output": output}

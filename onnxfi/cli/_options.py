@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from onnxfi.cli._talk import Talk
-from onnxfi.cli._types import Duration, FaultModelText, Kinds, MemorySize
+from onnxfi.cli._types import Duration, FaultModelText, Kinds, MemorySize, Steps
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
@@ -102,6 +102,15 @@ site_options = _stack(
         multiple=True,
         metavar="OP",
         help="Only sites of this operator, such as Conv; may be repeated.",
+    ),
+    click.option(
+        "--step",
+        "steps",
+        type=Steps(),
+        default=(),
+        metavar="STEPS",
+        help="Only these time steps of an unrolled network, or iterations of a loop: 3, 2-5 or "
+        "0,4-6, counted from 0.",
     ),
 )
 

@@ -54,6 +54,24 @@ class MemorySize(click.ParamType):  # type: ignore[type-arg]  # generic from cli
             self.fail(str(error), param, ctx)
 
 
+class Steps(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """Time steps: ``3``, ``2-5`` or ``0,4-6``."""
+
+    name = "steps"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Return the steps, ascending."""
+        from onnxfi.errors import OnnxFIError
+        from onnxfi.faults import parse_steps
+
+        try:
+            return value if isinstance(value, tuple) else parse_steps(str(value))
+        except OnnxFIError as error:
+            self.fail(str(error), param, ctx)
+
+
 class Kinds(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """Site kinds, separated by commas."""
 

@@ -7,7 +7,7 @@ from onnxfi.faults._computed import PORT_TYPES
 from onnxfi.faults._custom import CustomFault
 from onnxfi.faults._enumerate import SiteTable, enumerate_sites
 from onnxfi.faults._facets import Facets, scenario_facets
-from onnxfi.faults._filter import SiteFilter
+from onnxfi.faults._filter import SiteFilter, check_steps
 from onnxfi.faults._flip import BitFlip, StuckAt
 from onnxfi.faults._layout import SampleLayout
 from onnxfi.faults._left_out import LeftOut
@@ -26,6 +26,7 @@ from onnxfi.faults._selection import BitSelection, select_bits
 from onnxfi.faults._setvalue import SetValue
 from onnxfi.faults._site import FaultSite, SiteKind
 from onnxfi.faults._space import FaultSpace, Located, Segment, site_bits
+from onnxfi.faults._steps import find_site, parse_steps
 from onnxfi.faults._touch import single_bit, single_field
 
 __all__ = [
@@ -55,10 +56,13 @@ __all__ = [
     "StuckAt",
     "check_scenario",
     "check_space",
+    "check_steps",
     "enumerate_sites",
+    "find_site",
     "merge_groups",
     "open_fault_list",
     "parse_fault_model",
+    "parse_steps",
     "read_fault_list",
     "recipe_space",
     "scenario_facets",

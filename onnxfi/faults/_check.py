@@ -14,6 +14,7 @@ from onnxfi.faults._places import shape_of_site
 from onnxfi.faults._scenario import FaultGroup, Scenario
 from onnxfi.faults._selection import out_of_range
 from onnxfi.faults._site import FaultSite
+from onnxfi.faults._steps import find_site, split_step
 
 
 def check_scenario(
@@ -39,17 +40,28 @@ def check_scenario(
 
 
 def site_named(name: str, sites: Mapping[str, FaultSite]) -> FaultSite:
-    """The site of a name.
+    """The site of a name, which may be that of one step (``NAME@STEP``) of a repeated tensor.
 
     Raises:
         FaultError: There is none; the message has the nearest names.
     """
-    found = sites.get(name)
+    found = find_site(name, sites)
     if found is None:
+        apart = split_step(name)
+        if apart is not None and apart[0] in sites:
+            raise FaultError(no_step(sites[apart[0]], apart[1]))
         near = difflib.get_close_matches(name, sites, 3)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         raise FaultError(f"there is no site {name!r}{hint}")
     return found
+
+
+def no_step(site: FaultSite, step: int) -> str:
+    """Why a site can't be faulted in one step only."""
+    if not site.repeated:
+        return f"site {site.name!r} has no steps: its tensor is made once for each sample"
+    steps = 0 if site.layout is None else site.layout.steps or 0
+    return f"step {step} is out of range for site {site.name!r} ({steps} steps, 0..{steps - 1})"
 
 
 def check_group(group: FaultGroup, site: FaultSite, samples: int | None = None) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.bits import BitFormat, Masks, encode, flip, format_of, stuck_at_one, stuck_at_zero
 from onnxfi.errors import ConfigError, FaultError
+from onnxfi.faults._check import site_named
 from onnxfi.faults._records import FaultEntry, HexColumn, IntColumn, ValueColumn
 from onnxfi.faults._scenario import FaultGroup
 from onnxfi.faults._selection import out_of_range
@@ -19,41 +21,71 @@ _BIT_FORMS = {"flip": flip, "stuck0": stuck_at_zero, "stuck1": stuck_at_one}
 _SPECIAL = ("nan", "inf", "-inf")
 
 
-def read_entry(entry: FaultEntry, site: FaultSite) -> FaultGroup:
-    """The faults of one entry.
+def read_entry(
+    entry: FaultEntry, sites: Mapping[str, FaultSite]
+) -> Iterator[tuple[FaultSite, FaultGroup]]:
+    """The faults of one entry, by site: a column of steps names a site ``NAME@STEP`` for each.
 
     Args:
-        entry: The entry, whose site is ``site``.
-        site: The site; its format reads bit numbers and values.
+        entry: The entry.
+        sites: Sites by name; their formats read bit numbers and values.
 
     Returns:
-        A group in canonical form: masks within the element's width. Elements are not yet checked
+        Groups in canonical form: masks within the element's width. Elements are not yet checked
         against the site's shape.
 
     Raises:
-        FaultError: Columns don't fit each other, or a mask, bit or value is wrong.
+        FaultError: There is no such site, columns don't fit each other, or a mask, bit, value or
+            step is wrong.
     """
+    site = site_named(entry.site, sites)
+    group, steps = _columns(entry, site)
+    for step in dict.fromkeys(steps.tolist()) or (-1,):
+        if step < -1:
+            raise FaultError(
+                f"step {step} at site {site.name!r} does not exist; -1 stands for every step"
+            )
+        here = site if step == -1 else site_named(f"{site.name}@{step}", {site.name: site})
+        chosen = steps == step
+        yield (
+            here,
+            FaultGroup(
+                site=here.name,
+                index=group.index[chosen],
+                and_mask=group.and_mask[chosen],
+                xor_mask=group.xor_mask[chosen],
+                sample=None if group.sample is None else group.sample[chosen],
+            ),
+        )
+
+
+def _columns(entry: FaultEntry, site: FaultSite) -> tuple[FaultGroup, NDArray[np.int64]]:
+    """The columns of an entry as one group, and the step of each row."""
     masks = _masks(entry, site)
     columns: list[NDArray[np.int64] | NDArray[np.uint64]] = [
         _integers(entry.index, "index"),
         np.atleast_1d(np.asarray(masks.and_mask, dtype=np.uint64)),
         np.atleast_1d(np.asarray(masks.xor_mask, dtype=np.uint64)),
     ]
+    columns.append(_integers(-1 if entry.step is None else entry.step, "step"))
     if entry.sample is not None:
         columns.append(_integers(entry.sample, "sample"))
     lengths = {len(column) for column in columns} - {1}
     if len(lengths) > 1:
         raise FaultError(f"columns have different lengths ({_listed(lengths)})")
     rows = lengths.pop() if lengths else 1
-    index, keep, toggle, *sample = [np.broadcast_to(column, rows).copy() for column in columns]
+    index, keep, toggle, step, *sample = [
+        np.broadcast_to(column, rows).copy() for column in columns
+    ]
     named = bool(sample) and bool((sample[0] >= 0).any())
-    return FaultGroup(
+    group = FaultGroup(
         site=site.name,
         index=index.astype(np.int64),
         and_mask=keep.astype(np.uint64),
         xor_mask=toggle.astype(np.uint64),
         sample=sample[0].astype(np.int64) if named else None,
     )
+    return group, step.astype(np.int64)
 
 
 def write_entry(group: FaultGroup, form: BitFormat | None) -> FaultEntry:

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults._site import FaultSite, SiteKind
+from onnxfi.faults._steps import find_site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,26 +23,30 @@ class SiteFilter:
             name matches itself, whatever characters it has.
         exclude: Globs of site names, none of which may match.
         op_types: Operators: of the layer for a stored tensor, the producer of a computed one.
+        steps: Time steps. Of sites that belong to a step, those of these steps; a repeated tensor
+            is replaced by its sites ``NAME@STEP``, one for each of these steps that it has.
     """
 
     targets: tuple[SiteKind | str, ...] = ()
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     op_types: tuple[str, ...] = ()
+    steps: tuple[int, ...] = ()
 
     def select(self, sites: Sequence[FaultSite]) -> tuple[FaultSite, ...]:
         """The chosen sites, in the given order.
 
         Raises:
             ConfigError: A target is no kind of site, a glob to include or an operator matches
-                nothing, or no site is left.
+                nothing, no site has a chosen step, or no site is left.
         """
         kinds = [_kind(target) for target in self.targets]
         left = tuple(site for site in sites if not kinds or site.kind in kinds)
         if not left:
             raise ConfigError(_none_of(kinds, sites))
+        left = self._at_steps(left)
         for glob in self.include:
-            _need(glob, [site.name for site in left], "site")
+            _need(glob, [name for site in left for name in _names(site)], "site")
         for op_type in self.op_types:
             _need(op_type, [site.op_type for site in left], "operator")
         chosen = tuple(site for site in left if self._takes(site))
@@ -49,12 +54,52 @@ class SiteFilter:
             raise ConfigError(
                 f"no site is left of {len(left)} after --include, --exclude and --op-type"
             )
+        check_steps(self.steps, chosen)
         return chosen
 
+    def _at_steps(self, sites: tuple[FaultSite, ...]) -> tuple[FaultSite, ...]:
+        """The sites of the chosen steps; and single steps that are included by their full name."""
+        by_name = {site.name: site for site in sites}
+        if not self.steps:
+            named = [find_site(glob, by_name) for glob in self.include if glob not in by_name]
+            return (*sites, *filter(None, named))
+        steps = set(self.steps)
+        found: list[FaultSite] = []
+        for site in sites:
+            if site.step is not None:
+                found += [site] * (site.step in steps)
+            elif site.repeated:
+                found += filter(None, map(site.at, self.steps))
+        check_steps(self.steps, found)
+        return tuple(found)
+
     def _takes(self, site: FaultSite) -> bool:
-        wanted = not self.include or any(_matches(site.name, glob) for glob in self.include)
-        unwanted = any(_matches(site.name, glob) for glob in self.exclude)
+        names = _names(site)
+        wanted = not self.include or any(_match(names, glob) for glob in self.include)
+        unwanted = any(_match(names, glob) for glob in self.exclude)
         return wanted and not unwanted and (not self.op_types or site.op_type in self.op_types)
+
+
+def check_steps(steps: Iterable[int], sites: Iterable[FaultSite]) -> None:
+    """Refuse chosen steps that no site is about.
+
+    Raises:
+        ConfigError: There is such a step; the message names the steps that there are.
+    """
+    there = {site.step for site in sites if site.step is not None}
+    missing = sorted(set(steps) - there)
+    if missing:
+        has = f"sites have steps {min(there)} to {max(there)}" if there else "no site has a step"
+        raise ConfigError(f"no chosen site has step {missing[0]}; {has}; see `onnxfi sites`")
+
+
+def _names(site: FaultSite) -> tuple[str, ...]:
+    """What globs are held against: the site's name, and the tensor's where that is another."""
+    return tuple(dict.fromkeys((site.name, site.tensor)))
+
+
+def _match(names: Iterable[str], glob: str) -> bool:
+    return any(_matches(name, glob) for name in names)
 
 
 def _matches(name: str, glob: str) -> bool:

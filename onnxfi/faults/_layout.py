@@ -18,10 +18,13 @@ class SampleLayout:
             axis has ``rows`` entries; without one, it is the whole tensor.
         batch_axis: The axis along which samples follow each other, or None for a value that
             exists once per run.
+        steps: How often the value is made anew in a run over one sample, where it is repeated: the
+            most that a profile has seen. None for a value that is made once.
     """
 
     shape: tuple[int, ...]
     batch_axis: int | None
+    steps: int | None = None
 
     @property
     def rows(self) -> int:

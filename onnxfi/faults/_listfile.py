@@ -12,7 +12,7 @@ import numpy as np
 
 from onnxfi.bits import format_of
 from onnxfi.errors import FaultError, FaultListError
-from onnxfi.faults._check import check_group, site_named
+from onnxfi.faults._check import check_group
 from onnxfi.faults._entries import read_entry, write_entry
 from onnxfi.faults._records import SCHEMA, FaultListHeader, ScenarioLine
 from onnxfi.faults._scenario import FaultGroup, Scenario
@@ -203,10 +203,9 @@ def _scenarios(
 def _scenario(line: ScenarioLine, sites: Mapping[str, FaultSite], samples: int | None) -> Scenario:
     by_site: dict[str, list[FaultGroup]] = {}
     for entry in line.faults:
-        site = site_named(entry.site, sites)
-        group = read_entry(entry, site)
-        check_group(group, site, samples)
-        by_site.setdefault(site.name, []).append(group)
+        for site, group in read_entry(entry, sites):
+            check_group(group, site, samples)
+            by_site.setdefault(site.name, []).append(group)
     groups = tuple(_joined(groups) for groups in by_site.values())
     return Scenario(number=line.scenario, groups=groups, weight=line.weight, key=line.key)
 

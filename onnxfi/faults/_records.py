@@ -49,7 +49,8 @@ class FaultEntry(
 
     What happens is told by masks (hexadecimal ``xor``, ``and``) or by one of the forms for
     writing by hand: ``flip``, ``stuck0``, ``stuck1`` (bit numbers), ``set`` (numbers, or the texts
-    ``"nan"``, ``"inf"``, ``"-inf"``).
+    ``"nan"``, ``"inf"``, ``"-inf"``). ``step`` binds faults in a repeated tensor to one iteration
+    or time step, as the site's name with ``@STEP`` does; -1 stands for every step.
     """
 
     site: str
@@ -61,6 +62,7 @@ class FaultEntry(
     stuck1: IntColumn | None = None
     set_: ValueColumn | None = msgspec.field(default=None, name="set")
     sample: IntColumn | None = None
+    step: IntColumn | None = None
 
 
 class ScenarioLine(

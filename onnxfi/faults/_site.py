@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onnxfi.bits import ElementType
 from onnxfi.faults._layout import SampleLayout
@@ -43,7 +43,12 @@ class FaultSite:
             reshapes.
         layout: Elements of the tensor (of one sample of it); None for a computed tensor whose
             run-time shape is not known because no workload was given.
-        step: Time step in an unrolled network, else None.
+        step: The one time step or iteration that the site is about, 0-based: of an unrolled
+            network the step that the tensor belongs to, of a repeated tensor the step in which
+            faults are there (the site is then called ``NAME@STEP``). Else None.
+        repeated: Whether the tensor is made anew again and again in one run over a sample: in
+            each iteration of a loop, or for each step of a sequence. Without ``step``, faults in
+            it are there every time.
     """
 
     name: str
@@ -54,3 +59,22 @@ class FaultSite:
     layer: str
     layout: SampleLayout | None
     step: int | None = None
+    repeated: bool = False
+
+    @property
+    def tensor(self) -> str:
+        """Name of the tensor: the site's without ``@STEP``."""
+        if self.step is None or not self.repeated:
+            return self.name
+        return self.name.removesuffix(f"@{self.step}")
+
+    def at(self, step: int) -> FaultSite | None:
+        """The site of the same tensor in one step only; None if it has no such step.
+
+        Args:
+            step: 0-based; any number goes as long as no profile has told how many there are.
+        """
+        steps = None if self.layout is None else self.layout.steps
+        if not self.repeated or step < 0 or (steps is not None and step >= steps):
+            return None
+        return replace(self, name=f"{self.tensor}@{step}", step=step)

@@ -25,8 +25,13 @@ def make_site() -> MakeSite:
         batch_axis: int | None = None,
         op_type: str = "Conv",
         layer: str = "",
+        step: int | None = None,
+        repeated: bool = False,
+        steps: int | None = None,
     ) -> FaultSite:
-        layout = None if shape is None else SampleLayout(shape=shape, batch_axis=batch_axis)
+        layout = None
+        if shape is not None:
+            layout = SampleLayout(shape=shape, batch_axis=batch_axis, steps=steps)
         return FaultSite(
             name=name,
             kind=SiteKind(kind),
@@ -35,6 +40,8 @@ def make_site() -> MakeSite:
             op_type=op_type,
             layer=layer or f"{name}/node",
             layout=layout,
+            step=step,
+            repeated=repeated,
         )
 
     return make

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from onnxfi.errors import ConfigError
-from onnxfi.faults import SiteFilter, SiteKind
+from onnxfi.faults import SiteFilter, SiteKind, parse_steps
 
 
 @pytest.fixture
@@ -39,6 +39,73 @@ def test_no_restriction_takes_all(sites):
 )
 def test_chooses(options, expected, sites):
     assert names(sites, **options) == (expected or [site.name for site in sites])
+
+
+@pytest.fixture
+def timed(make_site):
+    return [
+        make_site("w"),
+        make_site("spike0", kind="activation", step=0),
+        make_site("spike1", kind="activation", step=1),
+        make_site("loop/body/h", kind="state", repeated=True, steps=3),
+        make_site("loop/body/y", kind="activation", repeated=True),
+        make_site("short/body/y", kind="activation", repeated=True, steps=1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"steps": (1,)}, ["spike1", "loop/body/h@1", "loop/body/y@1"]),
+        ({"steps": (0, 2), "targets": ("state",)}, ["loop/body/h@0", "loop/body/h@2"]),
+        ({"steps": (0,), "include": ("loop/*",)}, ["loop/body/h@0", "loop/body/y@0"]),
+        ({"steps": (0, 1), "include": ("loop/body/h@1", "spike*")}, ["spike0", "spike1", "H@1"]),
+        ({"steps": (0, 1), "include": ("loop/body/h",)}, ["loop/body/h@0", "loop/body/h@1"]),
+        ({"include": ("loop/body/h@2",)}, ["loop/body/h@2"]),
+        ({"include": ("loop/body/h",)}, ["loop/body/h"]),
+        ({"targets": ("activation",), "exclude": ("spike?",)}, ["loop/body/y", "short/body/y"]),
+    ],
+)
+def test_steps(options, expected, timed):
+    expected = [name.replace("H@", "loop/body/h@") for name in expected]
+    assert names(timed, **options) == expected
+
+
+def test_the_site_of_a_step(timed):
+    (site,) = SiteFilter(steps=(1,), targets=("state",)).select(timed)
+    assert (site.name, site.tensor, site.step) == ("loop/body/h@1", "loop/body/h", 1)
+    assert site.at(2).name == "loop/body/h@2"
+    assert site.at(3) is None
+    spike = timed[2]
+    assert (spike.tensor, spike.at(0)) == ("spike1", None)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": (7,), "targets": ("state",)}, "no chosen site has step 7; no site has a step"),
+        ({"steps": (0, 7), "targets": ("state",)}, "step 7; sites have steps 0 to 0"),
+        ({"steps": (0,), "targets": ("weight",)}, "no site has a step"),
+        ({"steps": (0, 1), "include": ("spike1",)}, "no chosen site has step 0; .* 1 to 1"),
+        ({"include": ("loop/body/h@3",)}, "no chosen site matches 'loop/body/h@3'"),
+    ],
+)
+def test_steps_that_no_site_has_are_refused(options, message, timed):
+    with pytest.raises(ConfigError, match=message):
+        SiteFilter(**options).select(timed)
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"), [("3", (3,)), ("2-5", (2, 3, 4, 5)), (" 0, 4 - 6,5", (0, 4, 5, 6))]
+)
+def test_steps_are_read(text, steps):
+    assert parse_steps(text) == steps
+
+
+@pytest.mark.parametrize("text", ["", "x", "1,", "-1", "5-2", "1000000", "1-2-3"])
+def test_what_is_no_choice_of_steps(text):
+    with pytest.raises(ConfigError, match=r"step"):
+        parse_steps(text)
 
 
 @pytest.mark.parametrize(

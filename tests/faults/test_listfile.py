@@ -39,6 +39,7 @@ KINDS = [ElementType.FLOAT, ElementType.DOUBLE, ElementType.INT4, ElementType.BO
 def sites(make_site):
     found = [make_site(kind.value, kind, (5, 2)) for kind in KINDS]
     found.append(make_site("x", ElementType.FLOAT, (1, 6), kind="activation", batch_axis=0))
+    found.append(make_site("h", shape=(5,), kind="state", repeated=True, steps=4))
     return {site.name: site for site in found}
 
 
@@ -171,6 +172,22 @@ def test_entries_of_one_site_join_in_list_order(tmp_path, sites):
     assert scenario.groups[0].sample.tolist() == [-1, 3]
 
 
+def test_faults_of_one_step(tmp_path, sites):
+    path = write(
+        tmp_path / "f.jsonl",
+        one(
+            {"site": "h@2", "index": 1, "flip": 0},
+            {"site": "h", "index": [2, 3, 4], "flip": 5, "step": [0, -1, 2]},
+        ),
+    )
+    (scenario,) = read_fault_list(path, sites).scenarios
+    assert scenario.sites == ("h@2", "h@0", "h")
+    assert [group.index.tolist() for group in scenario.groups] == [[1, 4], [2], [3]]
+    again = tmp_path / "again.jsonl"
+    write_fault_list(again, HEADER, [scenario], sites)
+    assert read_fault_list(again, sites, SHA).scenarios == (scenario,)
+
+
 def test_blank_lines_and_other_order_of_lines_are_fine(tmp_path, sites):
     path = write(tmp_path / "f.jsonl", "", {**one(), "scenario": 9}, "  ", one())
     assert [item.number for item in read_fault_list(path, sites).scenarios] == [9, 0]
@@ -184,7 +201,12 @@ BAD = {"site": "float32", "index": 0, "flip": 1}
     [
         ("{", "Input data was truncated"),
         ('{"scenario":0,"faults":[],"extra":1}', "unknown field `extra`"),
-        (one({**BAD, "step": 1}), "unknown field `step`"),
+        (one({**BAD, "time": 1}), "unknown field `time`"),
+        (one({**BAD, "step": 1}), "site 'float32' has no steps"),
+        (one({"site": "h", "index": 0, "flip": 1, "step": 4}), r"step 4 .* \(4 steps, 0\.\.3\)"),
+        (one({"site": "h@4", "index": 0, "flip": 1}), "step 4 is out of range for site 'h'"),
+        (one({"site": "h", "index": 0, "flip": 1, "step": -2}), "step -2 at site 'h' does not"),
+        (one({"site": "h", "index": [1, 2], "flip": 1, "step": [0, 1, 2]}), "different lengths"),
         (one({"site": "float32", "index": 0}), "expected one of xor .*; got nothing"),
         (one({**BAD, "xor": "1"}), "got flip and masks"),
         (one({**BAD, "set": 1}), "got flip and set"),

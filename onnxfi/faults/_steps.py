@@ -1,0 +1,54 @@
+"""Steps: the choice of time steps or iterations, and the sites ``NAME@STEP`` that it makes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from onnxfi.errors import ConfigError
+from onnxfi.faults._site import FaultSite
+
+_MOST = 1_000_000
+_RANGE = re.compile(r"(\d+)(?:\s*-\s*(\d+))?")
+_AT = re.compile(r"(?P<tensor>.+)@(?P<step>\d{1,9})", re.DOTALL)
+
+
+def parse_steps(text: str) -> tuple[int, ...]:
+    """The steps that a text such as ``3``, ``2-5`` or ``0,4-6`` names, ascending and unique.
+
+    Raises:
+        ConfigError: The text is not a choice of steps.
+    """
+    chosen: set[int] = set()
+    for part in text.split(","):
+        found = _RANGE.fullmatch(part.strip())
+        if found is None:
+            raise ConfigError(f"{text!r} is not a choice of steps such as 3, 2-5 or 0,4-6")
+        low, high = int(found[1]), int(found[2] or found[1])
+        if low > high:
+            raise ConfigError(f"steps {part.strip()!r} run backwards; write {high}-{low}")
+        if high >= _MOST:
+            raise ConfigError(f"step {high} is out of range (0..{_MOST - 1})")
+        chosen.update(range(low, high + 1))
+    return tuple(sorted(chosen))
+
+
+def find_site(name: str, sites: Mapping[str, FaultSite]) -> FaultSite | None:
+    """The site of a name: one that is listed, or one step (``NAME@STEP``) of a listed one.
+
+    Args:
+        name: Name of a site.
+        sites: Sites by name.
+    """
+    found = sites.get(name)
+    if found is not None:
+        return found
+    apart = split_step(name)
+    whole = None if apart is None else sites.get(apart[0])
+    return None if apart is None or whole is None else whole.at(apart[1])
+
+
+def split_step(name: str) -> tuple[str, int] | None:
+    """Tensor and step of a name that reads ``NAME@STEP``; None if it does not."""
+    found = _AT.fullmatch(name)
+    return None if found is None else (found["tensor"], int(found["step"]))
