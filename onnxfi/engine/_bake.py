@@ -6,7 +6,7 @@ from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._execute import Armed, Windows, scenario_windows
-from onnxfi.engine._reference import Reference
+from onnxfi.engine._reference import Reference, golden_room
 from onnxfi.engine._session import RunFailedError, Session
 from onnxfi.errors import BackendError
 from onnxfi.faults import Scenario
@@ -61,7 +61,7 @@ class BakeEngine(EngineBase):
         quiet = without_effect(scenario, self._sites)
         model = bake(self._base(quiet), quiet, self._sites) if quiet.groups else context.model
         session = Session(model, context.settings, self._watchdog)
-        return Reference(session, context.workload, {})
+        return Reference(session, context.workload, {}, golden_room(context))
 
     def _faulty(self, scenario: Scenario) -> Session | None:
         context = self._context

@@ -11,6 +11,7 @@ from onnxfi.engine._context import Engine, EngineContext
 from onnxfi.engine._cut import CutEngine
 from onnxfi.engine._lift import LiftEngine, why_not
 from onnxfi.engine._ports import PortsEngine
+from onnxfi.engine._watch import watching
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSite
 from onnxfi.inject import can_bake, can_lift, can_open, can_start
@@ -62,7 +63,7 @@ def open_engine(name: str, context: EngineContext) -> Engine:
         reason = kind.refuses(site)
         if reason is not None:
             raise ConfigError(f"engine {name} can't fault site {site.name!r}: {reason}")
-    return kind.start(context)
+    return kind.start(watching(context))
 
 
 def side_by_side(name: str) -> bool:
@@ -76,4 +77,4 @@ def examine_engine(name: str, context: EngineContext) -> str | None:
     Some engines only know once they have prepared the model, which takes a few sessions.
     """
     examines = ENGINES[name].examines
-    return None if examines is None else examines(context)
+    return None if examines is None else examines(watching(context))
