@@ -24,7 +24,6 @@ from onnxfi.engine import (
     default_timeout,
     examine_engine,
     golden_run,
-    golden_statistics,
 )
 from onnxfi.faults import FaultListHeader, SampleLayout
 from onnxfi.outcome import BoundCriterion, choose_criterion
@@ -69,10 +68,7 @@ def prepare(
         output=settings.criterion_output,
         labels=workload.labels,
     )
-    watched = golden_statistics(
-        subject.model, workload, profile, engine_settings(settings), experiment.monitors
-    )
-    golden = GoldenFile.of(run, bound, workload, watched)
+    golden = GoldenFile.of(run, bound, workload)
     plan = _plan(settings, experiment, bound, golden.correct)
     return Prepared(experiment=experiment, plan=plan, golden=golden)
 
@@ -86,7 +82,6 @@ def _plan(
     profile, source, space = experiment.profile, experiment.source, experiment.space
     model = experiment.subject.model
     computed = [name for name, site in experiment.sites.items() if not site.kind.stored]
-    laid_out = [*computed, *(n for n in experiment.monitors if n in profile.layouts)]
     context = EngineContext(
         model=model,
         workload=experiment.subject.workload,
@@ -94,7 +89,6 @@ def _plan(
         settings=engine_settings(settings),
         sites=tuple(experiment.sites.values()),
         criterion=bound,
-        monitors=experiment.monitors,
     )
     choice = choose_engine(
         settings.engine,
@@ -112,7 +106,7 @@ def _plan(
         scenarios=len(source),
         samples=experiment.subject.workload.samples,
         sites=tuple(experiment.sites),
-        layouts=_entries({name: profile.layouts[name] for name in laid_out}),
+        layouts=_entries({name: profile.layouts[name] for name in computed}),
         outputs=_entries(profile.outputs),
         rows_independent=profile.rows_independent,
         fixed_batch=profile.fixed_batch,
@@ -128,7 +122,6 @@ def _plan(
         golden_correct=golden_correct,
         graph=settings.graph,
         graph_sha256=experiment.subject.graph_sha256,
-        monitors=experiment.monitors,
     )
 
 

@@ -89,7 +89,6 @@ class Bench:
                 settings=settings,
                 sites=tuple(self._experiment.sites.values()),
                 criterion=bound,
-                monitors=plan.monitors,
             ),
         )
         # The cache that drops a bench can't close it; its engine holds sessions and a thread.
@@ -101,12 +100,11 @@ class Bench:
         places = iter(numbers)
         for portion in portions(self._experiment.source.scenarios(numbers)):
             found = self._engine.run_many(portion)
-            for injection in found:
+            for counts, run_s in found:
                 yield InjectionRecord(
                     scenario=next(places),
-                    counts=injection.counts,
-                    run_s=injection.run_s,
-                    monitors=injection.monitors,
+                    counts=counts,
+                    run_s=run_s,
                     worker=self._worker,
                     finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
                 )

@@ -31,7 +31,6 @@ _PLAIN = {
     "graph": "graph",
     "batch_size": "batch_size",
     "timeout": "timeout_s",
-    "monitors": "monitors",
 }
 _FAULT = ("fault_models", "bits")
 _SAMPLER = (

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from onnxfi.engine._profile import Profile
@@ -12,7 +11,7 @@ from onnxfi.engine._settings import EngineSettings
 from onnxfi.faults import FaultSite, Scenario
 from onnxfi.graph import Model
 from onnxfi.inject import BatchWindow
-from onnxfi.outcome import BoundCriterion, Outcome, OutcomeCounts, RunOutputs, ValueStatistics
+from onnxfi.outcome import BoundCriterion, Outcome, OutcomeCounts, RunOutputs
 from onnxfi.workload import Workload
 
 
@@ -27,8 +26,6 @@ class EngineContext:
         settings: How models are run.
         sites: Sites of the campaign, all that scenarios may touch.
         criterion: What a changed decision is.
-        monitors: Values of the model whose statistics are taken in every run. They are returned
-            beside the outputs and never judged.
     """
 
     model: Model
@@ -37,7 +34,6 @@ class EngineContext:
     settings: EngineSettings
     sites: tuple[FaultSite, ...]
     criterion: BoundCriterion
-    monitors: tuple[str, ...] = ()
 
 
 class Injection(NamedTuple):
@@ -46,12 +42,10 @@ class Injection(NamedTuple):
     Attributes:
         counts: Outcomes of all samples.
         run_s: Wall time in seconds.
-        monitors: Statistics of the monitored values, by name.
     """
 
     counts: OutcomeCounts
     run_s: float
-    monitors: Mapping[str, ValueStatistics] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,8 +54,7 @@ class BatchResult:
 
     Attributes:
         window: Its samples.
-        golden: Fault-free outputs of the same sub-model, padding included; monitored values are
-            among them.
+        golden: Fault-free outputs of the same sub-model, padding included.
         faulty: Faulty outputs; None if the run gave none.
         failure: Why there are none: an exception or a timeout.
     """

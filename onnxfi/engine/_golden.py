@@ -75,8 +75,9 @@ class Golden:
         total = OutcomeCounts(samples=0)
         for window, outputs in zip(self.windows, self.outputs, strict=True):
             part = None if labels is None else labels[window.start : window.stop]
-            judged = {name: outputs[name] for name in self.layouts}
-            total += classify(judged, judged, self.layouts, criterion, part, samples=window.samples)
+            total += classify(
+                outputs, outputs, self.layouts, criterion, part, samples=window.samples
+            )
         return total
 
     def samples(self, output: str) -> NDArray[Any]:
