@@ -7,6 +7,7 @@ from onnxfi.analysis._drawn import source_facets, space_facets
 from onnxfi.analysis._estimates import Accuracy, Estimates, estimate, outcome_shares
 from onnxfi.analysis._facets import Facet, absent_facets, listed_facets
 from onnxfi.analysis._interval import Interval, failure_rate
+from onnxfi.analysis._monitors import MonitorRow, monitor_rows
 from onnxfi.analysis._observations import Observations, observe
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Estimates",
     "Facet",
     "Interval",
+    "MonitorRow",
     "Observations",
     "absent_facets",
     "bounded_mean",
@@ -24,6 +26,7 @@ __all__ = [
     "failure_rate",
     "interval_coverage",
     "listed_facets",
+    "monitor_rows",
     "observe",
     "outcome_shares",
     "source_facets",

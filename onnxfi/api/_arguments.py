@@ -45,6 +45,8 @@ class CampaignArguments:
         batch_size: Samples a run; None chooses.
         timeout_s: Seconds after which a run counts as hung.
         block_size: Scenarios a block; None chooses.
+        monitors: Globs of values that the model computes; their statistics are kept for every
+            injection.
     """
 
     model: Any
@@ -67,6 +69,7 @@ class CampaignArguments:
     batch_size: int | None = None
     timeout_s: float | None = None
     block_size: int | None = None
+    monitors: Sequence[str] = ()
 
 
 def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, InMemory]:
@@ -99,6 +102,7 @@ def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, In
         batch_size=given.batch_size,
         timeout_s=given.timeout_s,
         block_size=given.block_size,
+        monitors=_texts(given.monitors),
     )
     objects = InMemory(
         model=None if _path_or_none(given.model) else given.model,

@@ -29,8 +29,6 @@ from onnxfi.outcome import (
     parse_criterion,
 )
 
-_COUNTED = (*COUNT_COLUMNS, "metrics")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCampaign:
@@ -173,7 +171,7 @@ def export_rows(campaign: OpenCampaign) -> Iterator[dict[str, Any]]:
     records = campaign.records()
     return (
         {
-            name: getattr(record.counts if name in _COUNTED else record, name)
+            name: getattr(record.counts if name in COUNT_COLUMNS else record, name)
             for name in RECORD_COLUMNS
         }
         for record in records

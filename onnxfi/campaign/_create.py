@@ -186,6 +186,8 @@ def _identity_parts(
         # It has no part in the identity, so that campaigns made before there was a choice stay.
         for name in ("graph", "graph_sha256"):
             decided.pop(name)
+    if not plan.monitors:  # likewise
+        decided.pop("monitors")
     return {
         "model": experiment.subject.model.sha256,
         "inputs": experiment.subject.workload.sha256,

@@ -34,7 +34,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         scenarios: Scenarios of the campaign.
         samples: Samples of the workload.
         sites: Names of the sites that the campaign may fault, in fault-space order.
-        layouts: Layouts of the computed sites, from the profile.
+        layouts: Layouts of the computed sites and the monitored values, from the profile.
         outputs: Layouts of the outputs, likewise.
         rows_independent: Whether samples of a batch were shown not to influence each other.
         fixed_batch: The batch size that the model insists on, else None.
@@ -51,6 +51,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             onnxruntime makes of it (``deployed``).
         graph_sha256: Fingerprint of the deployed graph; None for the stored one, which is the file.
         golden_correct: Fault-free samples with the right label; None without labels.
+        monitors: Names of the values whose statistics are kept for every injection.
     """
 
     engine: str
@@ -75,6 +76,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     golden_correct: int | None
     graph: str = "stored"
     graph_sha256: str | None = None
+    monitors: tuple[str, ...] = ()
 
 
 class CampaignDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,6 +11,7 @@ import msgspec
 
 from onnxfi.campaign._document import LayoutEntry, Plan
 from onnxfi.campaign._listed import recipe_in, renumbered, sites_named_in
+from onnxfi.campaign._monitors import laid_out, named_monitors
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.engine import EngineSettings, Graph, Optimization, Profile, Scenarios, deployed, profile
 from onnxfi.errors import ConfigError
@@ -108,6 +109,7 @@ class Experiment:
         source: The scenarios by number.
         header: Header of the campaign's fault list.
         recipe: Whether the header alone says how to make the scenarios again.
+        monitors: Values whose statistics are kept for every injection.
     """
 
     subject: Subject
@@ -117,6 +119,7 @@ class Experiment:
     source: ScenarioSource
     header: FaultListHeader
     recipe: bool
+    monitors: tuple[str, ...] = ()
 
 
 def load_subject(settings: CampaignSettings, folder: Path | None = None) -> Subject:
@@ -178,7 +181,10 @@ def build_experiment(
     """
     chosen = _select(settings, subject.site_table(None), recipe)
     computed = [site.tensor for site in chosen if not site.kind.stored]
-    found = profile(subject.model, subject.workload, engine_settings(settings), computed)
+    watched = named_monitors(settings.monitors, subject.model)
+    wanted = [*computed, *watched]
+    found = profile(subject.model, subject.workload, engine_settings(settings), wanted)
+    monitors = laid_out(watched, found)
     table = subject.site_table(found.layouts, found.left_out)
     known = _still_there(chosen, table)
     check_steps(settings.steps, known)
@@ -186,8 +192,10 @@ def build_experiment(
         # The recipe's own order of sites and models decides what its numbers mean.
         known = recipe_space(recipe, {site.name: site for site in known}).sites
     if settings.faults is None:
-        return _drawn(settings, custom, subject, found, known)
-    return _listed(Path(settings.faults), subject, found, known)
+        made = _drawn(settings, custom, subject, found, known)
+    else:
+        made = _listed(Path(settings.faults), subject, found, known)
+    return replace(made, monitors=monitors)
 
 
 def restore_experiment(
@@ -207,8 +215,10 @@ def restore_experiment(
     by_name = subject.site_table(layouts).by_name()
     sites = [site_named(name, by_name) for name in plan.sites]
     if recipe_in(faults, subject.model.sha256, subject.graph_sha256) is None:
-        return _listed(faults, subject, found, sites)
-    return _drawn(settings, custom, subject, found, sites)
+        made = _listed(faults, subject, found, sites)
+    else:
+        made = _drawn(settings, custom, subject, found, sites)
+    return replace(made, monitors=plan.monitors)
 
 
 def scenario_traits(source: ScenarioSource) -> Scenarios:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,13 @@ from numpy.typing import NDArray
 from onnxfi.engine import Golden
 from onnxfi.errors import CampaignMismatchError, GoldenError, StoreError
 from onnxfi.files import atomic_file
-from onnxfi.outcome import BoundCriterion, OutcomeCounts
+from onnxfi.outcome import (
+    BoundCriterion,
+    OutcomeCounts,
+    ValueStatistics,
+    statistics_document,
+    statistics_from,
+)
 from onnxfi.workload import Workload
 
 
@@ -27,15 +35,23 @@ class GoldenFile:
         values: That output over the whole workload, samples along axis 0.
         sha256: Hash over all outputs of all runs, hex.
         correct: Samples answered as labelled; None without labels.
+        monitors: Statistics of the monitored values, by name.
     """
 
     output: str
     values: NDArray[Any]
     sha256: str
     correct: int | None
+    monitors: Mapping[str, ValueStatistics] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, golden: Golden, bound: BoundCriterion, workload: Workload) -> GoldenFile:
+    def of(
+        cls,
+        golden: Golden,
+        bound: BoundCriterion,
+        workload: Workload,
+        monitors: Mapping[str, ValueStatistics] | None = None,
+    ) -> GoldenFile:
         """What is kept of a golden run.
 
         Raises:
@@ -52,6 +68,7 @@ class GoldenFile:
             values=golden.samples(bound.output),
             sha256=golden.sha256,
             correct=counts.correct,
+            monitors=monitors or {},
         )
 
     def write(self, path: Path) -> None:
@@ -65,6 +82,7 @@ class GoldenFile:
                 values=self.values,
                 sha256=np.array(self.sha256),
                 correct=np.array(correct),
+                monitors=np.array(json.dumps(statistics_document(self.monitors))),
             )
 
     @classmethod
@@ -83,6 +101,8 @@ class GoldenFile:
                     values=data["values"],
                     sha256=str(data["sha256"]),
                     correct=None if correct < 0 else correct,
+                    # Files of campaigns made before there were monitors have none.
+                    monitors=statistics_from(json.loads(str(data.get("monitors", "{}")))),
                 )
         except FileNotFoundError as error:
             raise StoreError(f"{path} is missing; restore it from a copy") from error

@@ -24,6 +24,7 @@ from onnxfi.engine import (
     default_timeout,
     examine_engine,
     golden_run,
+    golden_statistics,
 )
 from onnxfi.faults import FaultListHeader, SampleLayout
 from onnxfi.outcome import BoundCriterion, choose_criterion
@@ -68,7 +69,10 @@ def prepare(
         output=settings.criterion_output,
         labels=workload.labels,
     )
-    golden = GoldenFile.of(run, bound, workload)
+    watched = golden_statistics(
+        subject.model, workload, profile, engine_settings(settings), experiment.monitors
+    )
+    golden = GoldenFile.of(run, bound, workload, watched)
     plan = _plan(settings, experiment, bound, golden.correct)
     return Prepared(experiment=experiment, plan=plan, golden=golden)
 
@@ -82,6 +86,7 @@ def _plan(
     profile, source, space = experiment.profile, experiment.source, experiment.space
     model = experiment.subject.model
     computed = [name for name, site in experiment.sites.items() if not site.kind.stored]
+    laid_out = [*computed, *(n for n in experiment.monitors if n in profile.layouts)]
     context = EngineContext(
         model=model,
         workload=experiment.subject.workload,
@@ -89,6 +94,7 @@ def _plan(
         settings=engine_settings(settings),
         sites=tuple(experiment.sites.values()),
         criterion=bound,
+        monitors=experiment.monitors,
     )
     choice = choose_engine(
         settings.engine,
@@ -106,7 +112,7 @@ def _plan(
         scenarios=len(source),
         samples=experiment.subject.workload.samples,
         sites=tuple(experiment.sites),
-        layouts=_entries({name: profile.layouts[name] for name in computed}),
+        layouts=_entries({name: profile.layouts[name] for name in laid_out}),
         outputs=_entries(profile.outputs),
         rows_independent=profile.rows_independent,
         fixed_batch=profile.fixed_batch,
@@ -122,6 +128,7 @@ def _plan(
         golden_correct=golden_correct,
         graph=settings.graph,
         graph_sha256=experiment.subject.graph_sha256,
+        monitors=experiment.monitors,
     )
 
 

@@ -37,6 +37,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         batch_size: Samples a run; None chooses from the model.
         timeout_s: Seconds after which a run counts as hung; None for the default of the plan.
         block_size: Scenarios a block; None chooses from their number.
+        monitors: Globs of the values whose statistics are kept for every injection.
     """
 
     model: str
@@ -59,6 +60,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     batch_size: int | None = None
     timeout_s: float | None = None
     block_size: int | None = None
+    monitors: tuple[str, ...] = ()
 
 
 def check_settings(settings: CampaignSettings) -> None:

@@ -11,7 +11,14 @@ from pathlib import Path
 from types import TracebackType
 
 from onnxfi.errors import StoreError
-from onnxfi.outcome import COUNT_COLUMNS, RECORD_COLUMNS, InjectionRecord, OutcomeCounts
+from onnxfi.outcome import (
+    COUNT_COLUMNS,
+    MONITORS,
+    RECORD_COLUMNS,
+    InjectionRecord,
+    OutcomeCounts,
+    statistics_from,
+)
 
 SCHEMA_VERSION = 1
 
@@ -176,7 +183,7 @@ def _row(record: InjectionRecord) -> tuple[object, ...]:
     return (
         record.scenario,
         *(getattr(record.counts, name) for name in COUNT_COLUMNS),
-        json.dumps(dict(record.counts.metrics), sort_keys=True) if record.counts.metrics else "{}",
+        json.dumps(record.metrics, sort_keys=True),
         record.run_s,
         record.worker,
         record.finished_at,
@@ -185,9 +192,11 @@ def _row(record: InjectionRecord) -> tuple[object, ...]:
 
 def _record(row: tuple[object, ...]) -> InjectionRecord:
     values = dict(zip(RECORD_COLUMNS, row, strict=True))
+    metrics = json.loads(str(values["metrics"]))
+    monitors = statistics_from(metrics.pop(MONITORS, {}))
     counts = OutcomeCounts(
         **{name: values[name] for name in COUNT_COLUMNS},  # type: ignore[arg-type]
-        metrics=json.loads(str(values["metrics"])),
+        metrics=metrics,
     )
     return InjectionRecord(
         scenario=values["scenario"],  # type: ignore[arg-type]
@@ -195,4 +204,5 @@ def _record(row: tuple[object, ...]) -> InjectionRecord:
         run_s=values["run_s"],  # type: ignore[arg-type]
         worker=str(values["worker"]),
         finished_at=str(values["finished_at"]),
+        monitors=monitors,
     )

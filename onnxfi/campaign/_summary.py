@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from onnxfi.analysis import (
     Accuracy,
     DomainTable,
     Interval,
+    MonitorRow,
     estimate,
+    monitor_rows,
     observe,
     source_facets,
 )
 from onnxfi.campaign._campaign import OpenCampaign
 from onnxfi.campaign._document import Plan
-from onnxfi.outcome import OutcomeCounts
+from onnxfi.campaign._goldenfile import GoldenFile
+from onnxfi.outcome import InjectionRecord, OutcomeCounts
 from onnxfi.workload import Workload
 
 
@@ -56,6 +59,7 @@ class CampaignSummary:
         run_s: Seconds of the mean injection stored; None if there is none.
         attempts: Machinery failures that were retried.
         notes: What a reader must know to trust the numbers.
+        monitors: Monitored values over the used scenarios, beside the fault-free run.
     """
 
     folder: str
@@ -89,6 +93,7 @@ class CampaignSummary:
     run_s: float | None
     attempts: int
     notes: tuple[str, ...]
+    monitors: tuple[MonitorRow, ...] = ()
 
 
 def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSummary:
@@ -149,7 +154,14 @@ def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSumma
             *_workload_notes(plan, experiment.subject.workload),
             *_notes(campaign, done, used, attempts),
         ),
+        monitors=_monitors(campaign, records),
     )
+
+
+def _monitors(campaign: OpenCampaign, records: Sequence[InjectionRecord]) -> tuple[MonitorRow, ...]:
+    if not campaign.plan.monitors:
+        return ()
+    return monitor_rows(records, GoldenFile.read(campaign.folder.golden).monitors)
 
 
 def _share(part: int | None, whole: int) -> float | None:

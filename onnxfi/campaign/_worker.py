@@ -89,6 +89,7 @@ class Bench:
                 settings=settings,
                 sites=tuple(self._experiment.sites.values()),
                 criterion=bound,
+                monitors=plan.monitors,
             ),
         )
         # The cache that drops a bench can't close it; its engine holds sessions and a thread.
@@ -100,11 +101,12 @@ class Bench:
         places = iter(numbers)
         for portion in portions(self._experiment.source.scenarios(numbers)):
             found = self._engine.run_many(portion)
-            for counts, run_s in found:
+            for injection in found:
                 yield InjectionRecord(
                     scenario=next(places),
-                    counts=counts,
-                    run_s=run_s,
+                    counts=injection.counts,
+                    run_s=injection.run_s,
+                    monitors=injection.monitors,
                     worker=self._worker,
                     finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
                 )

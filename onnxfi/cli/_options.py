@@ -235,6 +235,14 @@ study_options = _stack(
         help="After this time a run counts as hung: seconds, or 90s, 5m, 1h.  [default: by "
         "the model, at least 10s]",
     ),
+    click.option(
+        "--monitor",
+        "monitors",
+        multiple=True,
+        metavar="GLOB",
+        help="Keep statistics of the values that match for every injection (min, max, mean, std, "
+        "sum, zeros, non-finite, changed); may be repeated.",
+    ),
 )
 
 #: How the work is done; none of it changes a result.

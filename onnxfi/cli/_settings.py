@@ -31,6 +31,7 @@ _PLAIN = {
     "graph": "graph",
     "batch_size": "batch_size",
     "timeout": "timeout_s",
+    "monitors": "monitors",
 }
 _FAULT = ("fault_models", "bits")
 _SAMPLER = (

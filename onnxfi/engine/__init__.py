@@ -11,6 +11,7 @@ from onnxfi.engine._providers import available_providers
 from onnxfi.engine._session import RunFailedError, RunTimedOutError, Session
 from onnxfi.engine._settings import DEFAULT_MEMORY_BYTES, EngineSettings, Graph, Optimization
 from onnxfi.engine._version import runtime_version
+from onnxfi.engine._watch import golden_statistics
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.engine._windows import windows
 
@@ -40,6 +41,7 @@ __all__ = [
     "deployed",
     "examine_engine",
     "golden_run",
+    "golden_statistics",
     "open_engine",
     "profile",
     "runtime_version",

@@ -10,6 +10,7 @@ from typing import ClassVar
 from onnxfi.engine._context import BatchResult, EngineContext, Injection
 from onnxfi.engine._execute import Armed, Counted, Windows, in_turns, results
 from onnxfi.engine._golden import golden_run
+from onnxfi.engine._watch import Watch
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import ConfigError
 from onnxfi.faults import Scenario
@@ -35,6 +36,7 @@ class EngineBase(ABC):
         self._context = context
         self._sites = {site.name: site for site in context.sites}
         self._watchdog = Watchdog()
+        self._watch = Watch(context)
 
     @cached_property
     def golden_counts(self) -> OutcomeCounts:
@@ -59,7 +61,7 @@ class EngineBase(ABC):
             found: dict[int, Injection] = {}
             for positions in alike.values():
                 arms = [partial(self.arm, portion[position]) for position in positions]
-                together = [Counted(self._context, arm) for arm in arms]
+                together = [Counted(self._context, arm, self._watch) for arm in arms]
                 in_turns(together)
                 found |= zip(positions, (each.injection for each in together), strict=True)
             yield from (found[position] for position in range(len(portion)))

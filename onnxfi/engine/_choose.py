@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from onnxfi.bits import format_of
 from onnxfi.engine._cost import run_seconds, session_seconds
 from onnxfi.engine._latecost import share_behind
-from onnxfi.engine._mixed import without_baked
 from onnxfi.engine._open import ENGINES, EngineKind
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSite
@@ -86,8 +85,6 @@ def choose_engine(
         ConfigError: The engine asked for does not exist or can't fault some site; or none can.
     """
     against = {name: _against(kind, sites, scenarios) for name, kind in ENGINES.items()}
-    main = without_baked(sites)
-    beside = f"; {len(sites) - len(main)} sites are baked" if len(main) < len(sites) else ""
     if requested != "auto":
         if requested not in ENGINES:
             known = ", ".join(("auto", *ENGINES))
@@ -95,31 +92,24 @@ def choose_engine(
         refusal = against[requested] or (examine(requested) if examine else None)
         if refusal is not None:
             raise ConfigError(f"engine {requested} can't run this campaign: {refusal}")
-        return EngineChoice(name=requested, reason=f"as asked for{beside}")
+        return EngineChoice(name=requested, reason="as asked for")
     refused = ""
     while True:
-        choice = _by_cost(model, samples, main, scenarios, against)
+        choice = _by_cost(model, samples, sites, scenarios, against)
         refusal = examine(choice.name) if examine else None
         if refusal is None:
-            beside = "" if choice.name == "bake" else beside
-            return EngineChoice(name=choice.name, reason=f"{choice.reason}{refused}{beside}")
+            return EngineChoice(name=choice.name, reason=f"{choice.reason}{refused}")
         against[choice.name] = refusal
         refused += f"; not {choice.name}: {refusal}"
 
 
 def _against(kind: EngineKind, sites: Sequence[FaultSite], scenarios: Scenarios) -> str | None:
-    """Why an engine can't run a campaign, None if it can.
-
-    Scenarios in sites that have to be baked are baked beside any other engine, but not with faults
-    that the bake engine can't carry out.
-    """
+    """Why an engine can't run a campaign, None if it can."""
     if scenarios.bound and not kind.one_sample:
         return "some faults are bound to one sample"
     if not (scenarios.single_site or kind.several_sites):
         return "some scenarios touch several sites"
-    baking = ENGINES["bake"].refuses
-    apart = not scenarios.bound and (scenarios.single_site or not any(map(baking, sites)))
-    for site in without_baked(sites) if apart and kind.refuses is not baking else sites:
+    for site in sites:
         reason = kind.refuses(site)
         if reason is not None:
             return f"site {site.name!r}: {reason}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from onnxfi.engine._profile import Profile
@@ -11,7 +12,7 @@ from onnxfi.engine._settings import EngineSettings
 from onnxfi.faults import FaultSite, Scenario
 from onnxfi.graph import Model
 from onnxfi.inject import BatchWindow
-from onnxfi.outcome import BoundCriterion, Outcome, OutcomeCounts, RunOutputs
+from onnxfi.outcome import BoundCriterion, Outcome, OutcomeCounts, RunOutputs, ValueStatistics
 from onnxfi.workload import Workload
 
 
@@ -26,6 +27,8 @@ class EngineContext:
         settings: How models are run.
         sites: Sites of the campaign, all that scenarios may touch.
         criterion: What a changed decision is.
+        monitors: Values of the model whose statistics are taken in every run. They are returned
+            beside the outputs and never judged.
     """
 
     model: Model
@@ -34,6 +37,7 @@ class EngineContext:
     settings: EngineSettings
     sites: tuple[FaultSite, ...]
     criterion: BoundCriterion
+    monitors: tuple[str, ...] = ()
 
 
 class Injection(NamedTuple):
@@ -42,10 +46,12 @@ class Injection(NamedTuple):
     Attributes:
         counts: Outcomes of all samples.
         run_s: Wall time in seconds.
+        monitors: Statistics of the monitored values, by name.
     """
 
     counts: OutcomeCounts
     run_s: float
+    monitors: Mapping[str, ValueStatistics] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,7 +60,8 @@ class BatchResult:
 
     Attributes:
         window: Its samples.
-        golden: Fault-free outputs of the same sub-model, padding included.
+        golden: Fault-free outputs of the same sub-model, padding included; monitored values are
+            among them.
         faulty: Faulty outputs; None if the run gave none.
         failure: Why there are none: an exception or a timeout.
     """

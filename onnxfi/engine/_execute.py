@@ -9,6 +9,7 @@ from typing import Protocol
 from onnxfi.engine._context import BatchResult, EngineContext, Injection
 from onnxfi.engine._patience import Patience
 from onnxfi.engine._session import RunFailedError, RunTimedOutError
+from onnxfi.engine._watch import Partial, Watch, added, judged, whole
 from onnxfi.engine._windows import singles, windows
 from onnxfi.faults import Scenario
 from onnxfi.inject import BatchWindow
@@ -111,14 +112,19 @@ class Counted:
     Args:
         context: Labels, layouts, criterion.
         arm: Makes the scenario ready to run and says in which windows.
+        watch: Takes statistics of the monitored values.
     """
 
-    def __init__(self, context: EngineContext, arm: Callable[[], tuple[Armed, Windows]]) -> None:
+    def __init__(
+        self, context: EngineContext, arm: Callable[[], tuple[Armed, Windows]], watch: Watch
+    ) -> None:
         start = time.perf_counter()
         self._context = context
         armed, self.windows = arm()
         self._ongoing = Ongoing(armed, context.profile.fixed_batch)
         self._counts: OutcomeCounts | None = None
+        self._watch = watch
+        self._seen: Partial = {}
         self._run_s = time.perf_counter() - start
 
     def advance(self, window: BatchWindow) -> None:
@@ -127,13 +133,15 @@ class Counted:
         for result in self._ongoing.advance(window):
             found = _judged(self._context, result)
             self._counts = found if self._counts is None else self._counts + found
+            self._seen = added(self._seen, self._watch.of(result))
         self._run_s += time.perf_counter() - start
 
     @property
     def injection(self) -> Injection:
         """What has been counted so far."""
         counts = OutcomeCounts(samples=0) if self._counts is None else self._counts
-        return Injection(counts=counts, run_s=self._run_s)
+        monitors = whole(self._seen, self._context.monitors)
+        return Injection(counts=counts, run_s=self._run_s, monitors=monitors)
 
 
 def in_turns(scenarios: Sequence[Counted]) -> None:
@@ -156,13 +164,12 @@ def _judged(context: EngineContext, result: BatchResult) -> OutcomeCounts:
     """Outcome counts of one run."""
     labels, layouts, window = context.workload.labels, context.profile.outputs, result.window
     mine = None if labels is None else labels[window.start : window.stop]
+    golden = judged(context, result.golden)
     if result.faulty is not None:
-        return classify(
-            result.golden, result.faulty, layouts, context.criterion, mine, samples=window.samples
-        )
-    judged = (
-        mine is not None
-        and correct_samples(result.golden, layouts, context.criterion, mine) is not None
+        faulty = judged(context, result.faulty)
+        return classify(golden, faulty, layouts, context.criterion, mine, samples=window.samples)
+    labelled = (
+        mine is not None and correct_samples(golden, layouts, context.criterion, mine) is not None
     )
     failure = result.failure or Outcome.DUE_EXCEPTION
-    return OutcomeCounts.whole(failure, window.samples, labelled=judged)
+    return OutcomeCounts.whole(failure, window.samples, labelled=labelled)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import format_of
+from onnxfi.bits import Words, format_of
 from onnxfi.engine._deviation import Deviation, gathered, taken, united
 from onnxfi.engine._region import Region, crop
 from onnxfi.errors import FaultError
@@ -73,8 +73,8 @@ def with_faults(
         return deviation
     if sample is None or layout.batch_axis != 0 or everywhere:
         values = _own(gathered(golden, layout, deviation, None), golden)
-        changed = _carry_out(values, columns.index, columns, faults.site)
-        if deviation is None and not changed.any():
+        before, after = _carry_out(values, columns.index, columns, faults.site)
+        if deviation is None and np.array_equal(before, after):
             return None
         return Deviation(samples=None, values=values)
     region = _region(golden, faults, size) if deviation is None else None
@@ -120,10 +120,10 @@ def _in_region(
     row = sample if samples is None else np.searchsorted(samples, sample)
     lead = row * (golden.shape[1] // block) + blocks
     index = ((lead * tall + rows - region.top) * wide + cols - region.left) * block + channel
-    changed = _carry_out(values, index, columns, faults.site)
-    if not changed.any():
+    before, after = _carry_out(values, index, columns, faults.site)
+    kept = np.flatnonzero(np.bincount(sample[before != after]))
+    if not kept.size:
         return None
-    kept = np.flatnonzero(np.bincount(sample[changed]))
     if kept.size < hit.size:
         positions = kept if samples is None else np.searchsorted(samples, kept)
         samples, values = kept, values[positions]
@@ -148,12 +148,12 @@ def _by_sample(
     index = columns.index
     if samples is not None:
         index = index + (np.searchsorted(samples, sample) - sample) * each
-    changed = _carry_out(values, index, columns, faults.site)
+    before, after = _carry_out(values, index, columns, faults.site)
     if deviation is not None:
         return Deviation(samples=samples, values=values)
-    if not changed.any():
+    kept = np.flatnonzero(np.bincount(sample[before != after]))
+    if not kept.size:
         return None
-    kept = np.flatnonzero(np.bincount(sample[changed]))
     if kept.size == hit.size:
         return Deviation(samples=samples, values=values)
     positions = kept if samples is None else np.searchsorted(samples, kept)
@@ -168,10 +168,10 @@ def _own(values: NDArray[Any], golden: NDArray[Any]) -> NDArray[Any]:
 
 def _carry_out(
     values: NDArray[Any], index: NDArray[np.int64], columns: Columns, site: FaultSite
-) -> NDArray[np.bool_]:
-    """Carry faults out in place; which elements have changed."""
+) -> tuple[Words, Words]:
+    """Carry faults out in place; the words of the elements before and after."""
     stored = values.reshape(-1).view(format_of(site.element).word)
     words = stored[index]
     faulty = faulted(words, columns, site.element)
     stored[index] = faulty
-    return np.asarray(words != faulty)
+    return words, faulty

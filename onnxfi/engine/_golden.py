@@ -75,9 +75,8 @@ class Golden:
         total = OutcomeCounts(samples=0)
         for window, outputs in zip(self.windows, self.outputs, strict=True):
             part = None if labels is None else labels[window.start : window.stop]
-            total += classify(
-                outputs, outputs, self.layouts, criterion, part, samples=window.samples
-            )
+            judged = {name: outputs[name] for name in self.layouts}
+            total += classify(judged, judged, self.layouts, criterion, part, samples=window.samples)
         return total
 
     def samples(self, output: str) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from onnxfi.engine._execute import Armed, Windows, scenario_windows
 from onnxfi.engine._lifted import Change, LiftedTensors, changes_of
 from onnxfi.engine._opened import OpenGraph, Opening, open_executable, packed_for
 from onnxfi.engine._optimize import replay_differs
-from onnxfi.engine._reference import Reference
+from onnxfi.engine._reference import Reference, golden_room
 from onnxfi.engine._session import Session
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError, ConfigError, ModelError
@@ -118,7 +118,7 @@ class LiftedModel:
         self.session = Session(model, context.settings, watchdog, replay=True)
         self.tensors = tensors
         self.feeds: Mapping[str, NDArray[Any]] = {name: tensors.feeds[name] for name in names}
-        self.reference = Reference(self.session, context.workload, self.feeds)
+        self.reference = Reference(self.session, context.workload, self.feeds, golden_room(context))
 
     @property
     def nbytes(self) -> int:

@@ -10,8 +10,8 @@ from onnxfi.engine._bake import BakeEngine
 from onnxfi.engine._context import Engine, EngineContext
 from onnxfi.engine._cut import CutEngine
 from onnxfi.engine._lift import LiftEngine, why_not
-from onnxfi.engine._mixed import MixedEngine, main_context
 from onnxfi.engine._ports import PortsEngine
+from onnxfi.engine._watch import watching
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSite
 from onnxfi.inject import can_bake, can_lift, can_open, can_start
@@ -54,19 +54,16 @@ def open_engine(name: str, context: EngineContext) -> Engine:
         context: Model, workload, profile, settings, sites, criterion.
 
     Raises:
-        ConfigError: There is no such engine, or it can't fault one of the sites. Sites that have to
-            be baked are, unless all of them have to.
+        ConfigError: There is no such engine, or it can't fault one of the sites.
     """
     if name not in ENGINES:
         raise ConfigError(f"engine {name!r} is unknown; choose from {', '.join(ENGINES)}")
     kind = ENGINES[name]
-    main = context if name == "bake" else main_context(context)
-    for site in main.sites:
+    for site in context.sites:
         reason = kind.refuses(site)
         if reason is not None:
             raise ConfigError(f"engine {name} can't fault site {site.name!r}: {reason}")
-    started = kind.start(main)
-    return started if len(main.sites) == len(context.sites) else MixedEngine(started, context)
+    return kind.start(watching(context))
 
 
 def side_by_side(name: str) -> bool:
@@ -80,4 +77,4 @@ def examine_engine(name: str, context: EngineContext) -> str | None:
     Some engines only know once they have prepared the model, which takes a few sessions.
     """
     examines = ENGINES[name].examines
-    return None if examines is None else examines(main_context(context))
+    return None if examines is None else examines(watching(context))

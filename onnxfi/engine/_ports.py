@@ -18,7 +18,7 @@ from onnxfi.engine._lifted import changes_of
 from onnxfi.engine._opened import packed_for
 from onnxfi.engine._openings import Openings
 from onnxfi.engine._providers import find_provider
-from onnxfi.engine._reference import Reference
+from onnxfi.engine._reference import Reference, golden_room
 from onnxfi.engine._replayed import ArmedReplay, ReplayedModel, can_replay
 from onnxfi.engine._session import Session
 from onnxfi.engine._watchdog import Watchdog
@@ -147,7 +147,9 @@ class OpenModel:
         }
         self.batches: Feeds = context.workload if kept is None else kept.batches
         self.inputs = open_inputs(self.instrumented, self.words, kept)
-        self.reference = Reference(self.session, self.batches, self.inputs.disarmed)
+        self.reference = Reference(
+            self.session, self.batches, self.inputs.disarmed, golden_room(context)
+        )
 
     @property
     def nbytes(self) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
+from onnxfi.engine._context import EngineContext
 from onnxfi.engine._device import Feed
 from onnxfi.engine._golden import Feeds, once, twice
 from onnxfi.engine._session import Session
@@ -21,9 +23,18 @@ class Reference:
         session: The session.
         workload: The samples, or values computed from them.
         extra: Inputs beside the workload's, disarmed.
+        kept_bytes: Size up to which outputs are kept, those of the first window always; windows
+            beyond run again whenever they are asked for. None keeps all.
     """
 
-    def __init__(self, session: Session, workload: Feeds, extra: Mapping[str, Feed]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        workload: Feeds,
+        extra: Mapping[str, Feed],
+        kept_bytes: int | None = None,
+    ) -> None:
+        self._room = math.inf if kept_bytes is None else kept_bytes
         self._session = session
         self._workload = workload
         self._extra = extra
@@ -39,7 +50,10 @@ class Reference:
         if found is None:
             run = once if self._outputs else twice
             found = run(self._session, self._workload, window, self._extra)
-            self._outputs[window] = found
+            size = sum(value.nbytes for value in found.values())
+            if not self._outputs or size <= self._room:
+                self._outputs[window] = found
+                self._room -= size
         return found
 
     @property
@@ -54,3 +68,8 @@ class Reference:
         )
         extra = sum(value.nbytes for value in self._extra.values())
         return 3 * self._session.nbytes + outputs + extra
+
+
+def golden_room(context: EngineContext) -> int | None:
+    """Bytes that golden outputs of a session may take: monitored values may be large."""
+    return context.settings.memory_limit_bytes // 2 if context.monitors else None

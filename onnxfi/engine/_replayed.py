@@ -15,7 +15,7 @@ from onnxfi.engine._context import EngineContext
 from onnxfi.engine._late import LateStart
 from onnxfi.engine._lifted import Change
 from onnxfi.engine._places import Place
-from onnxfi.engine._reference import Reference
+from onnxfi.engine._reference import Reference, golden_room
 from onnxfi.engine._session import Session
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, Scenario
@@ -79,7 +79,7 @@ class ReplayedModel:
             **{name: late.lifted.feeds[name] for name in lifted},
             **disarmed_feeds(self.instrumented, {}),
         }
-        self.reference = Reference(self.session, context.workload, self.extra)
+        self.reference = Reference(self.session, context.workload, self.extra, golden_room(context))
 
     @property
     def nbytes(self) -> int:

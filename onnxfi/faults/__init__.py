@@ -7,7 +7,7 @@ from onnxfi.faults._computed import PORT_TYPES
 from onnxfi.faults._custom import CustomFault
 from onnxfi.faults._enumerate import SiteTable, enumerate_sites
 from onnxfi.faults._facets import Facets, scenario_facets
-from onnxfi.faults._filter import SiteFilter, check_steps
+from onnxfi.faults._filter import SiteFilter, check_steps, name_matches
 from onnxfi.faults._flip import BitFlip, StuckAt
 from onnxfi.faults._layout import SampleLayout
 from onnxfi.faults._left_out import LeftOut
@@ -60,6 +60,7 @@ __all__ = [
     "enumerate_sites",
     "find_site",
     "merge_groups",
+    "name_matches",
     "open_fault_list",
     "parse_fault_model",
     "parse_steps",

@@ -99,10 +99,11 @@ def _names(site: FaultSite) -> tuple[str, ...]:
 
 
 def _match(names: Iterable[str], glob: str) -> bool:
-    return any(_matches(name, glob) for name in names)
+    return any(name_matches(name, glob) for name in names)
 
 
-def _matches(name: str, glob: str) -> bool:
+def name_matches(name: str, glob: str) -> bool:
+    """Whether a glob matches a name; a full name matches itself, whatever characters it has."""
     return name == glob or fnmatchcase(name, glob)
 
 
@@ -118,7 +119,7 @@ def _kind(target: SiteKind | str) -> SiteKind:
 
 def _need(glob: str, names: Iterable[str], what: str) -> None:
     known = list(dict.fromkeys(names))
-    if any(_matches(name, glob) for name in known):
+    if any(name_matches(name, glob) for name in known):
         return
     near = difflib.get_close_matches(glob, known, 3, cutoff=0.4)
     hint = f"; near: {', '.join(map(repr, near))}" if near else ""

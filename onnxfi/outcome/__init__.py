@@ -7,12 +7,26 @@ from onnxfi.outcome._criterion import BoundCriterion, Criterion, Metric
 from onnxfi.outcome._function import FunctionCriterion
 from onnxfi.outcome._kinds import Outcome
 from onnxfi.outcome._outputs import RunOutputs, flatten_outputs
-from onnxfi.outcome._record import COUNT_COLUMNS, RECORD_COLUMNS, InjectionRecord
+from onnxfi.outcome._record import (
+    COUNT_COLUMNS,
+    MONITORS,
+    RECORD_COLUMNS,
+    InjectionRecord,
+)
+from onnxfi.outcome._rows import rows_first
+from onnxfi.outcome._statistics import (
+    PartialStatistics,
+    ValueStatistics,
+    statistics_document,
+    statistics_from,
+    value_statistics,
+)
 from onnxfi.outcome._tolerance import Tolerance
 from onnxfi.outcome._topk import LabelLost, Top1, TopK
 
 __all__ = [
     "COUNT_COLUMNS",
+    "MONITORS",
     "RECORD_COLUMNS",
     "BoundCriterion",
     "Criterion",
@@ -22,15 +36,21 @@ __all__ = [
     "Metric",
     "Outcome",
     "OutcomeCounts",
+    "PartialStatistics",
     "RunOutputs",
     "Tolerance",
     "Top1",
     "TopK",
+    "ValueStatistics",
     "choose_criterion",
     "classify",
     "classify_samples",
     "correct_samples",
     "flatten_outputs",
     "parse_criterion",
+    "rows_first",
     "scenario_failed",
+    "statistics_document",
+    "statistics_from",
+    "value_statistics",
 ]

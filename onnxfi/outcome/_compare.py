@@ -27,6 +27,14 @@ def differs(golden: NDArray[Any], faulty: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray((mine != theirs).any(axis=1))
 
 
+def changed_elements(golden: NDArray[Any], faulty: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which elements differ in any bit, flat; arrays of one shape and a dtype of up to 8 bytes."""
+    if golden.size == 0:
+        return np.zeros(0, np.bool_)
+    mine, theirs = (_words(array.reshape(1, -1))[0] for array in (golden, faulty))
+    return np.asarray(mine != theirs)
+
+
 def turned_nonfinite(golden: NDArray[Any], faulty: NDArray[Any]) -> NDArray[np.bool_]:
     """In which samples an element is non-finite where golden is finite, bool (B,).
 

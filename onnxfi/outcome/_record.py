@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from onnxfi.outcome._counts import OutcomeCounts
 from onnxfi.outcome._kinds import Outcome
+from onnxfi.outcome._statistics import ValueStatistics, statistics_document
 
 #: Counts of a record, as every table of results names them.
 COUNT_COLUMNS = ("samples", *(kind.label for kind in Outcome), "correct")
 #: A whole record as a flat row: the result store, exports and documents agree on it.
 RECORD_COLUMNS = ("scenario", *COUNT_COLUMNS, "metrics", "run_s", "worker", "finished_at")
+
+#: Key of the monitored values among the metrics.
+MONITORS = "monitors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +29,7 @@ class InjectionRecord:
         run_s: Wall time of the injection in seconds.
         worker: Who ran it, for diagnosis only.
         finished_at: When it ended, ISO 8601 in UTC.
+        monitors: Statistics of monitored values, by name.
     """
 
     scenario: int
@@ -30,3 +37,12 @@ class InjectionRecord:
     run_s: float
     worker: str
     finished_at: str
+    monitors: Mapping[str, ValueStatistics] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What was measured beside the outcomes, as one JSON object."""
+        measured: dict[str, Any] = dict(self.counts.metrics)
+        if self.monitors:
+            measured[MONITORS] = statistics_document(self.monitors)
+        return measured

@@ -15,6 +15,7 @@ from onnxfi.report._format import (
     rate_text,
     share_text,
 )
+from onnxfi.report._monitors import monitor_views
 from onnxfi.report._view import Column, Fact, Page, Row, TableView
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def short_page(summary: CampaignSummary) -> Page:
         table = summary.tables.get(facet)
         if table is not None and table.rows:
             tables.append(domain_view(table, SHORT_ROWS))
+    tables += monitor_views(summary, SHORT_ROWS)
     return Page(
         title=_title(summary),
         facts=tuple(campaign_facts(summary)),
@@ -74,6 +76,7 @@ def full_page(summary: CampaignSummary) -> Page:
     """What a file shows: everything."""
     tables = [rates_view(summary), outcomes_view(summary)] if summary.rates else []
     tables += [domain_view(table) for table in summary.tables.values() if table.rows]
+    tables += monitor_views(summary)
     return Page(
         title=_title(summary),
         facts=tuple(campaign_facts(summary)),

@@ -23,7 +23,7 @@ from benchmark.setting import (
 )
 from benchmark.stats import Series, Timed, timed
 from benchmark.subjects import Subject
-from onnxfi.engine import ENGINES, Engine, EngineContext, open_engine
+from onnxfi.engine import ENGINES, Engine, EngineContext, Graph, open_engine
 from onnxfi.faults import Scenario
 
 BLOCK = 4
@@ -31,6 +31,7 @@ BLOCK = 4
 CAMPAIGN = 1000
 IN_A_BLOCK = "1,000 in one block"
 FLIPS = (1, 100, 10_000, 100_000)
+DEPLOYED = ", deployed"
 #: Fault-free runs in a block of a campaign: one in so many injections.
 _BASE_EVERY = 50
 
@@ -179,16 +180,22 @@ def ratios(cpu: Series, wall: Series) -> dict[str, Figure]:
 
 
 def many(
-    subject: Subject, engine: str, counts: Sequence[int], repeats: int, limit_s: float
+    subject: Subject,
+    engine: str,
+    counts: Sequence[int],
+    repeats: int,
+    limit_s: float,
+    graph: Graph = "stored",
 ) -> list[Row]:
     """T3: many flips at once in one inference, over the outputs of all convolutions.
 
     Each count has several drawn sets of places. Arming (masks and indices) is part of every
     injection; the session with all ports is set up before, by an injection that touches each site.
+    The outputs are those of the file, or those that onnxruntime materialises (``deployed``).
     """
     if not ENGINES[engine].several_sites:
         raise CannotError("carries out scenarios of one site only")
-    prepared = timed(lambda: context_of(subject, activations(subject)))
+    prepared = timed(lambda: context_of(subject, activations(subject), graph=graph))
     context = for_engine(engine, prepared.value, one_sample=True)
     base = fault_free(subject, context)
     opened = timed(lambda: open_engine(engine, context))
@@ -209,7 +216,9 @@ def many(
                 "sites": len(context.sites),
                 "samples": context.workload.samples,
             }
-            case = f"{count:,} flip{'s' if count > 1 else ''}"
+            case = (
+                f"{count:,} flip{'s' if count > 1 else ''}{DEPLOYED if graph != 'stored' else ''}"
+            )
             rows.append(
                 Row(task="t3", model=subject.name, engine=engine, case=case, figures=figures)
             )

@@ -127,6 +127,15 @@ def _all(extent: Extent, added: Sequence[str]) -> Iterator[Cell]:
                 "limit_s": extent.limit_s,
             }
             yield Cell(task="t3", model=model, engine=engine, measure=many, arguments=spread)
+            there = {**spread, "counts": extent.flips[-1:], "graph": "deployed"}
+            yield Cell(
+                task="t3",
+                model=model,
+                engine=engine,
+                case="deployed",
+                measure=many,
+                arguments=there,
+            )
     yield from _startup(extent)
     yield from _scaling(extent)
     yield from _memory(extent)

@@ -15,9 +15,11 @@ from onnxfi.engine import (
     ENGINES,
     EngineContext,
     EngineSettings,
+    Graph,
     Scenarios,
     choose_engine,
     default_timeout,
+    deployed,
     examine_engine,
     golden_run,
     profile,
@@ -59,14 +61,20 @@ def activations(subject: Subject) -> Choice:
 
 
 def context_of(
-    subject: Subject, choice: Choice, samples: int | None = None, memory_limit: int | None = None
+    subject: Subject,
+    choice: Choice,
+    samples: int | None = None,
+    memory_limit: int | None = None,
+    graph: Graph = "stored",
 ) -> EngineContext:
     """All that a campaign prepares before its first injection: profile, golden run, sites."""
     model = load(subject.model)
     workload = read_workload(subject.inputs, model.inputs).take(samples or subject.samples)
-    settings = EngineSettings()
+    settings = EngineSettings(graph=graph)
     if memory_limit is not None:
         settings = replace(settings, memory_limit_bytes=memory_limit)
+    if graph == "deployed":
+        model = deployed(model, settings)
     found = profile(model, workload, settings)
     settings = replace(settings, timeout_s=default_timeout(model, found.batch_size))
     table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts, found.left_out)

@@ -1,0 +1,61 @@
+"""Which values of a model a campaign keeps statistics of."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from onnxfi.engine import Profile
+from onnxfi.errors import ConfigError
+from onnxfi.faults import name_matches
+from onnxfi.graph import Model
+
+
+def named_monitors(globs: Sequence[str], model: Model) -> tuple[str, ...]:
+    """Values that globs name, in topological order, each once.
+
+    Candidates are the tensors of numbers that nodes outside of control-flow bodies compute, those
+    that the model returns among them.
+
+    Args:
+        globs: Globs of value names (``*``, ``?``, ``[...]``, case counts). A full name matches
+            itself, whatever characters it has.
+        model: The model.
+
+    Raises:
+        ConfigError: A glob matches none of them.
+    """
+    index = model.index
+    every = [name for node in index.nodes for name in node.outputs if name]
+    outside = {name for node in index.nodes if not node.scope for name in node.outputs}
+    known = [name for name in every if name in outside and index.element_of(name) is not None]
+    for glob in globs:
+        if any(name_matches(name, glob) for name in known):
+            continue
+        raise ConfigError(
+            f"no computed value matches the monitor {glob!r}{_why(glob, every, known)}"
+        )
+    return tuple(n for n in known if any(name_matches(n, glob) for glob in globs))
+
+
+def laid_out(names: Sequence[str], profile: Profile) -> tuple[str, ...]:
+    """Those of the values of which the profile knows where samples lie.
+
+    Raises:
+        ConfigError: None of them, though some are wanted.
+    """
+    known = tuple(n for n in names if n in profile.layouts or n in profile.outputs)
+    if names and not known:
+        first = names[0]
+        reason = profile.left_out.get(first, "its run-time shape is unknown")
+        raise ConfigError(f"none of the values to monitor can be measured; {first!r}: {reason}")
+    return known
+
+
+def _why(glob: str, every: Sequence[str], known: Sequence[str]) -> str:
+    hidden = [name for name in every if name_matches(name, glob)]
+    if hidden:
+        return f": {hidden[0]!r} lies in a control-flow body, or is no tensor of a known type"
+    near = difflib.get_close_matches(glob, known, 3, cutoff=0.4)
+    hint = f"; near: {', '.join(map(repr, near))}" if near else ""
+    return f"{hint}; `onnxfi sites MODEL --targets activation` lists what a model computes"

@@ -1,0 +1,148 @@
+"""Monitors: values of a model that are returned beside its outputs, and their statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+from weakref import ReferenceType, ref
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.engine._context import BatchResult, EngineContext
+from onnxfi.engine._golden import once
+from onnxfi.engine._profile import Profile
+from onnxfi.engine._session import Session
+from onnxfi.engine._settings import EngineSettings
+from onnxfi.engine._watchdog import Watchdog
+from onnxfi.engine._windows import windows
+from onnxfi.faults import SampleLayout
+from onnxfi.graph import Model, expose
+from onnxfi.inject import BatchWindow
+from onnxfi.outcome import (
+    PartialStatistics,
+    RunOutputs,
+    ValueStatistics,
+    rows_first,
+    value_statistics,
+)
+from onnxfi.workload import Workload
+
+Partial = Mapping[str, PartialStatistics]
+
+
+def watching(context: EngineContext) -> EngineContext:
+    """A context whose model returns the monitored values, whatever engine runs it."""
+    if not context.monitors:
+        return context
+    return replace(context, model=expose(context.model, context.monitors))
+
+
+class Watch:
+    """Takes statistics of monitored values from runs.
+
+    Args:
+        context: Which values, and where samples lie in them.
+    """
+
+    def __init__(self, context: EngineContext) -> None:
+        self._layouts = layouts_of(context.profile, context.monitors)
+        self._golden: dict[tuple[str, BatchWindow], _Seen] = {}
+
+    def of(self, result: BatchResult) -> Partial:
+        """Statistics of one run; none if it gave no outputs."""
+        faulty = result.faulty
+        if faulty is None:
+            return {}
+        return {name: self._of_value(name, result, faulty[name]) for name in self._layouts}
+
+    def _of_value(self, name: str, result: BatchResult, faulty: NDArray[Any]) -> PartialStatistics:
+        golden, window = result.golden[name], result.window
+        if faulty is not golden:
+            return _statistics(self._layouts[name], window, faulty, golden)
+        # Nothing reached it: engines that start late hand the golden value itself on.
+        seen = self._golden.get((name, window))
+        if seen is None or seen[0]() is not golden:
+            seen = ref(golden), _statistics(self._layouts[name], window, golden, None)
+            self._golden[name, window] = seen
+        return seen[1]
+
+
+_Seen = tuple[ReferenceType[NDArray[Any]], PartialStatistics]
+
+
+def added(first: Partial, second: Partial) -> Partial:
+    """Statistics of both."""
+    if not first or not second:
+        return first or second
+    return {name: first[name] + second[name] for name in first}
+
+
+def whole(found: Partial, names: Sequence[str]) -> dict[str, ValueStatistics]:
+    """The figures of all monitored values, those of which nothing was seen among them."""
+    return {name: found.get(name, PartialStatistics()).whole() for name in names}
+
+
+def golden_statistics(
+    model: Model,
+    workload: Workload,
+    profile: Profile,
+    settings: EngineSettings,
+    monitors: Sequence[str],
+) -> dict[str, ValueStatistics]:
+    """Statistics of monitored values in the fault-free run of a model.
+
+    Args:
+        model: The model.
+        workload: Its samples.
+        profile: Batch size, and layouts of the monitored values.
+        settings: How it is run.
+        monitors: The values.
+
+    Raises:
+        GoldenError: A run failed.
+        BackendError: onnxruntime refuses the model with these values as outputs.
+    """
+    if not monitors:
+        return {}
+    layouts = layouts_of(profile, monitors)
+    found: Partial = {}
+    with closing(Watchdog()) as watchdog:
+        session = Session(expose(model, monitors), settings, watchdog)
+        for window in windows(workload.samples, profile.batch_size, profile.fixed_batch):
+            outputs = once(session, workload, window, {})
+            seen = {
+                name: _statistics(layout, window, outputs[name], None)
+                for name, layout in layouts.items()
+            }
+            found = added(found, seen)
+    return whole(found, monitors)
+
+
+def judged(context: EngineContext, outputs: RunOutputs) -> RunOutputs:
+    """The outputs that the model itself has, without monitored values."""
+    if not context.monitors:
+        return outputs
+    return {name: outputs[name] for name in context.profile.outputs}
+
+
+def layouts_of(profile: Profile, monitors: Sequence[str]) -> dict[str, SampleLayout]:
+    """Where samples lie in monitored values."""
+    known = {**profile.outputs, **profile.layouts}
+    return {name: known[name] for name in monitors}
+
+
+def _statistics(
+    layout: SampleLayout, window: BatchWindow, values: NDArray[Any], golden: NDArray[Any] | None
+) -> PartialStatistics:
+    """Statistics over the real samples of a run."""
+    mine = _real(values, layout, window)
+    return value_statistics(mine, None if golden is None else _real(golden, layout, window))
+
+
+def _real(values: NDArray[Any], layout: SampleLayout, window: BatchWindow) -> NDArray[Any]:
+    if layout.batch_axis is None or not window.padding:
+        return values
+    return np.ascontiguousarray(rows_first(values, layout, window.samples))

@@ -1,0 +1,33 @@
+"""The commands and examples of docs/inside.md, run as they stand."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "inside.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder that looks like the project's root to the commands, and may be written to."""
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    return tmp_path
+
+
+def test_the_commands_of_the_page(cli, clone):
+    blocks = re.findall(r"^```\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    lines = [line for block in blocks for line in block.strip().splitlines()]
+    assert lines
+    said = ""
+    for line in lines:
+        program, *arguments = shlex.split(line)
+        assert program == "onnxfi"
+        result = cli(*arguments, cwd=clone)
+        assert result.returncode == 0, f"{line}\n{result.stderr}"
+        said += result.stdout
+    assert "Monitored values" in said
