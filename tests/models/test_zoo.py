@@ -27,6 +27,8 @@ which turns a near tie. On one machine the counts are exact.
 """
 MAX_TOTAL_BYTES = 5_000_000
 MAX_LOSS = 0.005
+PRUNED = {50: 0.005, 90: 0.02}
+"""Loss that pruning a percentage of the weights may cost."""
 
 
 def _load(name: str) -> onnx.ModelProto:
@@ -96,7 +98,7 @@ def test_accuracy_is_what_the_card_says(name, data):
 
 def test_no_variant_loses_more_than_half_a_point():
     for name, card in CARDS["models"].items():
-        if card["variant"] != "fp32":
+        if card["variant"] != "fp32" and not card["variant"].startswith("pruned"):
             base = CARDS["models"][name.replace(card["variant"], "fp32")]
             assert card["accuracy"] >= base["accuracy"] - MAX_LOSS, name
 
@@ -133,13 +135,15 @@ def test_graph_facts_are_what_the_card_says(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_file_passes_the_checker(name):
-    onnx.checker.check_model(_load(name), full_check=True)
+    # Shape inference, which the full check runs, knows no sparse weights.
+    onnx.checker.check_model(_load(name), full_check="sparse" not in name)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nodes_are_sorted_and_named_once(name):
     graph = _load(name).graph
     known = {""} | {item.name for item in (*graph.input, *graph.initializer)}
+    known |= {item.values.name for item in graph.sparse_initializer}
     for node in graph.node:
         assert known.issuperset(node.input), node.name
         known.update(node.output)
@@ -187,6 +191,48 @@ def test_every_convolution_of_the_dynamic_files_runs_in_integers(name, tmp_path)
     operators = _optimized_operators(name, tmp_path)
     assert operators["ConvInteger"] == stored
     assert operators["Conv"] == 0
+
+
+def _weights(name: str) -> dict[str, np.ndarray]:
+    """The weights of a file by name, dense, whatever form they are stored in."""
+    graph = _load(name).graph
+    found = {item.name: onnx.numpy_helper.to_array(item) for item in graph.initializer}
+    for item in graph.sparse_initializer:
+        dense = np.zeros(item.dims, np.float32)
+        indices = onnx.numpy_helper.to_array(item.indices)
+        dense.ravel()[indices] = onnx.numpy_helper.to_array(item.values)
+        found[item.values.name] = dense
+    return found
+
+
+@pytest.mark.parametrize("network", ["lenet5_mnist", "resnet8_fashion"])
+@pytest.mark.parametrize("percent", PRUNED)
+def test_the_pruned_files_are_pruned_and_still_good(network, percent):
+    name = f"{network}_pruned{percent}.onnx"
+    weights, dense = _weights(name), _weights(f"{network}_fp32.onnx")
+    assert {key: value.shape for key, value in weights.items()} == {
+        key: value.shape for key, value in dense.items()
+    }
+    filters = [value for key, value in weights.items() if key.endswith(".weight")]
+    zeros = sum(int((value == 0).sum()) for value in filters)
+    assert zeros == round(percent / 100 * sum(value.size for value in filters))
+    card = CARDS["models"][name]
+    assert card["zeros"] == sum(int((value == 0).sum()) for value in weights.values())
+    golden = CARDS["models"][f"{network}_fp32.onnx"]["accuracy"]
+    assert card["accuracy"] >= golden - PRUNED[percent]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "sparse" in name])
+def test_the_sparse_files_hold_the_same_weights_in_less_room(name, data):
+    plain = name.replace("_sparse", "")
+    assert CARDS["models"][name]["bytes"] < CARDS["models"][plain]["bytes"] / 2
+    assert len(_load(name).graph.sparse_initializer) >= 4
+    weights = _weights(plain)
+    for key, value in _weights(name).items():
+        assert value.tobytes() == weights[key].tobytes(), key
+    image, _ = data[CARDS["models"][name]["data"]]
+    answers = [_session(each).run(None, {"image": image[:20]})[0] for each in (name, plain)]
+    assert answers[0].tobytes() == answers[1].tobytes()
 
 
 @pytest.mark.parametrize("name", SNNS)

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from torch import nn
 
 from zoo.cnn import fold_batchnorm
-from zoo.data import TEST_SLICE, Dataset
+from zoo.data import TEST_SLICE, Dataset, Split
 from zoo.errors import ZooError
 from zoo.export import exported
+from zoo.prune import Pruning, pruned
 from zoo.quantize import VARIANTS
 from zoo.recipes import RECIPES, Recipe
+from zoo.sparse import plain_zeros, sparse
 from zoo.train import prepare_torch, trained
 
 
@@ -59,7 +62,22 @@ def _make(recipe: Recipe, stems: list[str], folders: Folders) -> None:
     base = exported(fold_batchnorm(network))
     for stem in stems:
         variant = recipe.files[stem]
-        model = base if variant == "fp32" else VARIANTS[variant](base, train.image)
+        if variant.startswith("pruned"):
+            model = _pruned(recipe, variant, network, train, folders)
+        else:
+            model = base if variant == "fp32" else VARIANTS[variant](base, train.image)
         path = folders.out / f"{stem}.onnx"
         onnx.save_model(model, path)
         print(f"[{path.name}] written, {path.stat().st_size:,} bytes", flush=True)
+
+
+def _pruned(
+    recipe: Recipe, variant: str, dense: nn.Module, train: Split, folders: Folders
+) -> onnx.ModelProto:
+    """A pruned variant; the sparse form holds the very same weights as the plain one."""
+    percent = int(variant.removeprefix("pruned").removesuffix("_sparse"))
+    pruning = Pruning(percent / 100, recipe.pruned[percent])
+    cached = folders.cache / f"{recipe.name}_pruned{percent}"
+    network = pruned(recipe.build, dense, pruning, train, cached)
+    model = plain_zeros(exported(fold_batchnorm(network)))
+    return sparse(model) if variant.endswith("_sparse") else model

@@ -26,6 +26,11 @@ class Schedule:
     flip: bool = False
     seed: int = 20_240_917
 
+    @property
+    def steps(self) -> int:
+        """Optimiser steps; the last, smaller batch of an epoch is dropped."""
+        return self.epochs * (self.samples // self.batch)
+
 
 def prepare_torch() -> None:
     """One thread and deterministic kernels, so that a rerun on one machine repeats the weights."""
@@ -42,26 +47,44 @@ def trained(
     """
     torch.manual_seed(schedule.seed)
     network = build()
-    digest = hashlib.sha256(f"{schedule}\n{network}".encode()).hexdigest()[:12]
+
+    def train() -> nn.Module:
+        fit(network, schedule, data, cached.name)
+        return network
+
+    return kept(train, build, f"{schedule}\n{network}", cached)
+
+
+def kept(
+    train: Callable[[], nn.Module], build: Callable[[], nn.Module], recipe: str, cached: Path
+) -> nn.Module:
+    """Return a fresh network with the weights that `recipe` led to before, or leads to now."""
+    digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
     weights = cached.with_name(f"{cached.name}-{digest}.pt")
     if weights.exists():
         print(f"[{cached.name}] weights from {weights}", flush=True)
     else:
-        _fit(network, schedule, data.first(schedule.samples), cached.name)
-        torch.save(network.state_dict(), weights)
+        torch.save(train().state_dict(), weights)
     # A fresh network, as a trained one still holds the membranes of its last batch.
     fresh = build()
     fresh.load_state_dict(torch.load(weights, weights_only=True))
     return fresh.eval()
 
 
-def _fit(network: nn.Module, schedule: Schedule, data: Split, title: str) -> None:
+def fit(
+    network: nn.Module,
+    schedule: Schedule,
+    data: Split,
+    title: str,
+    after_step: Callable[[int], None] | None = None,
+) -> None:
+    """Train in place on the first `schedule.samples` samples; a hook is told each step's number."""
+    data = data.first(schedule.samples)
     images, labels = torch.from_numpy(data.image), torch.from_numpy(data.label)
     optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.rate, weight_decay=1e-3)
-    steps = schedule.epochs * (len(labels) // schedule.batch)
-    pace = torch.optim.lr_scheduler.OneCycleLR(optimizer, schedule.rate, total_steps=steps)
+    pace = torch.optim.lr_scheduler.OneCycleLR(optimizer, schedule.rate, total_steps=schedule.steps)
     network.train()
-    start = time.perf_counter()
+    start, step = time.perf_counter(), 0
     for epoch in range(schedule.epochs):
         # The last, smaller batch is dropped: it would only add noise to BatchNorm.
         order = torch.randperm(len(labels))[: len(labels) // schedule.batch * schedule.batch]
@@ -69,6 +92,9 @@ def _fit(network: nn.Module, schedule: Schedule, data: Split, title: str) -> Non
         for rows in order.split(schedule.batch):
             total += _step(network, optimizer, _augment(images[rows], schedule), labels[rows])
             pace.step()
+            step += 1
+            if after_step is not None:
+                after_step(step)
         mean = total * schedule.batch / len(order)
         spent = time.perf_counter() - start
         print(
