@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike, fspath
+from types import MappingProxyType
 from typing import Any
 
 from onnxfi.campaign import CampaignSettings, CustomParts, InMemory
@@ -47,6 +48,9 @@ class CampaignArguments:
         block_size: Scenarios a block; None chooses.
         monitors: Globs of values that the model computes; their statistics are kept for every
             injection.
+        state: Outputs of a streaming model and the inputs that they are fed back to, as
+            ``{"stateN": "state"}``. Each sample is then a whole sequence: samples, steps, and what
+            one sample has in one run.
     """
 
     model: Any
@@ -70,6 +74,7 @@ class CampaignArguments:
     timeout_s: float | None = None
     block_size: int | None = None
     monitors: Sequence[str] = ()
+    state: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, InMemory]:
@@ -103,6 +108,7 @@ def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, In
         timeout_s=given.timeout_s,
         block_size=given.block_size,
         monitors=_texts(given.monitors),
+        state=tuple(f"{output}={name}" for output, name in given.state.items()),
     )
     objects = InMemory(
         model=None if _path_or_none(given.model) else given.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ def bake(
     output: str | PathLike[str] | None = None,
     *,
     inputs: Inputs | None = None,
+    state: Mapping[str, str] | None = None,
 ) -> bytes:
     """Write a scenario into a model, as an ordinary ONNX file for any runtime.
 
@@ -27,6 +29,7 @@ def bake(
         output: File to write; None writes none.
         inputs: Workload; needed for faults in activations and inputs, whose run-time shapes the
             file does not tell.
+        state: Outputs of a streaming model and the inputs that they are fed back to.
 
     Returns:
         The faulty model, serialized.
@@ -36,7 +39,7 @@ def bake(
         ModelError: The model is unusable.
     """
     loaded = load_model(model)
-    sites = {site.name: site for site in site_table(loaded, inputs).sites}
+    sites = {site.name: site for site in site_table(loaded, inputs, state).sites}
     faulty = bake_model(loaded, scenario, sites)
     if output is not None:
         save(faulty, Path(output))

@@ -10,7 +10,7 @@ from onnxfi.engine import EngineSettings, profile
 from onnxfi.faults import FaultSite, SiteFilter, SiteTable
 from onnxfi.faults import enumerate_sites as all_sites
 from onnxfi.graph import Model, load
-from onnxfi.workload import read_workload
+from onnxfi.workload import read_workload, stream_of
 
 Inputs = str | PathLike[str] | Mapping[str, Any]
 
@@ -34,13 +34,18 @@ class SiteChoice(TypedDict, total=False):
 
 
 def enumerate_sites(
-    model: Any, *, inputs: Inputs | None = None, **chosen: Unpack[SiteChoice]
+    model: Any,
+    *,
+    inputs: Inputs | None = None,
+    state: Mapping[str, str] | None = None,
+    **chosen: Unpack[SiteChoice],
 ) -> tuple[FaultSite, ...]:
     """The fault sites of a model, in file order.
 
     Args:
         model: Path, ``bytes``, ``onnx.ModelProto`` or graphsurgeon ``Graph``; not changed.
         inputs: Workload; with it, computed tensors have their run-time shapes.
+        state: Outputs of a streaming model and the inputs that they are fed back to.
         chosen: Which sites: ``targets``, ``include``, ``exclude``, ``op_types``, ``steps``.
 
     Raises:
@@ -55,7 +60,7 @@ def enumerate_sites(
         op_types=tuple(chosen.get("op_types", ())),
         steps=tuple(chosen.get("steps", ())),
     )
-    sites = site_table(load_model(model), inputs).sites
+    sites = site_table(load_model(model), inputs, state).sites
     return sites if wanted == SiteFilter() else wanted.select(sites)
 
 
@@ -64,9 +69,16 @@ def load_model(model: Any) -> Model:
     return model if isinstance(model, Model) else load(model)
 
 
-def site_table(model: Model, inputs: Inputs | None) -> SiteTable:
+def site_table(
+    model: Model, inputs: Inputs | None, state: Mapping[str, str] | None = None
+) -> SiteTable:
     """All sites of a model, and what is left out; with run-time layouts where inputs are given."""
+    pairs = [f"{output}={name}" for output, name in (state or {}).items()]
+    stream = stream_of(pairs, model.inputs, model.outputs)
+    states = () if stream is None else stream.state_inputs
     if inputs is None:
-        return all_sites(model.index, model.inputs, model.outputs)
-    found = profile(model, read_workload(inputs, model.inputs), EngineSettings())
-    return all_sites(model.index, model.inputs, model.outputs, found.layouts, found.left_out)
+        return all_sites(model.index, model.inputs, model.outputs, states=states)
+    workload = read_workload(inputs, model.inputs, stream)
+    found = profile(model, workload, EngineSettings(stream=stream))
+    layouts, unseen = found.layouts, found.left_out
+    return all_sites(model.index, model.inputs, model.outputs, layouts, unseen, states)

@@ -38,7 +38,7 @@ from onnxfi.faults import write_fault_list
 from onnxfi.files import atomic_file
 from onnxfi.graph import load, save
 from onnxfi.sampling import fitted_recipe
-from onnxfi.workload import read_workload
+from onnxfi.workload import read_workload, stream_of
 
 RUNS = Path("runs")
 
@@ -135,7 +135,9 @@ def _fill(
     if objects.inputs is not None:
         arrays = {name: np.asarray(values) for name, values in objects.inputs.items()}
         # Read here once more, where refusals name the array and not a file that nobody made.
-        read_workload(arrays, load(staged.path / settings.model).inputs)
+        model = load(staged.path / settings.model)
+        stream = stream_of(settings.state, model.inputs, model.outputs)
+        read_workload(arrays, model.inputs, stream)
         np.savez(staged.inputs, allow_pickle=False, **arrays)
         settings = msgspec.structs.replace(settings, inputs=InMemory.INPUTS)
     subject = choose_graph(load_subject(settings, staged.path), settings)

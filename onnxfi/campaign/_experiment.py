@@ -40,7 +40,7 @@ from onnxfi.sampling import (
     ScenarioSource,
     from_recipe,
 )
-from onnxfi.workload import Workload, read_workload
+from onnxfi.workload import Stream, Workload, read_workload, stream_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,9 @@ class Subject:
             unseen: Why a value has no layout, by name.
         """
         model = self.model
-        return enumerate_sites(model.index, model.inputs, model.outputs, layouts, unseen)
+        stream = self.workload.stream
+        states = () if stream is None else stream.state_inputs
+        return enumerate_sites(model.index, model.inputs, model.outputs, layouts, unseen, states)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,8 @@ def load_subject(settings: CampaignSettings, folder: Path | None = None) -> Subj
     model = load(base / settings.model)
     plain = settings.inputs.startswith("random:")
     inputs = settings.inputs if plain else base / settings.inputs
-    return Subject(model=model, workload=read_workload(inputs, model.inputs))
+    stream = stream_of(settings.state, model.inputs, model.outputs)
+    return Subject(model=model, workload=read_workload(inputs, model.inputs, stream))
 
 
 def choose_graph(subject: Subject, settings: CampaignSettings) -> Subject:
@@ -142,14 +145,16 @@ def choose_graph(subject: Subject, settings: CampaignSettings) -> Subject:
     Raises:
         ConfigError: The deployed graph can't be studied.
     """
-    chosen = engine_settings(settings)
+    chosen = engine_settings(settings, subject.workload.stream)
     if chosen.graph == "stored":
         return subject
     graph = deployed(subject.model, chosen)
     return replace(subject, model=graph, origin=subject.model, graph_sha256=fingerprint(graph))
 
 
-def engine_settings(settings: CampaignSettings, plan: Plan | None = None) -> EngineSettings:
+def engine_settings(
+    settings: CampaignSettings, stream: Stream | None, plan: Plan | None = None
+) -> EngineSettings:
     """What the engine needs, as wished for, or as the plan has fixed it."""
     return EngineSettings(
         engine=settings.engine if plan is None else plan.engine,
@@ -159,6 +164,7 @@ def engine_settings(settings: CampaignSettings, plan: Plan | None = None) -> Eng
         graph=cast(Graph, settings.graph),
         batch_size=settings.batch_size if plan is None else plan.batch_size,
         timeout_s=settings.timeout_s if plan is None else plan.timeout_s,
+        stream=stream,
     )
 
 
@@ -182,8 +188,8 @@ def build_experiment(
     chosen = _select(settings, subject.site_table(None), recipe)
     computed = [site.tensor for site in chosen if not site.kind.stored]
     watched = named_monitors(settings.monitors, subject.model)
-    wanted = [*computed, *watched]
-    found = profile(subject.model, subject.workload, engine_settings(settings), wanted)
+    how = engine_settings(settings, subject.workload.stream)
+    found = profile(subject.model, subject.workload, how, [*computed, *watched])
     monitors = laid_out(watched, found)
     table = subject.site_table(found.layouts, found.left_out)
     known = _still_there(chosen, table)
@@ -316,11 +322,18 @@ def _still_there(chosen: Sequence[FaultSite], table: SiteTable) -> Sequence[Faul
     if not known:
         reasons = {left.name: left.reason for left in table.left_out}
         first = chosen[0].tensor
+        if chosen[0].step is not None and first in by_name:
+            check_steps([chosen[0].step], _first_and_last(by_name[first]))
         raise ConfigError(
             f"none of the {len(chosen)} chosen sites can be faulted; {first!r}: "
             f"{reasons.get(first, 'its run-time shape is unknown')}"
         )
     return known
+
+
+def _first_and_last(site: FaultSite) -> list[FaultSite]:
+    steps = None if site.layout is None else site.layout.steps
+    return list(filter(None, (site.at(step) for step in (0, (steps or 1) - 1))))
 
 
 def _listed(path: Path, subject: Subject, found: Profile, sites: Sequence[FaultSite]) -> Experiment:

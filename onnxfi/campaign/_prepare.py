@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onnxfi.campaign._blocks import default_block_size
 from onnxfi.campaign._document import LayoutEntry, Plan
@@ -58,20 +58,19 @@ def prepare(
     """
     experiment = build_experiment(settings, custom, subject, recipe)
     workload, profile = subject.workload, experiment.profile
+    how = engine_settings(settings, workload.stream)
     if subject.origin is not None:
-        how = engine_settings(settings)
         check_replay(subject.origin, subject.model, workload, profile, how)
-    run = golden_run(subject.model, workload, profile, engine_settings(settings))
+    run = golden_run(subject.model, workload, profile, how)
     bound = choose_criterion(
         run.outputs[0],
         profile.outputs,
         requested=custom.criterion or settings.criterion,
         output=settings.criterion_output,
         labels=workload.labels,
+        states=None if workload.stream is None else workload.stream.state_outputs,
     )
-    watched = golden_statistics(
-        subject.model, workload, profile, engine_settings(settings), experiment.monitors
-    )
+    watched = golden_statistics(subject.model, workload, profile, how, experiment.monitors)
     golden = GoldenFile.of(run, bound, workload, watched)
     plan = _plan(settings, experiment, bound, golden.correct)
     return Prepared(experiment=experiment, plan=plan, golden=golden)
@@ -84,14 +83,14 @@ def _plan(
     golden_correct: int | None,
 ) -> Plan:
     profile, source, space = experiment.profile, experiment.source, experiment.space
-    model = experiment.subject.model
-    computed = [name for name, site in experiment.sites.items() if not site.kind.stored]
+    model, workload = experiment.subject.model, experiment.subject.workload
+    computed = [site.tensor for site in experiment.sites.values() if not site.kind.stored]
     laid_out = [*computed, *(n for n in experiment.monitors if n in profile.layouts)]
     context = EngineContext(
         model=model,
-        workload=experiment.subject.workload,
+        workload=workload,
         profile=profile,
-        settings=engine_settings(settings),
+        settings=engine_settings(settings, workload.stream),
         sites=tuple(experiment.sites.values()),
         criterion=bound,
         monitors=experiment.monitors,
@@ -99,9 +98,9 @@ def _plan(
     choice = choose_engine(
         settings.engine,
         model,
-        context.workload.samples,
+        workload.samples * (workload.steps or 1),
         context.sites,
-        scenario_traits(experiment.source),
+        replace(scenario_traits(source), sequences=workload.stream is not None),
         lambda name: examine_engine(name, context),
     )
     return Plan(
@@ -110,7 +109,7 @@ def _plan(
         batch_size=profile.batch_size,
         block_size=settings.block_size or default_block_size(len(source)),
         scenarios=len(source),
-        samples=experiment.subject.workload.samples,
+        samples=workload.samples,
         sites=tuple(experiment.sites),
         layouts=_entries({name: profile.layouts[name] for name in laid_out}),
         outputs=_entries(profile.outputs),
@@ -119,7 +118,8 @@ def _plan(
         criterion=bound.criterion.spec(),
         criterion_output=bound.output,
         # A fault that makes a loop endless must end some time.
-        timeout_s=settings.timeout_s or default_timeout(model, profile.batch_size),
+        timeout_s=settings.timeout_s
+        or default_timeout(model, profile.batch_size, workload.steps or 1),
         optimization=settings.optimization,
         provider=settings.provider,
         space_size=None if space is None else space.size,

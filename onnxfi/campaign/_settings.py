@@ -38,6 +38,8 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         timeout_s: Seconds after which a run counts as hung; None for the default of the plan.
         block_size: Scenarios a block; None chooses from their number.
         monitors: Globs of the values whose statistics are kept for every injection.
+        state: ``OUT=IN`` pairs of a streaming model: outputs that are fed back. Each sample is
+            then a whole sequence.
     """
 
     model: str
@@ -61,6 +63,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     timeout_s: float | None = None
     block_size: int | None = None
     monitors: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
 
 
 def check_settings(settings: CampaignSettings) -> None:

@@ -73,7 +73,7 @@ class Bench:
         self._experiment = campaign.experiment()
         subject, profile = self._experiment.subject, self._experiment.profile
         settings = replace(
-            engine_settings(campaign.settings, campaign.plan),
+            engine_settings(campaign.settings, subject.workload.stream, campaign.plan),
             memory_limit_bytes=worker_limit(key.memory_limit_bytes, key.workers),
         )
         plan = campaign.plan

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MARGIN = 0.03
 DEFAULT_BER_SCENARIOS = 100
-COMPUTED = ("activation", "input")
+COMPUTED = ("activation", "input", "state")
 
 
 def fault_specs(options: Mapping[str, Any]) -> tuple[str, ...]:

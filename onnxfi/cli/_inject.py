@@ -13,6 +13,7 @@ from onnxfi.cli._options import (
     inputs_option,
     json_option,
     model_argument,
+    state_option,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option("-o", "--output", type=click.Path(), required=True, help="The model to write.")
 @inputs_option
+@state_option
 @graph_options
 @force_option
 @json_option

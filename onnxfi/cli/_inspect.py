@@ -14,6 +14,7 @@ from onnxfi.cli._options import (
     inputs_option,
     json_option,
     model_argument,
+    state_option,
 )
 
 if TYPE_CHECKING:
@@ -38,10 +39,11 @@ class Tally:
 @click.command(name="inspect", short_help="Show a model's inputs, operators and fault sites.")
 @model_argument
 @inputs_option
+@state_option
 @graph_options
 @json_option
 @common_options
-def command(model: str, inputs: str | None, as_json: bool, **options: str | None) -> None:
+def command(model: str, inputs: str | None, as_json: bool, **options: Any) -> None:
     """Show a model's inputs, outputs, operators and fault sites, and what is left out and why."""
     from onnxfi.cli._output import print_document
     from onnxfi.cli._subject import load_subject

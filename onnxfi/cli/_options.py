@@ -68,6 +68,16 @@ inputs_option = click.option(
     "inputs need it, since a file does not tell run-time shapes.",
 )
 
+state_option = click.option(
+    "--state",
+    multiple=True,
+    metavar="OUT=IN",
+    help="A model that keeps state: this output is fed back to this input in the next step; may be "
+    "repeated. A sample is then a whole sequence: each array of --inputs is [samples, steps, what "
+    "one sample has in one run], states start at zero unless given [samples, ...], and "
+    "random:N:SEED:steps=T makes some.",
+)
+
 confidence_option = click.option(
     "--confidence",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -82,7 +92,7 @@ site_options = _stack(
         "--targets",
         type=Kinds(),
         help="Kinds of site, separated by commas: weight, bias, activation, input, scale, "
-        "zero_point, ...",
+        "zero_point, state, ...",
     ),
     click.option(
         "--include",
@@ -197,8 +207,8 @@ study_options = _stack(
     click.option(
         "--criterion",
         metavar="C",
-        help="What a changed decision is: top1, top5, label (right to wrong) or "
-        "tolerance:ABS[,REL].  [default: by the model's outputs]",
+        help="What a changed decision is: top1, top5, label (right to wrong), threshold:VALUE "
+        "(detectors) or tolerance:ABS[,REL].  [default: by the model's outputs]",
     ),
     click.option(
         "--criterion-output",

@@ -18,6 +18,7 @@ from onnxfi.cli._options import (
     json_option,
     sampler_options,
     site_options,
+    state_option,
     study_options,
     work_options,
 )
@@ -39,6 +40,7 @@ _LIMITS = {"max-injections": "--max-injections", "time-budget": "--time-budget"}
 @click.argument("folder", required=False, type=click.Path())
 @click.option("--model", type=click.Path(), help="The model to study, an .onnx file.")
 @inputs_option
+@state_option
 @click.option(
     "--faults", type=click.Path(), help="Run the scenarios of this fault list; no sampler then."
 )

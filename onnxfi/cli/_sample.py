@@ -20,6 +20,7 @@ from onnxfi.cli._options import (
     model_argument,
     sampler_options,
     site_options,
+    state_option,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @click.command(name="sample", short_help="Draw scenarios and write them as a fault list.")
 @model_argument
 @inputs_option
+@state_option
 @graph_options
 @site_options
 @fault_options

@@ -32,6 +32,7 @@ _PLAIN = {
     "batch_size": "batch_size",
     "timeout": "timeout_s",
     "monitors": "monitors",
+    "state": "state",
 }
 _FAULT = ("fault_models", "bits")
 _SAMPLER = (

@@ -15,6 +15,7 @@ from onnxfi.cli._options import (
     json_option,
     model_argument,
     site_options,
+    state_option,
 )
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @click.command(name="sites", short_help="List the fault sites of a model.")
 @model_argument
 @inputs_option
+@state_option
 @graph_options
 @site_options
 @fault_options

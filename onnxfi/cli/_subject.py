@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from onnxfi.cli._talk import detail
@@ -45,10 +45,11 @@ def load_subject(path: str, inputs: str | None, options: Mapping[str, Any]) -> S
     Args:
         path: The model file.
         inputs: Source of a workload, or None.
-        options: Values of the options ``graph`` and ``optimization``.
+        options: Values of the options ``graph``, ``optimization`` and ``state``.
     """
     from onnxfi.faults import enumerate_sites
     from onnxfi.graph import load
+    from onnxfi.workload import read_workload, stream_of
 
     original = model = load(path)
     detail(f"{path}: sha256 {model.sha256}, {len(model.index.nodes)} nodes")
@@ -60,19 +61,21 @@ def load_subject(path: str, inputs: str | None, options: Mapping[str, Any]) -> S
         model = deployed(model, _settings(options))
         graph_sha256 = fingerprint(model)
         detail(f"{model.source}: sha256 {graph_sha256}, {len(model.index.nodes)} nodes")
+    stream = stream_of(options["state"], model.inputs, model.outputs)
     if inputs is not None:
         from onnxfi.engine import check_replay
         from onnxfi.engine import profile as profile_model
-        from onnxfi.workload import read_workload
 
-        workload = read_workload(inputs, model.inputs)
-        profile = profile_model(model, workload, _settings(options))
+        workload = read_workload(inputs, model.inputs, stream)
+        settings = replace(_settings(options), stream=stream)
+        profile = profile_model(model, workload, settings)
         if graph_sha256 is not None:
-            check_replay(original, model, workload, profile, _settings(options))
+            check_replay(original, model, workload, profile, settings)
         detail(f"{workload.samples} samples, batch {profile.batch_size}: {profile.reason}")
     layouts = None if profile is None else profile.layouts
     unseen = None if profile is None else profile.left_out
-    table = enumerate_sites(model.index, model.inputs, model.outputs, layouts, unseen)
+    states = () if stream is None else stream.state_inputs
+    table = enumerate_sites(model.index, model.inputs, model.outputs, layouts, unseen, states)
     return Subject(
         model=model, table=table, workload=workload, profile=profile, graph_sha256=graph_sha256
     )

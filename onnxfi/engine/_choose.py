@@ -42,11 +42,13 @@ class Scenarios:
         single_site: Each touches one site.
         bound: Some faults are bound to one sample.
         count: How many there are; None if that is not known.
+        sequences: Samples are sequences, run step by step.
     """
 
     single_site: bool
     bound: bool = False
     count: int | None = None
+    sequences: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ def choose_engine(
     Args:
         requested: ``auto`` or the name of an engine.
         model: The model.
-        samples: Samples in the workload.
+        samples: Samples in the workload; of sequences, steps of them all.
         sites: Sites of the campaign.
         scenarios: What is known about its scenarios.
         examine: Why the engine of a name can't run the campaign though it takes its sites; asked
@@ -105,6 +107,11 @@ def choose_engine(
 
 def _against(kind: EngineKind, sites: Sequence[FaultSite], scenarios: Scenarios) -> str | None:
     """Why an engine can't run a campaign, None if it can."""
+    if scenarios.sequences and not kind.sequences:
+        return "samples are sequences, in which the steps after a fault depend on it"
+    one_step = any(site.step is not None and site.repeated for site in sites)
+    if scenarios.sequences and one_step and not kind.one_step:
+        return "some faults are there in one step of a sequence only"
     if scenarios.bound and not kind.one_sample:
         return "some faults are bound to one sample"
     if not (scenarios.single_site or kind.several_sites):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -38,6 +38,13 @@ class EngineContext:
     sites: tuple[FaultSite, ...]
     criterion: BoundCriterion
     monitors: tuple[str, ...] = ()
+
+    def first_step(self) -> EngineContext:
+        """The same for single runs: of sequences, for their first steps."""
+        if self.workload.stream is None:
+            return self
+        settings = replace(self.settings, stream=None)
+        return replace(self, workload=self.workload.first_step(), settings=settings)
 
 
 class Injection(NamedTuple):

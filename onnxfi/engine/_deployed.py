@@ -50,7 +50,7 @@ def deployed(model: Model, settings: EngineSettings) -> Model:
             gives other bits than the model's own session.
         BackendError: onnxruntime refuses the model.
     """
-    plain = replace(settings, graph="stored")
+    plain = replace(settings, graph="stored", stream=None)
     if not find_provider(plain).on_cpu:
         raise ConfigError(
             f"the deployed graph is known for the CPU provider only, not for {plain.provider};"

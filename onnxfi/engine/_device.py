@@ -83,8 +83,39 @@ class DeviceTensor:
         return memory.kind, memory.index, self.number, list(self.shape), self.value.data_ptr()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stepped:
+    """An input that is another array in some steps of a sequence than in the others.
+
+    Attributes:
+        usual: In most steps.
+        special: In the others, by step.
+    """
+
+    usual: NDArray[Any]
+    special: Mapping[int, NDArray[Any]]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.usual.nbytes + sum(values.nbytes for values in self.special.values())
+
+    def at(self, step: int) -> NDArray[Any]:
+        """The array in a step."""
+        return self.special.get(step, self.usual)
+
+
 Feed: TypeAlias = NDArray[Any] | DeviceTensor
 """An input: an array of the host, or a tensor that is on the device already."""
+
+StepFeed: TypeAlias = Feed | Stepped
+"""An input of a run that may be one over a sequence."""
+
+
+def plain(feeds: Mapping[str, StepFeed]) -> dict[str, Feed]:
+    """The inputs of a single run, which has no steps: as they are."""
+    assert not any(isinstance(values, Stepped) for values in feeds.values())
+    return {name: values for name, values in feeds.items() if not isinstance(values, Stepped)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,7 +99,8 @@ def open_flipper(settings: EngineSettings, memory: DeviceMemory) -> Flipper:
     Raises:
         BackendError: The provider can't start, or the device failed.
     """
-    flipper = Flipper(Session(byte_flipper(), replace(settings, optimization="disabled")))
+    plain = replace(settings, optimization="disabled", stream=None)
+    flipper = Flipper(Session(byte_flipper(), plain))
     return flipper if works(flipper, memory) else Flipper(None)
 
 

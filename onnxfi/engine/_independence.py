@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from onnxfi.engine._bits import same
@@ -52,12 +52,17 @@ class Verdict:
 
 
 def check_alone(
-    prober: Prober, declared: tuple[TensorSpec, ...], last: int, reason: str
+    prober: Prober,
+    declared: tuple[TensorSpec, ...],
+    last: int,
+    reason: str,
+    stepped: Collection[str] = (),
 ) -> Verdict:
     """The verdict for a model whose runs hold a single sample.
 
     A first dimension of 1 that is declared so, or else is there for the first and the last
-    sample, is taken for the batch axis: it makes [1, 10] scores of ten classes.
+    sample, is taken for the batch axis: it makes [1, 10] scores of ten classes. In outputs that
+    have steps on axis 0 (``stepped``), so is a second one.
     """
     first, final = prober.solo(0), prober.solo(last)
     shapes = {spec.name: spec.shape for spec in declared}
@@ -65,8 +70,10 @@ def check_alone(
     for name, value in first.items():
         known = shapes.get(name)
         one = bool(known) and known is not None and known[0] == 1
-        steady = bool(value.shape) and value.shape[0] == 1 and final[name].shape[:1] == (1,)
-        axis = 0 if value.ndim and (one or steady) and value.shape[0] == 1 else None
+        at = 1 if name in stepped else 0
+        single = value.ndim > at and value.shape[at] == 1
+        steady = single and final[name].shape[at : at + 1] == (1,)
+        axis = at if single and (one or steady) else None
         outputs[name] = SampleLayout(shape=value.shape, batch_axis=axis)
     return Verdict(
         mode=Mode.ALONE, outputs=outputs, isolated=False, independent=False, reason=reason

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from onnxfi.bits import Words
-from onnxfi.engine._device import DeviceTensor, Feed
+from onnxfi.engine._device import DeviceTensor, Feed, StepFeed
 from onnxfi.engine._flipper import Patch
 from onnxfi.engine._kept import Kept
 from onnxfi.engine._session import RunFailedError
@@ -29,7 +29,7 @@ from onnxfi.inject import (
 class ArmedInputs(Protocol):
     """A scenario at the extra inputs of a model."""
 
-    def fed(self, window: BatchWindow) -> AbstractContextManager[Mapping[str, Feed]]:
+    def fed(self, window: BatchWindow) -> AbstractContextManager[Mapping[str, StepFeed]]:
         """All extra inputs of a run; they hold the faults inside the ``with`` block."""
         ...
 
@@ -205,6 +205,6 @@ class _OnDevice:
         self._ports = ports
 
     @contextmanager
-    def fed(self, window: BatchWindow) -> Iterator[Mapping[str, Feed]]:
+    def fed(self, window: BatchWindow) -> Iterator[Mapping[str, StepFeed]]:
         with self._ports.fed(window) as armed, self._inputs.changed(self._changes):
             yield {**self._inputs.disarmed, **armed}

@@ -26,6 +26,8 @@ class EngineKind:
         refuses: Why it can't fault a site, None if it can.
         one_sample: Whether it can carry out faults that are bound to one sample.
         several_sites: Whether it can carry out scenarios that touch several sites.
+        one_step: Whether it can carry out faults that are there in one step of a sequence only.
+        sequences: Whether it can run sequences step by step.
         examines: Why it can't run a campaign after all, found by preparing it; None if it can.
     """
 
@@ -33,15 +35,17 @@ class EngineKind:
     refuses: Callable[[FaultSite], str | None]
     one_sample: bool
     several_sites: bool = True
+    one_step: bool = True
+    sequences: bool = True
     examines: Callable[[EngineContext], str | None] | None = None
 
 
 ENGINES: Mapping[str, EngineKind] = MappingProxyType(
     {
-        "bake": EngineKind(start=BakeEngine, refuses=can_bake, one_sample=False),
+        "bake": EngineKind(start=BakeEngine, refuses=can_bake, one_sample=False, one_step=False),
         "lift": EngineKind(start=LiftEngine, refuses=can_lift, one_sample=False, examines=why_not),
         "ports": EngineKind(start=PortsEngine, refuses=can_open, one_sample=True),
-        "cut": EngineKind(start=CutEngine, refuses=can_start, one_sample=True),
+        "cut": EngineKind(start=CutEngine, refuses=can_start, one_sample=True, sequences=False),
     }
 )
 
@@ -59,6 +63,8 @@ def open_engine(name: str, context: EngineContext) -> Engine:
     if name not in ENGINES:
         raise ConfigError(f"engine {name!r} is unknown; choose from {', '.join(ENGINES)}")
     kind = ENGINES[name]
+    if context.workload.stream is not None and not kind.sequences:
+        raise ConfigError(f"engine {name} can't run sequences; use bake, lift or ports")
     for site in context.sites:
         reason = kind.refuses(site)
         if reason is not None:

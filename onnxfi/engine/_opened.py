@@ -122,6 +122,7 @@ def open_executable(
         ModelError: That graph can't be read.
         GoldenError: The fault-free run fails.
     """
+    context = context.first_step()
     settings = context.settings
     stored = with_inputs(context.model, opening.fed)
     fed = _clean(context.model, opening.fed)

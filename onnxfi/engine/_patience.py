@@ -11,7 +11,7 @@ _SHARE = 8
 _FLOOR_S = 1.0
 
 
-def default_timeout(model: Model, batch_size: int) -> float:
+def default_timeout(model: Model, batch_size: int, steps: int = 1) -> float:
     """Seconds after which a run counts as hung, from static sizes alone.
 
     A thousand times the estimate for one run, at least 10 s: far beyond what a busy machine adds,
@@ -20,8 +20,9 @@ def default_timeout(model: Model, batch_size: int) -> float:
     Args:
         model: The model.
         batch_size: Samples in one run.
+        steps: Steps of a sequence.
     """
-    return max(_LEAST_S, _SLACK * run_seconds(model, batch_size))
+    return max(_LEAST_S, _SLACK * run_seconds(model, batch_size * steps))
 
 
 def shortened(timeout_s: float) -> float:

@@ -21,6 +21,7 @@ from onnxfi.engine._providers import find_provider
 from onnxfi.engine._reference import Reference, golden_room
 from onnxfi.engine._replayed import ArmedReplay, ReplayedModel, can_replay
 from onnxfi.engine._session import Session
+from onnxfi.engine._stepped import SteppedInputs, whole_sites
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError, ModelError
 from onnxfi.faults import FaultSite, Scenario
@@ -39,7 +40,8 @@ class PortsEngine(EngineBase):
     campaign open. So the session, and with it the result, depends on the scenario alone.
 
     On the CPU that is a session of the executable graph, in the same graph as engine `cut`'s; the
-    stored graph is instrumented where there is none that can be trusted, and for other providers.
+    stored graph is instrumented where there is none that can be trusted, for other providers, and
+    for sequences.
 
     Args:
         context: Model, workload and sites.
@@ -51,14 +53,17 @@ class PortsEngine(EngineBase):
 
     def __init__(self, context: EngineContext, *, place: Place = device_memory) -> None:
         super().__init__(context)
-        memory = place(context.model, context.settings)
+        # Of a sequence each step is fed by itself, so whole batches are of no use on a device.
+        streams = context.workload.stream is not None
+        memory = None if streams else place(context.model, context.settings)
         self._kept = None if memory is None else Kept(context, memory)
         held = 0 if self._kept is None else self._kept.batches.nbytes
         self._open: Cache[OpenModel | ReplayedModel] = Cache(
             context.settings.memory_limit_bytes - held
         )
         # Other places are compared on the stored graph, which is the one for devices.
-        executable = place is device_memory and find_provider(context.settings).on_cpu
+        on_cpu = find_provider(context.settings).on_cpu
+        executable = place is device_memory and on_cpu and not streams
         self._openings = Openings(context, self._watchdog) if executable else None
 
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
@@ -131,7 +136,7 @@ class OpenModel:
         if not on_cpu:
             _check_sizes(sites, context.profile.fixed_batch or context.profile.batch_size)
         self.instrumented: Instrumented = instrument(
-            context.model, sites, scatter="elements" if on_cpu else "nd"
+            context.model, whole_sites(sites), scatter="elements" if on_cpu else "nd"
         )
         try:
             self.session = Session(self.instrumented.model, settings, watchdog)
@@ -147,6 +152,8 @@ class OpenModel:
         }
         self.batches: Feeds = context.workload if kept is None else kept.batches
         self.inputs = open_inputs(self.instrumented, self.words, kept)
+        if context.workload.stream is not None:
+            self.inputs = SteppedInputs(self.inputs, {site.name: site for site in sites})
         self.reference = Reference(
             self.session, self.batches, self.inputs.disarmed, golden_room(context)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 
 from onnxfi.engine._batch import default_batch_size
@@ -75,7 +76,7 @@ def profile(
         GoldenError: The fault-free model fails on the samples, or takes too long.
         BackendError: onnxruntime refuses the model.
     """
-    rows = None if workload.stacked or not workload.axes else fixed_batch(model.inputs)
+    rows = _rows(model, workload)
     wanted = _wanted(model, workload, candidates)
     typed = [name for name in wanted if model.index.element_of(name) is not None]
     with closing(Watchdog()) as watchdog:
@@ -84,12 +85,17 @@ def profile(
         size, reason = _batch_size(model, prober, workload, settings, verdict)
         found = ValueLayouts()
         if typed:
-            inside = Prober(_exposed(model, typed, settings, watchdog), workload, rows)
+            plain = replace(settings, stream=None)
+            step = workload.first_step()
+            inside = Prober(_exposed(model, typed, plain, watchdog), step, rows)
             found = value_layouts(inside, typed, verdict, rows or 1, workload.samples - 1)
     for name in set(wanted).difference(typed):
         found.add(name, "its element type is not known")
+    layouts = found.layouts | _inputs(workload.first_step())
+    if workload.steps is not None:
+        layouts = {name: replace(each, steps=workload.steps) for name, each in layouts.items()}
     return Profile(
-        layouts=MappingProxyType(found.layouts | _inputs(workload)),
+        layouts=MappingProxyType(layouts),
         left_out=MappingProxyType(found.left_out),
         outputs=MappingProxyType(dict(verdict.outputs)),
         batch_size=size,
@@ -99,18 +105,31 @@ def profile(
     )
 
 
-def _verdict(model: Model, prober: Prober, workload: Workload, rows: int | None) -> Verdict:
-    last = workload.samples - 1
+def _rows(model: Model, workload: Workload) -> int | None:
+    """Rows that the model insists on in every run, None for any number."""
     if workload.stacked or not workload.axes:
-        return check_alone(prober, model.outputs, last, "each sample is a whole set of inputs")
+        return None
+    stream = workload.stream
+    states = () if stream is None else stream.state_inputs
+    return fixed_batch([spec for spec in model.inputs if spec.name not in states])
+
+
+def _verdict(model: Model, prober: Prober, workload: Workload, rows: int | None) -> Verdict:
+    alone = partial(check_alone, prober, model.outputs, workload.samples - 1)
+    if workload.stream is not None:
+        states = workload.stream.state_outputs
+        stepped = [spec.name for spec in model.outputs if spec.name not in states]
+        alone = partial(alone, stepped=stepped)
+    if workload.stacked or not workload.axes:
+        return alone("each sample is a whole set of inputs")
     if rows == 1:
-        return check_alone(prober, model.outputs, last, "the model takes one sample a run")
+        return alone("the model takes one sample a run")
     prober.solo(0)  # a model that fails on any number of samples is told from one that needs one
     if rows is not None:
         return check_fixed(prober, rows)
     verdict = check_grown(prober)
     if isinstance(verdict, str):
-        return check_alone(prober, model.outputs, last, verdict)
+        return alone(verdict)
     return verdict
 
 
@@ -121,13 +140,13 @@ def _batch_size(
     asked = settings.batch_size
     if not verdict.isolated or (asked is None and not verdict.independent):
         return 1, verdict.reason
-    rows = fixed_batch(model.inputs)
+    rows = _rows(model, workload)
     if rows is not None:
         return min(rows, asked or rows), f"the model takes batches of {rows}"
     if asked is not None:
         note = "" if verdict.independent else f", though {verdict.reason}"
         return min(asked, workload.samples), f"as asked for{note}"
-    size = default_batch_size(model, workload)
+    size = default_batch_size(model, workload.first_step())
     differs = gives_the_same_alone(prober, verdict.outputs, (0, size - 1), size)
     if differs is not None:
         return 1, differs

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from onnxfi.bits import ElementType, format_of
-from onnxfi.engine._device import DeviceTensor, Feed
+from onnxfi.engine._device import DeviceTensor, Feed, StepFeed, plain
 from onnxfi.engine._failures import device_failure, from_onnxruntime, one_line
 from onnxfi.engine._patience import shortened
 from onnxfi.engine._providers import (
@@ -30,6 +30,7 @@ from onnxfi.engine._runtime import (
     SessionOptions,
     ort,
 )
+from onnxfi.engine._sequence import run_sequence
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError
@@ -104,6 +105,7 @@ class Session:
         self._session = _start(model, written.data, options, provider)
         self._shrinks = provider.on_cpu
         self._timeout_s = settings.timeout_s
+        self._stream = settings.stream
         self._watchdog = watchdog
         self._inputs = frozenset(given.name for given in self._session.get_inputs())
         described = self._session.get_outputs()
@@ -122,12 +124,12 @@ class Session:
 
     def run(
         self,
-        feeds: Mapping[str, Feed],
+        feeds: Mapping[str, StepFeed],
         names: Sequence[str] = (),
         *,
         hurried: bool = False,
     ) -> RunOutputs:
-        """Run once.
+        """Run once, or (settings with a stream) over a whole sequence.
 
         Args:
             feeds: All inputs by name, as arrays or on the device.
@@ -135,7 +137,8 @@ class Session:
             hurried: With the shortened limit of a scenario that has hung before.
 
         Returns:
-            Outputs by name; bfloat16 and float8 in their ml_dtypes dtype.
+            Outputs by name; bfloat16 and float8 in their ml_dtypes dtype. Those of a sequence
+            have its steps on axis 0, but for states: they are the last ones.
 
         Raises:
             RunFailedError: onnxruntime raised, or (RunTimedOutError) the run took too long.
@@ -143,19 +146,31 @@ class Session:
             UnsupportedModelError: An output has no array form.
         """
         wanted = list(names or self.outputs)
-        given = {name: _feed(values) for name, values in feeds.items()}
         options = self._run_options()
+
+        def run(feeds: Mapping[str, Feed], names: Sequence[str]) -> RunOutputs:
+            given = {name: _feed(values) for name, values in feeds.items()}
+            return flatten_outputs(names, self._raw(list(names), given, options))
+
+        with self._limited(options, hurried):
+            if self._stream is not None:
+                return run_sequence(run, self._stream, feeds, wanted)
+            return run(plain(feeds), wanted)
+
+    @contextmanager
+    def _limited(self, options: RunOptions, hurried: bool) -> Iterator[None]:
+        """End what runs inside the ``with`` block when it takes too long."""
         if self._watchdog is None or self._timeout_s is None:
-            return flatten_outputs(wanted, self._raw(wanted, given, options))
+            yield
+            return
         limit = shortened(self._timeout_s) if hurried else self._timeout_s
         with self._watchdog.guard(options, limit) as guard:
             try:
-                raw = self._raw(wanted, given, options)
+                yield
             except RunFailedError as error:
                 if guard.fired:
                     raise RunTimedOutError(f"no result after {limit:g} s") from error
                 raise
-        return flatten_outputs(wanted, raw)
 
     def run_into(self, feeds: Mapping[str, Feed], outputs: Mapping[str, DeviceTensor]) -> None:
         """Run once, writing outputs to memory of the device, that of an input included.

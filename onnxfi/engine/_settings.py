@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from onnxfi.errors import ConfigError
+from onnxfi.workload import Stream
 
 Optimization = Literal["all", "extended", "basic", "disabled"]
 Graph = Literal["stored", "deployed"]
@@ -36,6 +37,8 @@ class EngineSettings:
         engine: ``auto``, or the name of an engine.
         memory_limit_bytes: Size up to which open sessions, their golden outputs and the values
             behind which they start are kept.
+        stream: Which outputs are fed back to which inputs: what a session runs is then a whole
+            sequence, one run a step. None for single runs.
     """
 
     provider: str = "cpu"
@@ -46,6 +49,7 @@ class EngineSettings:
     timeout_s: float | None = None
     engine: str = "auto"
     memory_limit_bytes: int = DEFAULT_MEMORY_BYTES
+    stream: Stream | None = None
 
     def __post_init__(self) -> None:
         levels = get_args(Optimization)

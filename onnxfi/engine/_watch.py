@@ -129,9 +129,19 @@ def judged(context: EngineContext, outputs: RunOutputs) -> RunOutputs:
 
 
 def layouts_of(profile: Profile, monitors: Sequence[str]) -> dict[str, SampleLayout]:
-    """Where samples lie in monitored values."""
-    known = {**profile.outputs, **profile.layouts}
+    """Where samples lie in monitored values, as runs return them."""
+    known = dict(profile.outputs) | {
+        name: _returned(each) for name, each in profile.layouts.items()
+    }
     return {name: known[name] for name in monitors}
+
+
+def _returned(layout: SampleLayout) -> SampleLayout:
+    """The layout with the steps of a sequence on axis 0, where there are some."""
+    if layout.steps is None:
+        return layout
+    axis = None if layout.batch_axis is None else layout.batch_axis + 1
+    return SampleLayout(shape=(layout.steps, *layout.shape), batch_axis=axis)
 
 
 def _statistics(

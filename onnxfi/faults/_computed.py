@@ -70,6 +70,7 @@ class Computed:
         static: Values that no sample has a part in.
         layouts: Run-time layouts, None before a profile.
         unseen: Why a profile found no layout, by value.
+        states: Graph inputs that hold the state of a streaming model.
     """
 
     index: GraphIndex
@@ -77,6 +78,7 @@ class Computed:
     static: Set[str]
     layouts: Mapping[str, SampleLayout] | None
     unseen: Mapping[str, str]
+    states: Set[str] = frozenset()
 
     def input_site(self, spec: TensorSpec) -> FaultSite | LeftOut:
         """The site of a graph input, or why it is none."""
@@ -87,12 +89,13 @@ class Computed:
             return LeftOut(name=spec.name, reason=str(reason), elements=None, bits=0)
         return FaultSite(
             name=spec.name,
-            kind=SiteKind.INPUT,
+            kind=SiteKind.STATE if spec.name in self.states else SiteKind.INPUT,
             element=element,
             node="",
             op_type="",
             layer=spec.name,
             layout=self._layout(spec.name),
+            repeated=bool(self.states),
         )
 
     def output_sites(self, node: Node) -> Iterator[FaultSite | LeftOut]:
@@ -114,6 +117,7 @@ class Computed:
                 op_type=node.op_type,
                 layer=self._layer(node),
                 layout=self._layout(value),
+                repeated=bool(self.states),
             )
 
     def _layer(self, node: Node) -> str:

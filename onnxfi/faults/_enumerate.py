@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from onnxfi.faults._computed import Computed, attribute_weights, static_values
@@ -37,6 +37,7 @@ def enumerate_sites(
     outputs: tuple[TensorSpec, ...],
     layouts: Mapping[str, SampleLayout] | None = None,
     unseen: Mapping[str, str] | None = None,
+    states: Collection[str] = (),
 ) -> SiteTable:
     """List a model's fault sites.
 
@@ -52,6 +53,7 @@ def enumerate_sites(
             inputs and activations have no layout and can't be part of a fault space; with them,
             computed values that have none are left out.
         unseen: Why the profile found no layout, by name; shown as the reason.
+        states: Graph inputs that hold the state of a streaming model: sites of kind state.
 
     Returns:
         Sites and left-out tensors; together all initializers, inputs and node outputs.
@@ -64,6 +66,7 @@ def enumerate_sites(
         static=static,
         layouts=layouts,
         unseen=unseen or {},
+        states=frozenset(states),
     )
     found = list(_all(index, inputs, stored, computed))
     return SiteTable(

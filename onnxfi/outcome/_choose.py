@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -16,10 +17,13 @@ from onnxfi.outcome._criterion import BoundCriterion, Criterion
 from onnxfi.outcome._function import FunctionCriterion
 from onnxfi.outcome._outputs import RunOutputs
 from onnxfi.outcome._rows import presented
+from onnxfi.outcome._steps import EachStep, steps_as_rows
+from onnxfi.outcome._threshold import Threshold
 from onnxfi.outcome._tolerance import Tolerance
 from onnxfi.outcome._topk import LabelLost, Top1, TopK, is_scores, is_value
 
-_FORMS = "top1, top5, label, tolerance:ABS or tolerance:ABS,REL"
+_FORMS = "top1, top5, label, threshold:VALUE, tolerance:ABS or tolerance:ABS,REL"
+_STEPS = "steps:"
 
 
 def parse_criterion(text: str) -> Criterion:
@@ -31,13 +35,19 @@ def parse_criterion(text: str) -> Criterion:
     plain: dict[str, Criterion] = {"top1": Top1(), "top5": TopK(5), "label": LabelLost()}
     if text in plain:
         return plain[text]
+    if text.startswith(_STEPS):
+        return EachStep(parse_criterion(text.removeprefix(_STEPS)))
     name, colon, numbers = text.partition(":")
-    if name != "tolerance":
+    if name not in ("tolerance", "threshold"):
         raise ConfigError(f"unknown criterion '{text}'; expected {_FORMS}")
     try:
         values = [float(part) for part in numbers.split(",")] if colon else []
     except ValueError:
         values = []
+    if name == "threshold":
+        if len(values) != 1 or not math.isfinite(values[0]):
+            raise ConfigError(f"criterion '{text}' needs one number, as in threshold:0.5")
+        return Threshold(values[0])
     if len(values) not in (1, 2) or any(not math.isfinite(v) or v < 0 for v in values):
         raise ConfigError(
             f"criterion '{text}' needs one or two numbers >= 0, as in tolerance:0.1 (absolute) or "
@@ -53,6 +63,7 @@ def choose_criterion(
     requested: str | Criterion | Callable[..., Any] = "auto",
     output: str | None = None,
     labels: NDArray[np.int64] | None = None,
+    states: Collection[str] | None = None,
 ) -> BoundCriterion:
     """The criterion and the output that carries the decision.
 
@@ -66,6 +77,9 @@ def choose_criterion(
             ``f(golden, faulty, labels)`` that returns bool (B,).
         output: Name of the output, or None.
         labels: The workload's labels, or None.
+        states: Of a streaming model, the outputs that are fed back. They are no answers, unless
+            ``output`` names one; the others have steps on axis 0, and a criterion that judges by
+            row judges each step. None for a model without state.
 
     Raises:
         ConfigError: No output or several fit, the named one doesn't exist or doesn't fit, or
@@ -75,13 +89,19 @@ def choose_criterion(
         near = difflib.get_close_matches(output, golden, n=1)
         hint = f"did you mean '{near[0]}'?" if near else "they are:"
         raise ConfigError(f"the model has no output '{output}'; {hint} {_listing(golden)}")
+    stepped = states is not None and output not in states
+    if stepped:
+        golden = {name: value for name, value in golden.items() if name not in (states or ())}
     if isinstance(requested, str) and requested == "auto":
-        names = [output] if output else [n for n in golden if _decides(golden[n], layouts[n])]
+        decides = partial(_decides, stepped=stepped)
+        names = [output] if output else [n for n in golden if decides(golden[n], layouts[n])]
         if not names:
-            raise ConfigError(_undecided(golden, layouts))
-        return _only(Top1(), names, golden, layouts)
+            raise ConfigError(_undecided(golden, layouts, stepped=stepped))
+        return _only(EachStep(Top1()) if stepped else Top1(), names, golden, layouts)
     criterion = _resolve(requested)
-    if isinstance(criterion, LabelLost) and labels is None:
+    if stepped and criterion.by_row and not isinstance(criterion, EachStep):
+        criterion = EachStep(criterion)
+    if _of_labels(criterion) and labels is None:
         raise ConfigError("criterion label needs labels in the inputs; without them use top1")
     names = [output] if output else _suited(criterion, golden, layouts)
     return _only(criterion, names, golden, layouts)
@@ -121,12 +141,22 @@ def _only(
     return BoundCriterion(criterion=criterion, output=names[0])
 
 
-def _undecided(golden: RunOutputs, layouts: Mapping[str, SampleLayout]) -> str:
+def _of_labels(criterion: Criterion) -> bool:
+    inner = criterion.inner if isinstance(criterion, EachStep) else criterion
+    return isinstance(inner, LabelLost)
+
+
+def _undecided(
+    golden: RunOutputs, layouts: Mapping[str, SampleLayout], *, stepped: bool = False
+) -> str:
     """What to do where no output is a classifier's answer beyond doubt."""
     which = " and --criterion-output NAME" if len(golden) > 1 else ""
-    ways = f"use --criterion tolerance:ABS[,REL]{which} for regression values, images and the like"
+    ways = (
+        f"use --criterion tolerance:ABS[,REL]{which} for regression values, images and the like, "
+        f"--criterion threshold:VALUE{which} for detectors"
+    )
     try:
-        scores = _suited(Top1(), golden, layouts)
+        scores = _suited(EachStep(Top1()) if stepped else Top1(), golden, layouts)
     except ConfigError:
         scores = []
     if scores:
@@ -135,11 +165,13 @@ def _undecided(golden: RunOutputs, layouts: Mapping[str, SampleLayout]) -> str:
     return f"no output of the model is plainly a class decision: {_listing(golden)}; {ways}"
 
 
-def _decides(array: NDArray[Any], layout: SampleLayout) -> bool:
+def _decides(array: NDArray[Any], layout: SampleLayout, *, stepped: bool = False) -> bool:
     """True for what is a classifier's answer beyond doubt: used without being asked for."""
     if layout.batch_axis is None or layout.rows != 1:
         return False
     rows = presented(array, layout, array.shape[layout.batch_axis], by_row=True)
+    if stepped:
+        rows = steps_as_rows(rows)
     return is_scores(rows) or (is_value(rows) and rows.dtype.kind in "iu")
 
 
@@ -160,7 +192,7 @@ def _suited(
 
 def _check(criterion: Criterion, name: str, array: NDArray[Any], layout: SampleLayout) -> None:
     one_row = layout.batch_axis is not None and layout.rows == 1
-    if isinstance(criterion, LabelLost) and not one_row:
+    if _of_labels(criterion) and not one_row:
         raise ConfigError(
             f"criterion label can't judge output '{name}': it has not one row a sample"
         )

@@ -2,6 +2,17 @@
 
 from onnxfi.workload._axes import BatchAxes, batch_axes, fixed_batch
 from onnxfi.workload._read import Source, read_workload
+from onnxfi.workload._stream import Stream, parse_state, stream_of
 from onnxfi.workload._workload import Workload
 
-__all__ = ["BatchAxes", "Source", "Workload", "batch_axes", "fixed_batch", "read_workload"]
+__all__ = [
+    "BatchAxes",
+    "Source",
+    "Stream",
+    "Workload",
+    "batch_axes",
+    "fixed_batch",
+    "parse_state",
+    "read_workload",
+    "stream_of",
+]

@@ -54,6 +54,30 @@ def fixed_batch(inputs: Sequence[TensorSpec]) -> int | None:
     return batch_axes(inputs).fixed
 
 
+def state_axis(spec: TensorSpec, inputs: Sequence[TensorSpec]) -> int | None:
+    """The batch axis of a state input; None where samples can't be told apart in it.
+
+    It is the dimension called as that of the other inputs, else the first free one (recurrent
+    layers keep the batch on axis 1), else the first with as many entries as the fixed batch.
+
+    Args:
+        spec: The state.
+        inputs: The inputs that are no state.
+    """
+    if spec.shape is None:
+        return 0
+    plan = batch_axes(inputs)
+    if not plan.axes:
+        return None
+    named = _batch_name(inputs)
+    if named is not None and named in spec.shape:
+        return spec.shape.index(named)
+    wanted = (place for place, dim in enumerate(spec.shape) if is_free(dim))
+    if plan.fixed is not None:
+        wanted = (place for place, dim in enumerate(spec.shape) if dim == plan.fixed)
+    return next(wanted, None)
+
+
 def _first(spec: TensorSpec) -> Dim:
     return spec.shape[0] if spec.shape else None
 

@@ -47,16 +47,16 @@ def workload_from_arrays(
     labelled = LABELS in arrays and all(spec.name != LABELS for spec in inputs)
     given = {name: a for name, a in arrays.items() if not (labelled and name == LABELS)}
     _check_names(given, inputs, where)
-    typed = {spec.name: _typed(given[spec.name], spec, where) for spec in inputs}
-    labels = _labels(arrays[LABELS], where) if labelled else None
-    split = _split(typed, inputs, None if labels is None else len(labels), where)
+    found = {spec.name: typed(given[spec.name], spec, where) for spec in inputs}
+    labels = read_labels(arrays[LABELS], where) if labelled else None
+    split = _split(found, inputs, None if labels is None else len(labels), where)
     for spec in inputs:
-        _check_shape(typed[spec.name], spec, split, where)
+        _check_shape(found[spec.name], spec, split, where)
     if labels is not None and len(labels) != split.samples:
         raise WorkloadError(
             f"{where}: {len(labels)} labels for {split.samples} samples; give one label a sample"
         )
-    return _finish(typed, split, labels, source)
+    return _finish(found, split, labels, source)
 
 
 def numpy_dtype(spec: TensorSpec) -> np.dtype[Any]:
@@ -111,10 +111,16 @@ def _describe(spec: TensorSpec, inputs: Sequence[TensorSpec]) -> str:
     shape = spec.shape
     if axis is not None:
         shape = ("samples", *shape[:axis], *shape[axis + 1 :])
-    return f"{spec.name!r} {kind} {_text(shape)}"
+    return f"{spec.name!r} {kind} {shape_text(shape)}"
 
 
-def _typed(values: NDArray[Any], spec: TensorSpec, where: str) -> NDArray[Any]:
+def typed(values: NDArray[Any], spec: TensorSpec, where: str) -> NDArray[Any]:
+    """An array in the dtype of its input; values are never cast.
+
+    Raises:
+        WorkloadError: It has another dtype.
+        UnsupportedModelError: The input can't be fed.
+    """
     expected = numpy_dtype(spec)
     values = np.asarray(values)
     if expected.kind == "O":
@@ -133,36 +139,41 @@ def _typed(values: NDArray[Any], spec: TensorSpec, where: str) -> NDArray[Any]:
     )
 
 
-def _labels(values: NDArray[Any], where: str) -> NDArray[np.int64]:
+def read_labels(values: NDArray[Any], where: str) -> NDArray[np.int64]:
+    """Labels as int64 (samples,).
+
+    Raises:
+        WorkloadError: They are something else.
+    """
     labels = np.asarray(values)
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
         raise WorkloadError(
-            f"{where}: labels are {labels.dtype} {_text(labels.shape)}; expected integer class"
+            f"{where}: labels are {labels.dtype} {shape_text(labels.shape)}; expected integer class"
             f" numbers of shape (samples,)"
         )
     return labels.astype(np.int64)
 
 
-def _split(typed: Arrays, inputs: Sequence[TensorSpec], labels: int | None, where: str) -> _Split:
+def _split(found: Arrays, inputs: Sequence[TensorSpec], labels: int | None, where: str) -> _Split:
     """Find the role of every input: batched, stacked or constant."""
-    over = [s for s in inputs if s.shape is not None and typed[s.name].ndim == len(s.shape) + 1]
+    over = [s for s in inputs if s.shape is not None and found[s.name].ndim == len(s.shape) + 1]
     if over:
-        counts = {spec.name: len(typed[spec.name]) for spec in over}
-        samples = _agree(counts, where)
+        counts = {spec.name: len(found[spec.name]) for spec in over}
+        samples = agree(counts, where)
         return _Split(axes=dict.fromkeys(counts, None), samples=samples)
     plan = batch_axes(inputs)
     if not plan.axes:
         return _Split(axes={}, samples=1)
-    return _batched(typed, inputs, plan, labels, where)
+    return _batched(found, inputs, plan, labels, where)
 
 
 def _batched(
-    typed: Arrays, inputs: Sequence[TensorSpec], plan: BatchAxes, labels: int | None, where: str
+    found: Arrays, inputs: Sequence[TensorSpec], plan: BatchAxes, labels: int | None, where: str
 ) -> _Split:
     lead = next(iter(plan.axes))
-    if typed[lead].ndim == 0:
+    if found[lead].ndim == 0:
         raise WorkloadError(f"{where}: input {lead!r} is a scalar, it needs samples on axis 0")
-    counts = {name: len(typed[name]) for name in plan.axes if typed[name].ndim}
+    counts = {name: len(found[name]) for name in plan.axes if found[name].ndim}
     samples = labels if labels in counts.values() else counts[lead]
     shapes = {spec.name: spec.shape for spec in inputs}
     batch = _dim(shapes[lead], plan.axes[lead])
@@ -171,7 +182,7 @@ def _batched(
         own = _dim(shapes[name], plan.axes[name])
         if count != samples and isinstance(own, str) and own != batch:
             del counts[name]
-    samples = _agree(counts, where)
+    samples = agree(counts, where)
     return _Split(axes={name: plan.axes[name] for name in counts}, samples=samples)
 
 
@@ -179,14 +190,19 @@ def _dim(shape: tuple[Dim, ...] | None, axis: int) -> Dim:
     return None if shape is None else shape[axis]
 
 
-def _agree(counts: Mapping[str, int], where: str) -> int:
+def agree(counts: Mapping[str, int], where: str, what: str = "samples", axis: int = 0) -> int:
+    """The number of samples (or steps) that all inputs have.
+
+    Raises:
+        WorkloadError: They have different numbers, or none.
+    """
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name!r} has {count}" for name, count in counts.items())
-        raise WorkloadError(f"{where}: inputs disagree on the number of samples: {listed}")
-    samples = next(iter(counts.values()))
-    if samples == 0:
-        raise WorkloadError(f"{where}: there are no samples (axis 0 is empty)")
-    return samples
+        raise WorkloadError(f"{where}: inputs disagree on the number of {what}: {listed}")
+    number = next(iter(counts.values()))
+    if number == 0:
+        raise WorkloadError(f"{where}: there are no {what} (axis {axis} is empty)")
+    return number
 
 
 def _check_shape(values: NDArray[Any], spec: TensorSpec, split: _Split, where: str) -> None:
@@ -203,8 +219,8 @@ def _check_shape(values: NDArray[Any], spec: TensorSpec, split: _Split, where: s
     )
     if not fits:
         raise WorkloadError(
-            f"{where}: input {spec.name!r} has shape {_text(values.shape)}, expected"
-            f" {_text(expected)}{_hint(spec, split)}"
+            f"{where}: input {spec.name!r} has shape {shape_text(values.shape)}, expected"
+            f" {shape_text(expected)}{_hint(spec, split)}"
         )
 
 
@@ -213,16 +229,17 @@ def _hint(spec: TensorSpec, split: _Split) -> str:
     return f"; samples first (the model has them on axis {axis})" if axis else ""
 
 
-def _text(shape: Sequence[Dim]) -> str:
+def shape_text(shape: Sequence[Dim]) -> str:
+    """A shape in words, ``(samples, 3, ?)``."""
     inner = ", ".join("?" if dim is None else str(dim) for dim in shape)
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
 def _finish(
-    typed: Arrays, split: _Split, labels: NDArray[np.int64] | None, source: str
+    found: Arrays, split: _Split, labels: NDArray[np.int64] | None, source: str
 ) -> Workload:
-    inputs = {name: typed[name] for name in split.axes}
-    constants = {name: values for name, values in typed.items() if name not in split.axes}
+    inputs = {name: found[name] for name in split.axes}
+    constants = {name: values for name, values in found.items() if name not in split.axes}
     return Workload(
         inputs=MappingProxyType(inputs),
         axes=MappingProxyType(split.axes),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,12 @@ from onnxfi.graph import TensorSpec
 from onnxfi.sampling import raw_bits
 from onnxfi.workload._axes import Dim, batch_axes, is_free
 from onnxfi.workload._check import numpy_dtype
+from onnxfi.workload._stream import Stream
 
 _FORM = re.compile(r"random:(?P<samples>\d+):(?P<seed>\d+)(?:[:,](?P<dims>.*))?")
 # Apart from the streams of samplers, and one sequence an input.
 _STREAM = 64
+_STEPS = "steps"
 _USAGE = "random:SAMPLES:SEED or random:SAMPLES:SEED:DIM=SIZE,DIM=SIZE"
 
 
@@ -71,6 +73,34 @@ def random_arrays(request: RandomRequest, inputs: Sequence[TensorSpec]) -> dict[
     return {
         spec.name: _values(spec, shapes[spec.name], request.seed, place)
         for place, spec in enumerate(inputs)
+    }
+
+
+def random_sequences(
+    request: RandomRequest, inputs: Sequence[TensorSpec], stream: Stream
+) -> dict[str, NDArray[Any]]:
+    """The same for a streaming model: ``steps=T`` says how long sequences are.
+
+    States are not among them: they start at zero.
+
+    Raises:
+        WorkloadError: As :func:`random_arrays`, or the number of steps is not given.
+    """
+    if _STEPS not in request.sizes:
+        sizes = ",".join(f"{name}={size}" for name, size in {**request.sizes, _STEPS: 16}.items())
+        raise WorkloadError(
+            f"how many steps random sequences have is open; say it, e.g."
+            f" random:{request.samples}:{request.seed}:{sizes}"
+        )
+    steps = request.sizes[_STEPS]
+    rest = {name: size for name, size in request.sizes.items() if name != _STEPS}
+    fed = [spec for spec in inputs if spec.name in stream.inputs]
+    runs = replace(request, samples=request.samples * steps, sizes=rest)
+    axes = batch_axes(fed).axes
+    _refuse_open(request, fed, axes)
+    return {
+        name: a.reshape(request.samples, steps, *a.shape[1:]) if name in axes or not axes else a
+        for name, a in random_arrays(runs, fed).items()
     }
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
+from onnxfi.workload._stream import Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,6 +29,9 @@ class Workload:
         samples: Number of samples.
         sha256: Hash over names, dtypes, shapes and bytes of all arrays, hex.
         source: Where it was read from, for messages and records.
+        stream: Set where each sample is a whole sequence. All inputs but states then have their
+            steps on the axis behind the samples, in feeds on axis 0, and constants of them, too.
+        steps: Steps of a sequence; None where samples are single runs.
     """
 
     inputs: Mapping[str, NDArray[Any]]
@@ -37,6 +41,8 @@ class Workload:
     samples: int
     sha256: str
     source: str
+    stream: Stream | None = None
+    steps: int | None = None
 
     @property
     def stacked(self) -> bool:
@@ -97,8 +103,34 @@ class Workload:
             inputs=MappingProxyType(inputs),
             labels=labels,
             samples=count,
-            sha256=digest(inputs, self.constants, labels),
+            sha256=digest(inputs, self.constants, labels, self.stream),
             source=f"{self.source} (first {count})",
+        )
+
+    def first_step(self) -> Workload:
+        """Of sequences, what the first runs get, as samples of single runs; else itself.
+
+        Its ``sha256`` stays that of the sequences.
+        """
+        if self.stream is None:
+            return self
+        fed = self.stream.inputs
+        return replace(
+            self,
+            inputs=MappingProxyType(
+                {name: a[:, 0] if name in fed else a for name, a in self.inputs.items()}
+            ),
+            axes=MappingProxyType(
+                {
+                    name: axis - 1 if axis is not None and name in fed else axis
+                    for name, axis in self.axes.items()
+                }
+            ),
+            constants=MappingProxyType(
+                {name: a[0, ...] if name in fed else a for name, a in self.constants.items()}
+            ),
+            stream=None,
+            steps=None,
         )
 
 
@@ -106,9 +138,15 @@ def digest(
     inputs: Mapping[str, NDArray[Any]],
     constants: Mapping[str, NDArray[Any]],
     labels: NDArray[np.int64] | None,
+    stream: Stream | None = None,
 ) -> str:
-    """sha256 over names, dtypes, shapes and bytes, independent of the order of the mappings."""
+    """sha256 over names, dtypes, shapes and bytes, independent of the order of the mappings.
+
+    For sequences also over the pairs of their state.
+    """
     sha = hashlib.sha256()
+    for output, name in sorted(stream.state if stream is not None else ()):
+        sha.update(f"state\0{output}\0{name}\0".encode())
     for role, arrays in (("input", inputs), ("constant", constants), ("labels", {"": labels})):
         for name, values in sorted(arrays.items()):
             if values is None:

@@ -1,0 +1,60 @@
+"""The criterion for detectors: a value crosses a threshold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.errors import ConfigError
+from onnxfi.outcome._topk import has_order
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Any element of the sample is on the other side of a threshold (or a NaN, on none).
+
+    For detectors and multi-label classifiers, whose decision is ``value >= threshold``: speech or
+    none, this label or not. Of a sequence, any step may cross.
+
+    Attributes:
+        value: The threshold.
+    """
+
+    value: float
+    by_row: bool = field(default=False, init=False)
+
+    def spec(self) -> str:
+        """``threshold:VALUE``."""
+        return f"threshold:{self.value!r}"
+
+    def check(self, output: str, golden: NDArray[Any]) -> None:
+        """Refuse text and truth values."""
+        if not has_order(golden):
+            raise ConfigError(
+                f"criterion {self.spec()} can't judge output '{output}' ({golden.dtype}): it needs "
+                "numbers; use --criterion top1 for labels"
+            )
+
+    def decide(
+        self,
+        golden: NDArray[Any],
+        faulty: NDArray[Any],
+        labels: NDArray[np.int64] | None,  # noqa: ARG002
+    ) -> NDArray[np.bool_]:
+        """True where any element of the sample has changed sides."""
+        changed = (golden >= self.value) != (faulty >= self.value)
+        changed |= (golden != golden) | (faulty != faulty)
+        return np.asarray(changed.reshape(len(golden), -1).any(axis=1))
+
+    def correct(
+        self,
+        output: NDArray[Any],
+        labels: NDArray[np.int64],
+    ) -> NDArray[np.bool_] | None:
+        """Where one value a sample is on the side of its label, 0 or 1; else None."""
+        if output.size != len(output):
+            return None
+        return np.asarray((output.reshape(-1) >= self.value) == (labels != 0))

@@ -1,0 +1,237 @@
+"""Turns given arrays into a workload of sequences: each sample one, its steps on axis 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.errors import WorkloadError
+from onnxfi.graph import TensorSpec
+from onnxfi.workload._axes import Dim, batch_axes, is_free, state_axis
+from onnxfi.workload._check import (
+    LABELS,
+    Arrays,
+    agree,
+    numpy_dtype,
+    read_labels,
+    shape_text,
+    typed,
+)
+from onnxfi.workload._stream import Stream
+from onnxfi.workload._workload import Workload, digest
+
+
+@dataclass(slots=True, kw_only=True)
+class _Roles:
+    """Arrays by role; inputs have samples on axis 0, then (but for states) steps."""
+
+    inputs: dict[str, NDArray[Any]] = field(default_factory=dict)
+    held: dict[str, NDArray[Any]] = field(default_factory=dict)
+    states: dict[str, NDArray[Any]] = field(default_factory=dict)
+    constants: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reader:
+    """What arrays are checked against.
+
+    Attributes:
+        specs: The model's inputs by name.
+        stream: Which of them are state.
+        axes: Batch axes; of inputs without one, None.
+        where: How messages name the source.
+    """
+
+    specs: Mapping[str, TensorSpec]
+    stream: Stream
+    axes: Mapping[str, int | None]
+    where: str
+
+    def expected(self, name: str, *, whole: bool) -> tuple[Dim, ...] | None:
+        """Shape that an array should have; None where the model declares none."""
+        shape = self.specs[name].shape
+        if shape is None:
+            return None
+        axis = self.axes[name]
+        state = name in self.stream.state_inputs
+        lead: tuple[Dim, ...] = ("samples",) if state else ("samples", "steps")
+        if whole:
+            return (*lead, *shape)
+        return shape if axis is None else (*lead, *shape[:axis], *shape[axis + 1 :])
+
+    def check(self, name: str, values: NDArray[Any], expected: Sequence[Dim]) -> None:
+        """Refuse an array of another shape."""
+        fits = values.ndim == len(expected) and all(
+            is_free(want) or want == got for want, got in zip(expected, values.shape, strict=True)
+        )
+        if not fits:
+            raise WorkloadError(
+                f"{self.where}: input {name!r} has shape {shape_text(values.shape)}, expected"
+                f" {shape_text(expected)}: a sample is a whole sequence"
+            )
+
+
+def sequences_from_arrays(
+    arrays: Arrays, inputs: Sequence[TensorSpec], stream: Stream, source: str, where: str
+) -> Workload:
+    """Check arrays against a streaming model's inputs and make the workload.
+
+    Args:
+        arrays: Input names (and optionally ``labels``) to arrays. An input that is fed anew in
+            every step has samples on axis 0, steps on axis 1, then what one sample has in one run
+            (without the batch axis). Without the axis of steps it is held over all of them; of the
+            declared shape it is a constant. A state has samples first and no steps: it is the
+            initial state, zeros where it is not given. In a model without a batch axis, and where
+            arrays have two axes more than an input declares, each sample is a whole set of inputs.
+        inputs: The model's inputs.
+        stream: Which of them are state.
+        source: What to record as the workload's source.
+        where: How messages name the source.
+
+    Raises:
+        WorkloadError: A name, dtype, shape or label does not fit the model.
+        UnsupportedModelError: An input is of a kind that can't be fed.
+    """
+    specs = {spec.name: spec for spec in inputs}
+    labelled = LABELS in arrays and LABELS not in specs
+    given = {name: a for name, a in arrays.items() if not (labelled and name == LABELS)}
+    fed = [specs[name] for name in stream.inputs]
+    plan = batch_axes(fed)
+    axes: dict[str, int | None] = {name: plan.axes.get(name) for name in stream.inputs}
+    axes |= {name: state_axis(specs[name], fed) for name in stream.state_inputs}
+    reader = _Reader(specs=specs, stream=stream, axes=axes, where=where)
+    _check_names(given, reader)
+    found = {name: typed(values, specs[name], where) for name, values in given.items()}
+    whole = not plan.axes or any(_extra(found[name], specs[name]) == 2 for name in stream.inputs)
+    roles = _roles(found, reader, whole=whole)
+    labels = read_labels(arrays[LABELS], where) if labelled else None
+    return _finish(roles, reader, labels, source, whole=whole)
+
+
+def _extra(values: NDArray[Any], spec: TensorSpec) -> int:
+    """Axes that an array has beyond those that the model declares."""
+    return 1 if spec.shape is None else values.ndim - len(spec.shape)
+
+
+def _check_names(given: Arrays, reader: _Reader) -> None:
+    names = ", ".join(map(repr, given)) or "nothing"
+    for name in reader.stream.inputs:
+        if name not in given:
+            shape = reader.expected(name, whole=False)
+            kind = reader.specs[name].element
+            described = f"{'' if kind is None else kind.value} {shape_text(shape or ())}".strip()
+            raise WorkloadError(
+                f"{reader.where} has no input {name!r}; the model needs {name!r} {described};"
+                f" it has: {names}"
+            )
+    for name in given:
+        if name not in reader.specs:
+            raise WorkloadError(
+                f"{reader.where} has {name!r}, which is not an input of the model (inputs:"
+                f" {', '.join(reader.specs)}; optional: 'labels'); remove or rename it"
+            )
+
+
+def _roles(found: Arrays, reader: _Reader, *, whole: bool) -> _Roles:
+    roles = _Roles()
+    for name, values in found.items():
+        spec = reader.specs[name]
+        extra = _extra(values, spec)
+        state = name in reader.stream.state_inputs
+        own = None if spec.shape is None else tuple(spec.shape)
+        many = whole or reader.axes[name] is not None
+        expected = reader.expected(name, whole=whole)
+        if own is not None and extra == 0 and (whole or reader.axes[name] is None):
+            reader.check(name, values, own)
+            roles.constants[name] = values
+        elif many and not state and own is not None and extra == (1 if whole else 0):
+            assert expected is not None
+            reader.check(name, values, ("samples", *expected[2:]))
+            roles.held[name] = values
+        else:
+            if expected is not None:
+                reader.check(name, values, expected)
+            (roles.states if state else roles.inputs)[name] = values
+    return roles
+
+
+def _finish(
+    roles: _Roles,
+    reader: _Reader,
+    labels: NDArray[np.int64] | None,
+    source: str,
+    *,
+    whole: bool,
+) -> Workload:
+    where, stream = reader.where, reader.stream
+    if not roles.inputs:
+        name = stream.inputs[0]
+        raise WorkloadError(
+            f"{where}: no input has steps; give {name!r} as"
+            f" {shape_text(reader.expected(name, whole=whole) or ('samples', 'steps'))}"
+        )
+    several = {**roles.inputs, **roles.held, **roles.states}
+    samples = agree({name: len(values) for name, values in several.items()}, where)
+    steps = agree({name: a.shape[1] for name, a in roles.inputs.items()}, where, "steps", axis=1)
+    if labels is not None and len(labels) != samples:
+        raise WorkloadError(
+            f"{where}: {len(labels)} labels for {samples} samples; give one label a sequence"
+        )
+    inputs = dict(roles.inputs)
+    for name, values in roles.held.items():
+        spread = np.broadcast_to(values[:, np.newaxis], (samples, steps, *values.shape[1:]))
+        inputs[name] = spread
+    constants = dict(roles.constants)
+    for name in stream.state_inputs:
+        if name in roles.states:
+            inputs[name] = roles.states[name]
+        elif name not in roles.constants:
+            zeros = _zeros(name, roles, reader, whole=whole)
+            if whole or reader.axes[name] is None:
+                constants[name] = zeros
+            else:
+                inputs[name] = np.broadcast_to(zeros, (samples, *zeros.shape)).copy()
+    axes: dict[str, int | None] = {}
+    for name in inputs:
+        axis = None if whole else reader.axes[name]
+        time = 0 if name in stream.state_inputs else 1
+        axes[name] = None if axis is None else axis + time
+    for name in set(stream.inputs).intersection(constants):
+        constants[name] = np.broadcast_to(constants[name], (steps, *constants[name].shape))
+    return Workload(
+        inputs=MappingProxyType(inputs),
+        axes=MappingProxyType(axes),
+        constants=MappingProxyType(constants),
+        labels=labels,
+        samples=samples,
+        sha256=digest(inputs, constants, labels, stream),
+        source=source,
+        stream=stream,
+        steps=steps,
+    )
+
+
+def _zeros(name: str, roles: _Roles, reader: _Reader, *, whole: bool) -> NDArray[Any]:
+    """The initial state that is not given, without the axis of samples."""
+    spec, axis = reader.specs[name], reader.axes[name]
+    sizes = list(spec.shape or (None,))
+    if whole and axis is not None:
+        given = ((reader.axes[each], values) for each, values in roles.inputs.items())
+        sizes[axis] = next((a.shape[2 + own] for own, a in given if own is not None), None)
+    elif axis is not None:
+        del sizes[axis]
+    known = [dim for dim in sizes if isinstance(dim, int) and not is_free(dim)]
+    if len(known) < len(sizes):
+        raise WorkloadError(
+            f"{reader.where}: the model leaves the size of state {name!r} open"
+            f" ({shape_text(sizes)}); give its initial values, samples first"
+        )
+    dtype = numpy_dtype(spec)
+    if dtype.kind == "O":
+        raise WorkloadError(f"{reader.where}: state {name!r} holds strings; give initial values")
+    return np.zeros(known, dtype)
