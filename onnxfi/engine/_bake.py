@@ -7,8 +7,7 @@ from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._execute import Armed, Windows, scenario_windows
 from onnxfi.engine._reference import Reference, golden_room
-from onnxfi.engine._session import RunFailedError, Session
-from onnxfi.errors import BackendError
+from onnxfi.engine._session import ModelRefusedError, RunFailedError, Session
 from onnxfi.faults import Scenario
 from onnxfi.graph import Model, raise_opset
 from onnxfi.inject import BatchWindow, bake, opset_for, without_effect
@@ -63,20 +62,21 @@ class BakeEngine(EngineBase):
         session = Session(model, context.settings, self._watchdog)
         return Reference(session, context.workload, {}, golden_room(context))
 
-    def _faulty(self, scenario: Scenario) -> Session | None:
+    def _faulty(self, scenario: Scenario) -> Session | str:
+        """A session of the faulty model, or why onnxruntime refuses that."""
         context = self._context
         model = bake(self._base(scenario), scenario, self._sites)
         try:
             return Session(model, context.settings, self._watchdog)
-        except BackendError:
+        except ModelRefusedError as error:
             # The same model without the fault did load: the fault is why this one does not.
-            return None
+            return str(error)
 
 
 class _BakedModel:
     """A baked scenario; without a session every run of it raises."""
 
-    def __init__(self, session: Session | None, reference: Reference, workload: Workload) -> None:
+    def __init__(self, session: Session | str, reference: Reference, workload: Workload) -> None:
         self._session = session
         self._reference = reference
         self._workload = workload
@@ -85,7 +85,7 @@ class _BakedModel:
         return self._reference.golden(window)
 
     def faulty(self, window: BatchWindow, hurried: bool) -> RunOutputs:
-        if self._session is None:
-            raise RunFailedError("onnxruntime refuses the faulty model")
+        if isinstance(self._session, str):
+            raise RunFailedError(f"the faulty model is refused: {self._session}")
         feeds = self._workload.batch(window.start, window.stop, window.size)
         return self._session.run(feeds, hurried=hurried)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from onnxfi.bits import format_of
 from onnxfi.engine._cost import run_seconds, session_seconds
 from onnxfi.engine._latecost import share_behind
+from onnxfi.engine._mixed import without_baked
 from onnxfi.engine._open import ENGINES, EngineKind
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSite
@@ -87,6 +88,8 @@ def choose_engine(
         ConfigError: The engine asked for does not exist or can't fault some site; or none can.
     """
     against = {name: _against(kind, sites, scenarios) for name, kind in ENGINES.items()}
+    main = without_baked(sites)
+    beside = f"; {len(sites) - len(main)} sites are baked" if len(main) < len(sites) else ""
     if requested != "auto":
         if requested not in ENGINES:
             known = ", ".join(("auto", *ENGINES))
@@ -94,19 +97,24 @@ def choose_engine(
         refusal = against[requested] or (examine(requested) if examine else None)
         if refusal is not None:
             raise ConfigError(f"engine {requested} can't run this campaign: {refusal}")
-        return EngineChoice(name=requested, reason="as asked for")
+        return EngineChoice(name=requested, reason=f"as asked for{beside}")
     refused = ""
     while True:
-        choice = _by_cost(model, samples, sites, scenarios, against)
+        choice = _by_cost(model, samples, main, scenarios, against)
         refusal = examine(choice.name) if examine else None
         if refusal is None:
-            return EngineChoice(name=choice.name, reason=f"{choice.reason}{refused}")
+            beside = "" if choice.name == "bake" else beside
+            return EngineChoice(name=choice.name, reason=f"{choice.reason}{refused}{beside}")
         against[choice.name] = refusal
         refused += f"; not {choice.name}: {refusal}"
 
 
 def _against(kind: EngineKind, sites: Sequence[FaultSite], scenarios: Scenarios) -> str | None:
-    """Why an engine can't run a campaign, None if it can."""
+    """Why an engine can't run a campaign, None if it can.
+
+    Scenarios in sites that have to be baked are baked beside any other engine, but not with faults
+    that the bake engine can't carry out.
+    """
     if scenarios.sequences and not kind.sequences:
         return "samples are sequences, in which the steps after a fault depend on it"
     one_step = any(site.step is not None and site.repeated for site in sites)
@@ -116,7 +124,9 @@ def _against(kind: EngineKind, sites: Sequence[FaultSite], scenarios: Scenarios)
         return "some faults are bound to one sample"
     if not (scenarios.single_site or kind.several_sites):
         return "some scenarios touch several sites"
-    for site in sites:
+    baking = ENGINES["bake"].refuses
+    apart = not scenarios.bound and (scenarios.single_site or not any(map(baking, sites)))
+    for site in without_baked(sites) if apart and kind.refuses is not baking else sites:
         reason = kind.refuses(site)
         if reason is not None:
             return f"site {site.name!r}: {reason}"

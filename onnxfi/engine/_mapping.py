@@ -14,7 +14,7 @@ from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._tags import Numbering, can_tag, converted, related
 from onnxfi.errors import BackendError, ModelError
 from onnxfi.faults import FaultSite
-from onnxfi.graph import Model, align, initializer_words, replace_initializers
+from onnxfi.graph import Form, Model, align, initializer_words, replace_initializers
 from onnxfi.inject import layout_of
 
 _OTHERWISE = "onnxruntime optimises the model differently when its values change"
@@ -131,7 +131,7 @@ def map_weights(
     found = WeightMap()
     able = []
     for site in sites:
-        if can_tag(site.element) and not model.index.initializers[site.name].sparse:
+        if can_tag(site.element) and site.form is Form.TENSOR:
             able.append(site)
         else:
             found.unmapped[site.name] = f"{site.element.name} elements can't be traced"

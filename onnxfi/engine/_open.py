@@ -10,6 +10,7 @@ from onnxfi.engine._bake import BakeEngine
 from onnxfi.engine._context import Engine, EngineContext
 from onnxfi.engine._cut import CutEngine
 from onnxfi.engine._lift import LiftEngine, why_not
+from onnxfi.engine._mixed import MixedEngine, main_context
 from onnxfi.engine._ports import PortsEngine
 from onnxfi.engine._watch import watching
 from onnxfi.errors import ConfigError
@@ -58,18 +59,23 @@ def open_engine(name: str, context: EngineContext) -> Engine:
         context: Model, workload, profile, settings, sites, criterion.
 
     Raises:
-        ConfigError: There is no such engine, or it can't fault one of the sites.
+        ConfigError: There is no such engine, or it can't fault one of the sites. Sites that have to
+            be baked are, unless all of them have to.
     """
     if name not in ENGINES:
         raise ConfigError(f"engine {name!r} is unknown; choose from {', '.join(ENGINES)}")
     kind = ENGINES[name]
     if context.workload.stream is not None and not kind.sequences:
         raise ConfigError(f"engine {name} can't run sequences; use bake, lift or ports")
-    for site in context.sites:
+    main = context if name == "bake" else main_context(context)
+    for site in main.sites:
         reason = kind.refuses(site)
         if reason is not None:
             raise ConfigError(f"engine {name} can't fault site {site.name!r}: {reason}")
-    return kind.start(watching(context))
+    started = kind.start(watching(main))
+    if len(main.sites) == len(context.sites):
+        return started
+    return MixedEngine(started, watching(context))
 
 
 def side_by_side(name: str) -> bool:
@@ -83,4 +89,4 @@ def examine_engine(name: str, context: EngineContext) -> str | None:
     Some engines only know once they have prepared the model, which takes a few sessions.
     """
     examines = ENGINES[name].examines
-    return None if examines is None else examines(watching(context))
+    return None if examines is None else examines(watching(main_context(context)))

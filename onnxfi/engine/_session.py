@@ -73,6 +73,10 @@ class RunTimedOutError(RunFailedError):
     """A run was ended because it took too long."""
 
 
+class ModelRefusedError(BackendError):
+    """onnxruntime can't load a model, for what is in it. Internal: to tell it from failures."""
+
+
 class Session:
     """A model ready to run, with one thread, on exactly the provider asked for.
 
@@ -319,10 +323,16 @@ def _start(
     except Exception as error:
         if from_onnxruntime(error):
             failure = device_failure(error)
+            if failure is None and not isinstance(error, MemoryError):
+                raise ModelRefusedError(
+                    f"onnxruntime {ort.__version__} can't load {model.source}: {one_line(error)}"
+                ) from error
+            if failure is None:
+                raise BackendError(
+                    f"there is not enough memory to load {model.source}: {one_line(error)}"
+                ) from error
             raise BackendError(
-                f"onnxruntime {ort.__version__} can't load {model.source}: {one_line(error)}"
-                if failure is None
-                else f"provider {provider.short!r} can't start here: {failure}; check the device"
+                f"provider {provider.short!r} can't start here: {failure}; check the device"
                 " with nvidia-smi"
             ) from error
         raise

@@ -46,18 +46,6 @@ _NEVER_STATIC = frozenset(
         "SequenceMap",
     }
 )
-_ATTRIBUTE_WEIGHTS = frozenset(
-    {
-        "LinearClassifier",
-        "LinearRegressor",
-        "SVMClassifier",
-        "SVMRegressor",
-        "Scaler",
-        "TreeEnsemble",
-        "TreeEnsembleClassifier",
-        "TreeEnsembleRegressor",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,10 +149,3 @@ def static_values(index: GraphIndex) -> frozenset[str]:
         if node.op_type in _READS_SHAPE or (fixed and static.issuperset(read)):
             static.update(filter(None, node.outputs))
     return frozenset(static)
-
-
-def attribute_weights(index: GraphIndex) -> Iterator[LeftOut]:
-    """Nodes whose trained numbers are attributes, where no fault can reach them."""
-    for node in index.nodes:
-        if node.domain == "ai.onnx.ml" and node.op_type in _ATTRIBUTE_WEIGHTS:
-            yield LeftOut(name=node.name, reason=Reason.ATTRIBUTES.value, elements=None, bits=0)

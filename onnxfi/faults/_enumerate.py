@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from onnxfi.faults._computed import Computed, attribute_weights, static_values
+from onnxfi.faults._computed import Computed, static_values
 from onnxfi.faults._layout import SampleLayout
 from onnxfi.faults._left_out import LeftOut
 from onnxfi.faults._site import FaultSite
@@ -18,8 +18,8 @@ class SiteTable:
     """All tensors of a model.
 
     Attributes:
-        sites: Those that can be faulted: stored tensors in file order, then graph inputs, then
-            node outputs in topological order. Fault numbers depend on this order.
+        sites: Those that can be faulted: stored tensors in file order, data in attributes, then
+            graph inputs, then node outputs in topological order. Fault numbers depend on it.
         left_out: The others, each with its reason.
     """
 
@@ -41,9 +41,9 @@ def enumerate_sites(
 ) -> SiteTable:
     """List a model's fault sites.
 
-    Stored tensors whose numbers enter the computation are sites of kind weight, bias, scale or
-    zero point; graph inputs and computed values of the main graph are sites of kind input and
-    activation. Nothing is dropped in silence: what is no site is left out with a reason.
+    Stored data whose numbers enter the computation is a site of kind weight, bias, scale, zero
+    point or sparse index; graph inputs and computed values of the main graph are sites of kind
+    input and activation. Nothing is dropped in silence: what is no site is left out with a reason.
 
     Args:
         index: Facts about the graph.
@@ -56,7 +56,7 @@ def enumerate_sites(
         states: Graph inputs that hold the state of a streaming model: sites of kind state.
 
     Returns:
-        Sites and left-out tensors; together all initializers, inputs and node outputs.
+        Sites and left-out tensors; together all stored data, inputs and node outputs.
     """
     static = static_values(index)
     stored = Stored(index=index, structure=structural_nodes(index), static=static)
@@ -78,9 +78,8 @@ def enumerate_sites(
 def _all(
     index: GraphIndex, inputs: tuple[TensorSpec, ...], stored: Stored, computed: Computed
 ) -> Iterator[FaultSite | LeftOut]:
-    for tensor in index.initializers.values():
-        yield stored.site(tensor)
-    yield from attribute_weights(index)
+    for data in index.stored.values():
+        yield stored.site(data)
     for spec in inputs:
         yield computed.input_site(spec)
     for node in index.nodes:

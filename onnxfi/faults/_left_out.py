@@ -12,17 +12,14 @@ class Reason(enum.StrEnum):
     """Why a tensor is no site; shown as it is."""
 
     UNREAD = "not read by any operator"
-    RETURNED = "handed out as it is, read by no operator"
-    HANDED_OUT = "handed out as it is by a control-flow body, not supported"
     PASSED = "an input that is also an output: nothing can come between"
     STRUCTURE = "structural: a shape, axis, index, size or condition"
-    SPARSE = "sparse tensor, not supported"
     EMPTY = "empty tensor"
     UNKNOWN_TYPE = "element type not known"
     BODY = "computed inside a control-flow body"
     STATIC = "computed from stored tensors and shapes only, never from a sample"
     UNSEEN = "shape at run time not seen by the profile"
-    ATTRIBUTES = "held in node attributes, not in a tensor"
+    LISTS = "integers in an attribute: the structure of trees, positions, class labels"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +27,7 @@ class LeftOut:
     """A tensor of the model that is no site.
 
     Attributes:
-        name: Its name; the node's for weights that are held in attributes.
+        name: Its name.
         reason: Why it is left out.
         elements: Number of elements, None if not known.
         bits: Stored bits; 0 for computed tensors and where they can't be told.

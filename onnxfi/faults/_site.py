@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from onnxfi.bits import ElementType
 from onnxfi.faults._layout import SampleLayout
+from onnxfi.graph import Form
 
 
 class SiteKind(enum.StrEnum):
@@ -32,11 +33,12 @@ class FaultSite:
     """A named tensor whose stored bits can be corrupted.
 
     Attributes:
-        name: The tensor's name in the file (``node/branch/value`` inside a subgraph).
+        name: The tensor's name in the file (``node/branch/value`` inside a subgraph);
+            ``NAME/indices`` of a sparse tensor's indices, ``node/attribute`` of an attribute.
         kind: What the tensor is to the network.
         element: Element type of the tensor as stored or computed.
-        node: First consumer of a stored tensor, producer of a computed one; ``Conv#3`` if unnamed.
-            Empty for a graph input.
+        node: First consumer of a stored tensor, holder of an attribute, producer of a computed
+            tensor; ``Conv#3`` if unnamed. Empty for a graph input, and where no node reads it.
         op_type: Operator of that node for a computed tensor, of the layer for a stored one (a
             quantized Conv weight is read by DequantizeLinear, but belongs to a Conv).
         layer: The node that the tensor belongs to, looking through quantization, casts and
@@ -49,6 +51,7 @@ class FaultSite:
         repeated: Whether the tensor is made anew again and again in one run over a sample: in
             each iteration of a loop, or for each step of a sequence. Without ``step``, faults in
             it are there every time.
+        form: How a stored tensor lies in the file.
     """
 
     name: str
@@ -60,6 +63,7 @@ class FaultSite:
     layout: SampleLayout | None
     step: int | None = None
     repeated: bool = False
+    form: Form = Form.TENSOR
 
     @property
     def tensor(self) -> str:

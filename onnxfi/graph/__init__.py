@@ -11,7 +11,7 @@ from onnxfi.graph._expose import expose
 from onnxfi.graph._facts import operators, read_tensor
 from onnxfi.graph._fingerprint import fingerprint
 from onnxfi.graph._flipper import byte_flipper
-from onnxfi.graph._index import GraphIndex, Initializer, Node, Use
+from onnxfi.graph._index import Form, GraphIndex, Handover, Initializer, Node, Use
 from onnxfi.graph._insert import NodeGroup, NodeSpec, endpoints, insert, unique_prefix
 from onnxfi.graph._limits import Limits
 from onnxfi.graph._load import load
@@ -29,7 +29,9 @@ from onnxfi.graph._write import Serialized, inlined, save, serialize
 __all__ = [
     "Cuts",
     "Endpoints",
+    "Form",
     "GraphIndex",
+    "Handover",
     "Initializer",
     "Limits",
     "Model",

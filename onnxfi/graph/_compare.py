@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import Message  # type: ignore[import-untyped]
@@ -10,6 +10,7 @@ from onnx import GraphProto, NodeProto, SparseTensorProto, TensorProto, ValueInf
 
 from onnxfi.errors import RewriteError
 from onnxfi.graph._edits import Edits
+from onnxfi.graph._index import Place
 from onnxfi.graph._walk import Unique, bodies, join, own_names, shown
 
 
@@ -43,11 +44,15 @@ class Comparison:
     Args:
         edits: The declared edits.
         qualified: Names of initializers in the index, by scope and name there.
+        parts: Where indices and attributes lie that were replaced.
     """
 
-    def __init__(self, edits: Edits, qualified: Mapping[tuple[str, str], str]) -> None:
+    def __init__(
+        self, edits: Edits, qualified: Mapping[tuple[str, str], str], parts: Sequence[Place]
+    ) -> None:
         self._edits = edits
         self._qualified = qualified
+        self._parts = frozenset((part.scope, part.local, part.attribute) for part in parts)
         self._paths = Unique([""])
 
     def run(self, pair: Pair) -> None:
@@ -62,7 +67,7 @@ class Comparison:
             found = after.pop(node.name, None)
             if found is None:
                 raise RewriteError(f"node {node.name!r} is missing in {pair.where}")
-            _compare_node(pair, node, found)
+            _compare_node(pair, node, found, self._attributes(pair, node.name))
             self._bodies(pair, node, found)
         for name, node in after.items():
             if join(pair.path, name) not in self._edits.nodes:
@@ -102,7 +107,14 @@ class Comparison:
             _compare_tensor(tensor, after.get(name), replaced, pair)
         for name, old in sparse.items():
             replaced = self._replaced(pair, name)
-            _compare_sparse(old, sparse_after.get(name), replaced, pair)
+            moved = (pair.path, name, "") in self._parts
+            _compare_sparse(old, sparse_after.get(name), (replaced, moved), pair)
+
+    def _attributes(self, pair: Pair, node: str) -> frozenset[str]:
+        """Attributes of a node that have other data."""
+        return frozenset(
+            part for path, name, part in self._parts if (path, name) == (pair.path, node)
+        )
 
     def _replaced(self, pair: Pair, name: str) -> bool:
         return self._qualified.get((pair.path, name), name) in self._edits.replaced
@@ -118,14 +130,16 @@ def _same_names(
         raise RewriteError(f"undeclared initializer {min(added)!r} was added to {pair.where}")
 
 
-def _compare_node(pair: Pair, before: NodeProto, after: NodeProto) -> None:
+def _compare_node(
+    pair: Pair, before: NodeProto, after: NodeProto, replaced: frozenset[str]
+) -> None:
     facts = [
         ("operator", before.op_type, after.op_type),
         ("domain", before.domain, after.domain),
         ("overload", before.overload, after.overload),
         ("inputs", [pair.reads.get(name, name) for name in before.input], list(after.input)),
         ("outputs", [pair.writes.get(name, name) for name in before.output], list(after.output)),
-        ("attributes", _attributes(before), _attributes(after)),
+        ("attributes", _attributes(before, replaced), _attributes(after, replaced)),
     ]
     for what, ours, theirs in facts:
         if ours != theirs:
@@ -133,12 +147,16 @@ def _compare_node(pair: Pair, before: NodeProto, after: NodeProto) -> None:
             raise RewriteError(f"{what} of node {before.name!r} in {pair.where} changed{shown}")
 
 
-def _attributes(node: NodeProto) -> list[bytes]:
+def _attributes(node: NodeProto, replaced: frozenset[str]) -> list[bytes]:
     """Attributes in comparable form; nested graphs are compared on their own."""
     plain = []
     for attribute in node.attribute:
         if attribute.HasField("g") or attribute.graphs:
             plain.append(f"{attribute.name}:{attribute.type}".encode())
+        elif attribute.name in replaced:
+            size = len(attribute.floats), len(attribute.ints), list(attribute.t.dims)
+            shape = f"{attribute.name}:{attribute.type}:{attribute.t.data_type}:{size}"
+            plain.append(shape.encode())
         else:
             plain.append(attribute.SerializeToString(deterministic=True))
     return plain
@@ -160,14 +178,24 @@ def _compare_tensor(
 
 
 def _compare_sparse(
-    before: SparseTensorProto, after: SparseTensorProto | None, replaced: bool, pair: Pair
+    before: SparseTensorProto,
+    after: SparseTensorProto | None,
+    replaced: tuple[bool, bool],
+    pair: Pair,
 ) -> None:
+    """Compare sparse tensors; ``replaced`` says whether values and indices were."""
     name = before.values.name
     if after is None:
         raise RewriteError(f"initializer {name!r} in {pair.where} is not sparse any more")
-    if before.dims != after.dims or _wire(before.indices) != _wire(after.indices):
+    values, indices = replaced
+    same = (
+        before.indices.dims == after.indices.dims
+        if indices
+        else (_wire(before.indices) == _wire(after.indices))
+    )
+    if before.dims != after.dims or not same:
         raise RewriteError(f"indices of sparse initializer {name!r} in {pair.where} changed")
-    _compare_tensor(before.values, after.values, replaced, pair)
+    _compare_tensor(before.values, after.values, values, pair)
 
 
 def _compare_interface(pair: Pair, lifted: Mapping[str, str], edits: Edits) -> None:

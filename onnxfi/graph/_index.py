@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -41,16 +42,44 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Initializer:
-    """A stored tensor.
+class Handover:
+    """A control-flow body hands a value to the node that owns it.
 
     Attributes:
-        name: The file's name; ``node/branch/name`` in a nested graph.
+        node: The owner.
+        value: Which output of the owner it becomes; ``""`` for the condition of a loop.
+    """
+
+    node: Node
+    value: str
+
+
+class Form(enum.Enum):
+    """How stored data lies in the file."""
+
+    TENSOR = "tensor"
+    SPARSE = "sparse"
+    """The non-zero values of a sparse tensor."""
+    INDICES = "indices"
+    """Where the values of a sparse tensor belong."""
+    ATTRIBUTE = "attribute"
+    """A list or tensor in an attribute of a node."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Initializer:
+    """Stored data: a tensor, or a part of one, or what a node holds in an attribute.
+
+    Attributes:
+        name: The file's name; ``node/branch/name`` in a nested graph. Indices are ``NAME/indices``,
+            attributes ``node/attribute``.
         element: Element type, None if onnxfi doesn't know it.
-        shape: Dimensions. Of a sparse tensor: of the dense tensor it stands for.
-        nbytes: Bytes of its data, packed; of a sparse tensor: of its non-zero values.
+        shape: Dimensions of the data as it is stored; (k,) for k values of a sparse tensor.
+        nbytes: Bytes of its data, packed.
         scope: ``""`` at the top level, else ``node/branch``.
-        sparse: Stored in sparse form; its words are those of the non-zero values.
+        form: How it is stored.
+        owner: Of indices the name of the sparse tensor, of an attribute that of the node.
+        attribute: Name of the attribute, else ``""``.
     """
 
     name: str
@@ -58,17 +87,33 @@ class Initializer:
     shape: tuple[int, ...]
     nbytes: int
     scope: str = ""
-    sparse: bool = False
+    form: Form = Form.TENSOR
+    owner: str = ""
+    attribute: str = ""
+
+    @property
+    def sparse(self) -> bool:
+        """Whether it is a tensor in sparse form; its words are those of the non-zero values."""
+        return self.form is Form.SPARSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where an initializer lies: scope, position in that graph's list, and its name there."""
+    """Where stored data lies.
+
+    Attributes:
+        scope: The graph.
+        position: Position in the graph's list of initializers, sparse initializers or nodes.
+        local: Name in that graph: of the tensor (of the sparse tensor, for indices) or node.
+        form: Which of the lists it is.
+        attribute: Name of the attribute, else ``""``.
+    """
 
     scope: str
     position: int
     local: str
-    sparse: bool
+    form: Form
+    attribute: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,14 +123,18 @@ class GraphIndex:
     Attributes:
         nodes: All nodes in topological order; the nodes of nested graphs follow their owner.
         initializers: Stored tensors by name, in file order, outer graphs first.
+        stored: All stored data by name: the initializers, those in sparse form followed by their
+            indices; then what nodes hold in attributes.
     """
 
     nodes: tuple[Node, ...]
     initializers: Mapping[str, Initializer]
+    stored: Mapping[str, Initializer]
     _producers: Mapping[str, Node] = field(repr=False)
     _uses: Mapping[str, tuple[Use, ...]] = field(repr=False)
     _types: Mapping[str, TensorSpec] = field(repr=False)
     _returned: frozenset[str] = field(repr=False)
+    _handed: Mapping[str, tuple[Handover, ...]] = field(repr=False)
     _places: Mapping[str, Place] = field(repr=False)
 
     def producer(self, value: str) -> Node | None:
@@ -99,6 +148,10 @@ class GraphIndex:
     def returned(self, value: str) -> bool:
         """Whether a value is an output of the model, or of the nested graph that holds it."""
         return value in self._returned
+
+    def handed(self, value: str) -> tuple[Handover, ...]:
+        """To whom a control-flow body hands a value of its own."""
+        return self._handed.get(value, ())
 
     def element_of(self, value: str) -> ElementType | None:
         """Element type of a tensor value; None if unknown or not a tensor."""

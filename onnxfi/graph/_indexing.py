@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from onnx import GraphProto, NodeProto, SparseTensorProto, TensorProto
+from onnx import GraphProto, NodeProto, TensorProto
 
+from onnxfi.graph._attributes import attribute_data
 from onnxfi.graph._elements import data_bytes, element_from_onnx
-from onnxfi.graph._index import GraphIndex, Initializer, Node, Place, Use
+from onnxfi.graph._index import Form, GraphIndex, Handover, Initializer, Node, Place, Use
 from onnxfi.graph._spec import TensorSpec
 from onnxfi.graph._tensors import element_count
 from onnxfi.graph._walk import Scope, Unique, join, own_names, scopes
@@ -61,23 +63,34 @@ class _Builder:
         self._uses: dict[str, list[Use]] = {}
         self._types: dict[str, TensorSpec] = {}
         self._returned: set[str] = set()
+        self._handed: dict[str, list[Handover]] = {}
+        # Data without a name of its own in the file, by what it belongs to; named in the end.
+        self._indices: dict[str, tuple[Initializer, Place]] = {}
+        self._attributes: list[tuple[Initializer, Place]] = []
 
     def visit(self, scope: Scope) -> None:
         """Take in one graph; the graph around it has been visited before."""
         names = self._define(scope)
         self._add_initializers(scope, names)
-        self._nodes[scope.path] = [self._node(node, scope.path, names) for node in scope.graph.node]
-        self._returned.update(names[value.name] for value in scope.graph.output)
+        self._nodes[scope.path] = nodes = []
+        for position, node in enumerate(scope.graph.node):
+            entry = self._node(node, scope.path, names)
+            nodes.append(entry)
+            self._add_attributes(node, entry, position)
+        self._hand_out(scope, names)
 
     def index(self) -> GraphIndex:
         """The finished index."""
+        stored = self._named()
         return GraphIndex(
             nodes=tuple(self._ordered("")),
             initializers=MappingProxyType(self._initializers),
+            stored=MappingProxyType(stored),
             _producers=self._producers,
             _uses={value: tuple(uses) for value, uses in self._uses.items()},
             _types=self._types,
             _returned=frozenset(self._returned),
+            _handed={value: tuple(handed) for value, handed in self._handed.items()},
             _places=self._places,
         )
 
@@ -123,40 +136,70 @@ class _Builder:
             if value:
                 self._producers[value] = node
 
+    def _hand_out(self, scope: Scope, names: _Names) -> None:
+        """Take note of what a graph returns, and to which outputs of its owner."""
+        outputs = [names[value.name] for value in scope.graph.output]
+        self._returned.update(outputs)
+        if scope.parent is None or scope.owner is None:
+            return
+        owner = self._nodes[scope.parent.path][scope.owner]
+        # The first thing that the body of a Loop returns is whether to go on.
+        theirs = ("", *owner.outputs) if owner.op_type == "Loop" else owner.outputs
+        for value, received in zip(outputs, theirs, strict=False):
+            self._handed.setdefault(value, []).append(Handover(node=owner, value=received))
+
+    def _add_attributes(self, node: NodeProto, entry: Node, position: int) -> None:
+        for data in attribute_data(node, entry.name, entry.scope):
+            place = Place(
+                scope=entry.scope,
+                position=position,
+                local=node.name,
+                form=Form.ATTRIBUTE,
+                attribute=data.attribute,
+            )
+            self._attributes.append((data, place))
+
+    def _named(self) -> dict[str, Initializer]:
+        """All stored data by name. Names of the file come first: they never change."""
+        found: dict[str, Initializer] = {}
+        for name, entry in self._initializers.items():
+            found[name] = entry
+            if name in self._indices:
+                self._name(*self._indices[name], found)
+        for data, place in self._attributes:
+            self._name(data, place, found)
+        return found
+
+    def _name(self, entry: Initializer, place: Place, found: dict[str, Initializer]) -> None:
+        name = self._value_names.take(entry.name)
+        found[name] = replace(entry, name=name)
+        self._places[name] = place
+
     def _add_initializers(self, scope: Scope, names: _Names) -> None:
         for position, tensor in enumerate(scope.graph.initializer):
-            self._add(_dense(names[tensor.name], tensor, scope.path), tensor.name, position)
+            entry = _entry(names[tensor.name], tensor, scope.path, Form.TENSOR)
+            self._add(entry, tensor.name, position, tuple(tensor.dims))
         for position, sparse in enumerate(scope.graph.sparse_initializer):
             local = sparse.values.name
-            self._add(_sparse(names[local], sparse, scope.path), local, position)
+            entry = _entry(names[local], sparse.values, scope.path, Form.SPARSE)
+            self._add(entry, local, position, tuple(sparse.dims))
+            indices = _entry(f"{entry.name}/indices", sparse.indices, scope.path, Form.INDICES)
+            place = Place(scope=scope.path, position=position, local=local, form=Form.INDICES)
+            self._indices[entry.name] = (replace(indices, owner=entry.name), place)
 
-    def _add(self, entry: Initializer, local: str, position: int) -> None:
+    def _add(self, entry: Initializer, local: str, position: int, dense: tuple[int, ...]) -> None:
         self._initializers[entry.name] = entry
         self._places[entry.name] = Place(
-            scope=entry.scope, position=position, local=local, sparse=entry.sparse
+            scope=entry.scope, position=position, local=local, form=entry.form
         )
-        self._types[entry.name] = TensorSpec(
-            name=entry.name, element=entry.element, shape=entry.shape
-        )
+        self._types[entry.name] = TensorSpec(name=entry.name, element=entry.element, shape=dense)
 
 
-def _dense(name: str, tensor: TensorProto, scope: str) -> Initializer:
+def _entry(name: str, tensor: TensorProto, scope: str, form: Form) -> Initializer:
     element = element_from_onnx(tensor.data_type)
     size = None if element is None else data_bytes(element, element_count(tensor))
     if size is None:
         size = sum(len(text) for text in tensor.string_data)
     return Initializer(
-        name=name, element=element, shape=tuple(tensor.dims), nbytes=size, scope=scope
-    )
-
-
-def _sparse(name: str, sparse: SparseTensorProto, scope: str) -> Initializer:
-    values = _dense(name, sparse.values, scope)
-    return Initializer(
-        name=name,
-        element=values.element,
-        shape=tuple(sparse.dims),
-        nbytes=values.nbytes,
-        scope=scope,
-        sparse=True,
+        name=name, element=element, shape=tuple(tensor.dims), nbytes=size, scope=scope, form=form
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import onnx.inliner
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
 
 from onnxfi.errors import ModelError, UnsupportedModelError
+from onnxfi.graph._attributes import float_bits
 from onnxfi.graph._calls import call_key, function_key
 from onnxfi.graph._naming import name_nodes
 from onnxfi.graph._skeleton import attach, detach
@@ -74,18 +75,18 @@ def _all_graphs(graph: GraphProto) -> list[GraphProto]:
 
 
 def _constants_to_initializers(graph: GraphProto) -> None:
-    """Store Constants as initializers, as onnxruntime does at load.
-
-    A sparse Constant stays a node.
-    """
+    """Store Constants as initializers, as onnxruntime does at load."""
     kept: list[NodeProto] = []
     for node in graph.node:
-        tensor = _constant(node)
-        if tensor is None:
-            kept.append(node)
+        stored = _constant(node)
+        if isinstance(stored, SparseTensorProto):
+            stored.values.name = node.output[0]
+            graph.sparse_initializer.append(stored)
+        elif stored is not None:
+            stored.name = node.output[0]
+            graph.initializer.append(stored)
         else:
-            tensor.name = node.output[0]
-            graph.initializer.append(tensor)
+            kept.append(node)
     if len(kept) < len(graph.node):
         replace_nodes(graph, kept)
 
@@ -96,7 +97,7 @@ def replace_nodes(graph: GraphProto, nodes: list[NodeProto]) -> None:
     graph.node.extend(nodes)
 
 
-def _constant(node: NodeProto) -> TensorProto | None:
+def _constant(node: NodeProto) -> TensorProto | SparseTensorProto | None:
     """The tensor that a Constant node stands for, a copy; None for any other node."""
     if node.op_type != "Constant" or node.domain not in ("", "ai.onnx"):
         return None
@@ -105,6 +106,10 @@ def _constant(node: NodeProto) -> TensorProto | None:
     attribute = node.attribute[0]
     if attribute.ref_attr_name:
         return None
+    if attribute.name == "sparse_value":
+        sparse = SparseTensorProto()
+        sparse.CopyFrom(attribute.sparse_tensor)
+        return sparse
     tensor = TensorProto()
     if attribute.name == "value":
         tensor.CopyFrom(attribute.t)
@@ -117,7 +122,7 @@ def _from_literal(attribute: AttributeProto, tensor: TensorProto) -> TensorProto
     if attribute.name in ("value_float", "value_floats"):
         many = attribute.name.endswith("s")
         tensor.data_type = TensorProto.FLOAT
-        tensor.raw_data = _float_bits(attribute)
+        tensor.raw_data = float_bits(attribute, many=many)
     elif attribute.name in ("value_int", "value_ints"):
         many = attribute.name.endswith("s")
         tensor.data_type = TensorProto.INT64
@@ -160,21 +165,3 @@ def _check_declared(proto: ModelProto) -> None:
                 raise ModelError(
                     f"the model imports no version of ai.onnx, but node {shown(node)} needs one"
                 )
-
-
-def _float_bits(attribute: AttributeProto) -> bytes:
-    """Bytes of ``f`` and ``floats``, bit-exact.
-
-    Read from the wire form, one tag and four bytes each: on the way through Python floats,
-    signalling NaNs lose a bit.
-    """
-    only = AttributeProto()
-    only.CopyFrom(attribute)
-    many = attribute.name.endswith("s")
-    for descriptor, _ in attribute.ListFields():
-        if descriptor.name != ("floats" if many else "f"):
-            only.ClearField(descriptor.name)
-    wire: bytes = only.SerializeToString()
-    if not many and not wire:
-        return bytes(4)
-    return b"".join(wire[start + 1 : start + 5] for start in range(0, len(wire), 5))

@@ -9,8 +9,9 @@ from onnx import GraphProto, TensorProto
 
 from onnxfi.bits import Words
 from onnxfi.errors import ModelError, RewriteError
+from onnxfi.graph._attributes import attribute_words, set_attribute_words
 from onnxfi.graph._external import read_external
-from onnxfi.graph._index import Place
+from onnxfi.graph._index import Form, Place
 from onnxfi.graph._model import Model, graphs_of
 from onnxfi.graph._rename import rename_reads
 from onnxfi.graph._spec import TensorSpec, value_info
@@ -19,11 +20,12 @@ from onnxfi.graph._walk import Unique, join
 
 
 def initializer_words(model: Model, name: str) -> Words:
-    """The stored words of an initializer.
+    """The words of stored data.
 
     Args:
         model: The model.
-        name: As in the index; ``node/branch/name`` in a nested graph.
+        name: As in the index (``stored``): of an initializer, ``node/branch/name`` in a nested
+            graph; of indices or an attribute.
 
     Returns:
         A new flat array, one unsigned word per element (2- and 4-bit elements unpacked); of a
@@ -34,17 +36,24 @@ def initializer_words(model: Model, name: str) -> Words:
         FaultError: Complex elements are not single words.
     """
     place = _place(model, name)
-    tensor = _find(graphs_of(model._proto, [place.scope]), place)
-    return tensor_words(tensor, lambda external: read_external(external, model._folder))
+    graphs = graphs_of(model._proto, [place.scope])
+
+    def reader(external: TensorProto) -> bytes:
+        return read_external(external, model._folder)
+
+    if place.form is Form.ATTRIBUTE:
+        return attribute_words(graphs[place.scope].node[place.position], place.attribute, reader)
+    return tensor_words(_find(graphs, place), reader)
 
 
 def replace_initializers(model: Model, words: Mapping[str, Words]) -> Model:
-    """The model with other data in some initializers.
+    """The model with other data in some initializers, indices or attributes.
 
     Args:
         model: The model.
-        words: New words by initializer name, in the layout of :func:`initializer_words`. External
-            data is replaced by data in the model itself; its file is left alone.
+        words: New words by name in the index (``stored``), in the layout of
+            :func:`initializer_words`. External data is replaced by data in the model itself; its
+            file is left alone.
 
     Raises:
         ModelError: There is no such initializer, or the number or dtype of words does not fit.
@@ -54,7 +63,11 @@ def replace_initializers(model: Model, words: Mapping[str, Words]) -> Model:
     proto = model._copy()
     graphs = graphs_of(proto, (place.scope for place in places.values()))
     for name, place in places.items():
-        set_words(_find(graphs, place), words[name])
+        if place.form is Form.ATTRIBUTE:
+            node = graphs[place.scope].node[place.position]
+            set_attribute_words(node, place.attribute, words[name])
+        else:
+            set_words(_find(graphs, place), words[name])
     edits = replace(model._edits, replaced=model._edits.replaced | words.keys())
     return model._edited(proto, edits)
 
@@ -72,7 +85,7 @@ def lift_initializers(model: Model, names: Iterable[str], *, sliceable: bool = F
 
     Raises:
         ModelError: There is no such initializer.
-        RewriteError: It is sparse, or of a type that can't be an input.
+        RewriteError: It is sparse or an attribute, or of a type that can't be an input.
     """
     wanted = tuple(dict.fromkeys(names))
     index = model.index
@@ -83,8 +96,9 @@ def lift_initializers(model: Model, names: Iterable[str], *, sliceable: bool = F
     types = {**model._types}
     added: set[str] = set()
     for name, place in places.items():
-        if place.sparse:
-            raise RewriteError(f"initializer {name!r} is sparse and can't become a graph input")
+        if place.form is not Form.TENSOR:
+            what = "an attribute" if place.form is Form.ATTRIBUTE else "sparse"
+            raise RewriteError(f"initializer {name!r} is {what} and can't become a graph input")
         if place.scope and name in model._names:
             raise RewriteError(f"initializer {name!r} can't become an input: the name is in use")
         if place.scope:
@@ -116,10 +130,12 @@ def _place(model: Model, name: str) -> Place:
 
 def _find(graphs: Mapping[str, GraphProto], place: Place) -> TensorProto:
     graph = graphs[place.scope]
-    if place.sparse:
-        sparse: TensorProto = graph.sparse_initializer[place.position].values
-        return sparse
-    tensor: TensorProto = graph.initializer[place.position]
+    tensor: TensorProto
+    if place.form is Form.TENSOR:
+        tensor = graph.initializer[place.position]
+    else:
+        sparse = graph.sparse_initializer[place.position]
+        tensor = sparse.values if place.form is Form.SPARSE else sparse.indices
     return tensor
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from onnxfi.errors import ModelError, RewriteError
 from onnxfi.graph._compare import Comparison, Pair
 from onnxfi.graph._edits import Edits
+from onnxfi.graph._index import Form
 from onnxfi.graph._model import Model
 from onnxfi.graph._opset import raise_opset
 from onnxfi.graph._sort import sort_graph
@@ -55,7 +56,9 @@ def _compare_model(original: Model, edited: Model) -> None:
 def _compare_graphs(original: Model, edited: Model) -> None:
     edits = edited._edits
     places = original.index._places
-    qualified = {(place.scope, place.local): name for name, place in places.items()}
+    tensors = (Form.TENSOR, Form.SPARSE)
+    qualified = {(p.scope, p.local): name for name, p in places.items() if p.form in tensors}
+    parts = [places[name] for name in edits.replaced if name in places]
     readers, makers = _renamings(edits)
     names = list(own_names(original._proto.graph))
     pair = Pair(
@@ -65,7 +68,7 @@ def _compare_graphs(original: Model, edited: Model) -> None:
         reads={name: _follow(name, readers) for name in names},
         writes={name: _follow(name, makers) for name in names},
     )
-    Comparison(edits, qualified).run(pair)
+    Comparison(edits, qualified, [part for part in parts if part.form not in tensors]).run(pair)
 
 
 def _renamings(edits: Edits) -> tuple[dict[str, str], dict[str, str]]:

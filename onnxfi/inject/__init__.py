@@ -1,6 +1,6 @@
 """Injection: scenarios written into graphs, as an instrumented model or as a faulty file."""
 
-from onnxfi.inject._able import can_bake, can_lift, can_open, can_start
+from onnxfi.inject._able import can_bake, can_lift, can_open, can_start, only_baked
 from onnxfi.inject._arm import (
     Feed,
     arm,
@@ -45,6 +45,7 @@ __all__ = [
     "faulty_words",
     "instrument",
     "layout_of",
+    "only_baked",
     "opset_for",
     "port_feeds",
     "whole_columns",

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from onnxfi.bits import ElementType, format_of, has_format
 from onnxfi.faults import FaultSite
+from onnxfi.graph import Form
 from onnxfi.inject._primitive import supported
 
 _UNKNOWN_SHAPE = "its run-time shape is not known; give a workload"
+_ONLY_BAKED = {
+    Form.SPARSE: "it is stored in sparse form and can't be fed as an input; use the bake engine",
+    Form.INDICES: "indices of a sparse tensor are only read at load; use the bake engine",
+    Form.ATTRIBUTE: "it is an attribute and can't be fed as an input; use the bake engine",
+}
 
 
 def can_bake(site: FaultSite) -> str | None:
@@ -22,12 +28,19 @@ def can_open(site: FaultSite) -> str | None:
         return _computed(site)
     if not has_format(site.element):
         return _no_words(site)
+    if site.form in _ONLY_BAKED:
+        return _ONLY_BAKED[site.form]
     if format_of(site.element).width < 8 and site.element is not ElementType.BOOL:
         return (
             f"{site.element.name} is packed below one byte and can't be fed as an input;"
             f" use the bake engine"
         )
     return None
+
+
+def only_baked(site: FaultSite) -> bool:
+    """Whether a stored site can be faulted in a model file and in no other way."""
+    return site.kind.stored and can_open(site) is not None and can_bake(site) is None
 
 
 def can_start(site: FaultSite) -> str | None:

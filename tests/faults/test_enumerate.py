@@ -297,10 +297,10 @@ def test_unread_and_returned_tensors():
         }
         """
     )
-    assert kinds(found) == {"x": "input", "y": "activation"}
+    assert kinds(found) == {"kept": "weight", "x": "input", "y": "activation"}
+    assert layers(found)["kept"] == "kept"
     assert reasons(found) == {
         "unused": "not read by any operator",
-        "kept": "handed out as it is, read by no operator",
         "empty": "empty tensor",
         "idle": "not read by any operator",
         "mask": "not read by any operator",

@@ -20,7 +20,7 @@ def test_real_models_lose_nothing_in_silence(path):
     found = enumerate_sites(model.index, model.inputs, model.outputs)
     names = [site.name for site in found.sites] + [left.name for left in found.left_out]
     assert len(names) == len(set(names))
-    expected = {spec.name for spec in model.inputs} | set(model.index.initializers)
+    expected = {spec.name for spec in model.inputs} | set(model.index.stored)
     for node in model.index.nodes:
         expected.update(filter(None, node.outputs))
     assert set(names) == expected
@@ -29,7 +29,7 @@ def test_real_models_lose_nothing_in_silence(path):
     bits = sum(left.bits for left in found.left_out)
     assert bits < 5000, "only shapes and the like are left out of these files"
     for site in stored:
-        assert site.layout.shape == model.index.initializers[site.name].shape
+        assert site.layout.shape == model.index.stored[site.name].shape
         assert np.prod(site.layout.shape, dtype=int) > 0
 
 

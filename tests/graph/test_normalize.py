@@ -83,16 +83,20 @@ def test_a_literal_that_is_not_there_is_zero(parse):
     assert initializer_words(load(proto), "k").tolist() == [0]
 
 
-def test_sparse_constants_stay_nodes(parse):
+def test_sparse_constants_become_sparse_initializers(parse, run):
+    """As in onnxruntime, which makes dense tensors of both."""
     proto = parse("agraph (float[4] x) => (float[4] y) { y = Add(x, k) }")
     sparse = helper.make_sparse_tensor(
-        helper.make_tensor("k", TensorProto.FLOAT, [1], [7.0]),
-        helper.make_tensor("i", TensorProto.INT64, [1], [2]),
+        helper.make_tensor("", TensorProto.FLOAT, [1], [7.0]),
+        helper.make_tensor("", TensorProto.INT64, [1], [2]),
         [4],
     )
     proto.graph.node.insert(0, helper.make_node("Constant", [], ["k"], sparse_value=sparse))
     model = load(proto)
-    assert [node.op_type for node in model.index.nodes] == ["Constant", "Add"]
+    assert [node.op_type for node in model.index.nodes] == ["Add"]
+    assert list(model.index.stored) == ["k", "k/indices"]
+    feeds = {"x": np.ones(4, np.float32)}
+    assert run(model, feeds)[0].tolist() == run(proto, feeds)[0].tolist() == [1, 1, 8, 1]
 
 
 def test_constants_in_bodies_and_as_outputs(parse, run):

@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from onnx import TensorProto, helper
 from onnxfi.bits import ElementType
 from onnxfi.errors import ModelError, RewriteError
 from onnxfi.graph import (
+    Form,
     TensorSpec,
     initializer_words,
     lift_initializers,
@@ -115,13 +117,102 @@ def test_sparse_initializers(parse):
     sparse.indices.CopyFrom(helper.make_tensor("i", TensorProto.INT64, [2], [0, 2]))
     model = load(proto)
     entry = model.index.initializers["s"]
-    assert (entry.sparse, entry.shape, entry.nbytes) == (True, (4,), 8)
+    assert (entry.sparse, entry.shape, entry.nbytes) == (True, (2,), 8)
+    assert model.index.shape_of("s") == (4,)
     assert initializer_words(model, "s").view(np.float32).tolist() == [7, 8]
     edited = replace_initializers(model, {"s": np.array([1, 2], np.uint32)})
     assert initializer_words(edited, "s").tolist() == [1, 2]
     verify_untouched(model, edited)
+    indices = model.index.stored["s/indices"]
+    assert (indices.form, indices.element, indices.shape) == (Form.INDICES, ElementType.INT64, (2,))
+    moved = replace_initializers(edited, {"s/indices": np.array([1, 3], np.uint64)})
+    assert initializer_words(moved, "s/indices").tolist() == [1, 3]
+    assert initializer_words(moved, "s").tolist() == [1, 2]
+    verify_untouched(model, moved)
+    with pytest.raises(RewriteError, match="sparse"):
+        lift_initializers(model, ["s/indices"])
     with pytest.raises(RewriteError, match="sparse"):
         lift_initializers(model, ["s"])
+
+
+TREES = """agraph (float[N, 2] x) => (float[N, 1] y, float[N, 1] z) {
+    y = ai.onnx.ml.LinearRegressor<coefficients = [1.0, 2.0], intercepts = [0.5]>(x)
+    z = ai.onnx.ml.LinearRegressor<coefficients = [3.0, 4.0]>(x)
+}"""
+
+
+def test_lists_in_attributes(parse, run):
+    model = load(parse(TREES, imports={"ai.onnx.ml": 1}))
+    assert list(model.index.initializers) == []
+    assert {name: entry.shape for name, entry in model.index.stored.items()} == {
+        "LinearRegressor#1/coefficients": (2,),
+        "LinearRegressor#1/intercepts": (1,),
+        "LinearRegressor#2/coefficients": (2,),
+    }
+    name = "LinearRegressor#1/coefficients"
+    assert initializer_words(model, name).view(np.float32).tolist() == [1, 2]
+    signalling = np.array([0x7F812345, 0x40000000], np.uint32)
+    edited = replace_initializers(model, {name: signalling})
+    assert initializer_words(edited, name).tolist() == signalling.tolist()
+    assert initializer_words(load(serialize(edited).data), name).tolist() == signalling.tolist()
+    assert initializer_words(model, name).view(np.float32).tolist() == [1, 2]
+    verify_untouched(model, edited)
+    other = replace_initializers(model, {name: np.array([8, 9], np.float32).view(np.uint32)})
+    feeds = {"x": np.array([[1.0, -1.0]], np.float32)}
+    assert [float(value) for value in np.ravel(run(other, feeds))] == [-0.5, -1]
+    with pytest.raises(ModelError, match="takes 2 words"):
+        replace_initializers(model, {name: np.zeros(3, np.uint32)})
+    with pytest.raises(RewriteError, match="is an attribute"):
+        lift_initializers(model, [name])
+
+
+def test_attributes_that_were_not_replaced_are_compared(parse):
+    model = load(parse(TREES, imports={"ai.onnx.ml": 1}))
+    words = np.array([8, 9], np.float32).view(np.uint32)
+    edited = replace_initializers(model, {"LinearRegressor#1/coefficients": words})
+    for node, attribute, position in ((0, 1, 0), (1, 0, 1)):
+        proto = edited._copy()
+        proto.graph.node[node].attribute[attribute].floats[position] += 1
+        with pytest.raises(RewriteError, match="attributes of node"):
+            verify_untouched(model, replace(edited, _proto=proto))
+    proto = edited._copy()
+    proto.graph.node[0].attribute[0].floats.append(1)
+    with pytest.raises(RewriteError, match="attributes of node"):
+        verify_untouched(model, replace(edited, _proto=proto))
+
+
+def test_integer_lists_and_tensors_in_attributes(parse):
+    proto = parse(
+        "agraph (int64[1] n, float[N, 2] x) => (float[M] y, float[N, 2] z) {"
+        " y = ConstantOfShape<value = float[1] {2.0}>(n)"
+        " z = ai.onnx.ml.ArrayFeatureExtractor(x, n) }",
+        imports={"ai.onnx.ml": 1},
+    )
+    encoder = proto.graph.node[1]
+    encoder.attribute.append(helper.make_attribute("keys", [7, -3]))
+    model = load(proto)
+    names = ("ConstantOfShape#1/value", "ArrayFeatureExtractor#1/keys")
+    assert tuple(model.index.stored) == names
+    assert initializer_words(model, names[1]).view(np.int64).tolist() == [7, -3]
+    new = {names[0]: np.array([5], np.uint32), names[1]: np.array([1, 2**63], np.uint64)}
+    edited = replace_initializers(model, new)
+    verify_untouched(model, edited)
+    for name, words in new.items():
+        assert initializer_words(edited, name).tolist() == words.tolist()
+    with pytest.raises(ModelError, match="takes 2 words"):
+        replace_initializers(model, {names[1]: np.zeros(2, np.uint32)})
+
+
+def test_made_up_names_give_way_to_those_of_the_file(parse):
+    proto = parse(
+        "agraph (float[2] x) => (float[2] y) <float[2] s_indices = {1, 2}, float[1] a = {3}> {"
+        " t = Add(x, s) y = Mul(t, s_indices) }"
+    )
+    sparse = proto.graph.sparse_initializer.add(dims=[2])
+    sparse.values.CopyFrom(helper.make_tensor("s", TensorProto.FLOAT, [1], [7.0]))
+    sparse.indices.CopyFrom(helper.make_tensor("i", TensorProto.INT64, [1], [1]))
+    proto.graph.initializer[0].name = proto.graph.node[1].input[1] = "s/indices"
+    assert list(load(proto).index.stored) == ["s/indices", "a", "s", "s/indices#2"]
 
 
 def test_lifting_the_default_of_a_body_input_is_refused(parse):

@@ -1,0 +1,77 @@
+"""Two engines in one: scenarios in what only a baked model can hold are baked, whatever engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from onnxfi.engine._bake import BakeEngine
+from onnxfi.engine._context import BatchResult, Engine, EngineContext, Injection
+from onnxfi.faults import FaultSite, Scenario
+from onnxfi.inject import only_baked
+from onnxfi.outcome import OutcomeCounts
+
+
+def without_baked(sites: Sequence[FaultSite]) -> tuple[FaultSite, ...]:
+    """The sites that an engine has to reach by itself: all that don't have to be baked.
+
+    If all of them have to be, there is nothing to share out, and they are all given.
+    """
+    return tuple(site for site in sites if not only_baked(site)) or tuple(sites)
+
+
+class MixedEngine:
+    """An engine for most sites, and the bake engine for scenarios that touch one of the others.
+
+    Each has its own golden outputs, so outcomes are what the two give alone.
+
+    Args:
+        main: The engine of the other scenarios.
+        context: Model, workload and all the sites.
+    """
+
+    def __init__(self, main: Engine, context: EngineContext) -> None:
+        self._main = main
+        self._bake = BakeEngine(context)
+        self._baked = frozenset(site.name for site in context.sites if only_baked(site))
+
+    @property
+    def name(self) -> str:
+        """The name of the main engine."""
+        return self._main.name
+
+    @property
+    def golden_counts(self) -> OutcomeCounts:
+        """Counts of the fault-free run of the untouched model."""
+        return self._main.golden_counts
+
+    def run(self, scenario: Scenario) -> Injection:
+        """Carry out a scenario over the workload."""
+        return self._for(scenario).run(scenario)
+
+    def run_many(self, scenarios: Sequence[Scenario]) -> Iterator[Injection]:
+        """Carry out scenarios over the workload; what they give comes in the order given."""
+        mine = [self._for(scenario) for scenario in scenarios]
+        found = {}
+        for engine in (self._main, self._bake):
+            share = [s for s, each in zip(scenarios, mine, strict=True) if each is engine]
+            found[id(engine)] = engine.run_many(share)
+        for engine in mine:
+            yield next(found[id(engine)])
+
+    def results(self, scenario: Scenario) -> Iterator[BatchResult]:
+        """Carry out a scenario run by run."""
+        return self._for(scenario).results(scenario)
+
+    def close(self) -> None:
+        """Let go of sessions and threads."""
+        self._main.close()
+        self._bake.close()
+
+    def _for(self, scenario: Scenario) -> Engine:
+        return self._main if self._baked.isdisjoint(scenario.sites) else self._bake
+
+
+def main_context(context: EngineContext) -> EngineContext:
+    """The part of a campaign that its engine carries out by itself."""
+    return replace(context, sites=without_baked(context.sites))
