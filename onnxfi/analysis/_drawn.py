@@ -12,17 +12,13 @@ from onnxfi.analysis._facets import (
     FACETS,
     Facet,
     absent_facets,
-    bit_key,
     listed_facets,
     observed_only,
     reason_of,
-    site_keys,
     stored_bits,
 )
-from onnxfi.faults import FaultSite, FaultSpace, Located
+from onnxfi.faults import FaultSite, FaultSpace, Located, bit_key, element_variants, site_keys
 from onnxfi.sampling import ListedScenarios, SampledScenarios, ScenarioSource
-
-_PROBES = 4096  # variants of one element that are looked at to count those of a bit
 
 
 def source_facets(
@@ -134,16 +130,16 @@ class _Counted:
         for segment, stop in zip(space.segments, stops, strict=True):
             sites[segment.site] = sites.get(segment.site, 0) + stop - segment.start
             site = space.sites[segment.site]
-            seen = _variants(space, segment.start, stop, site)
+            seen = element_variants(space, segment.start, stop)
             if seen is None or bits is None or fields is None:
                 bits = fields = None
                 continue
-            for bit, field in zip(*seen[:2], strict=True):
+            for bit, field in zip(seen.bits, seen.fields, strict=True):
                 if bit >= 0:
                     key = bit_key(bit, site.element, elements)
-                    bits[key] = bits.get(key, 0) + seen[2]
+                    bits[key] = bits.get(key, 0) + seen.elements
                 if field:
-                    fields[field] = fields.get(field, 0) + seen[2]
+                    fields[field] = fields.get(field, 0) + seen.elements
         return cls(space, sites, bits, fields)
 
     def by_facet(self, name: str) -> dict[str, int] | None:
@@ -157,22 +153,3 @@ class _Counted:
             key = site_keys(self.space.sites[position])[name]
             sums[key] = sums.get(key, 0) + count
         return sums
-
-
-def _variants(
-    space: FaultSpace, start: int, stop: int, site: FaultSite
-) -> tuple[list[int], list[str], int] | None:
-    """Bits and fields of the faults of one element, and the number of elements.
-
-    None unless every element has the same few variants, numbered element by element: that is so
-    for the models of this package; of a user's own model it is checked at both ends.
-    """
-    elements = site.layout.elements if site.layout else 0
-    each, rest = divmod(stop - start, max(elements, 1))
-    if rest or not 0 < each <= _PROBES or not space.enumerable:
-        return None
-    first = space.where(np.arange(start, start + each))
-    last = space.where(np.arange(stop - each, stop))
-    if not (np.array_equal(first.bit, last.bit) and np.array_equal(first.field, last.field)):
-        return None
-    return first.bit.tolist(), first.field.tolist(), elements

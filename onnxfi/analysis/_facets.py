@@ -8,8 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import ElementType, format_of
-from onnxfi.faults import FaultSite, Scenario, scenario_facets, site_bits
+from onnxfi.bits import format_of
+from onnxfi.faults import (
+    FaultSite,
+    Scenario,
+    bit_key,
+    scenario_facets,
+    site_bits,
+    site_keys,
+)
 
 FACETS = ("site", "layer", "op_type", "kind", "bit", "field")
 
@@ -35,24 +42,6 @@ class Facet:
     bits: tuple[int, ...]
     faults: tuple[int, ...] | None
     reason: str
-
-
-def site_keys(site: FaultSite) -> dict[str, str]:
-    """The domain of a site by facet, for the facets that a site decides."""
-    return {
-        "site": site.name,
-        "layer": site.layer,
-        "op_type": site.op_type,
-        "kind": site.kind.value,
-    }
-
-
-def bit_key(bit: int, element: ElementType, elements: Iterable[ElementType]) -> str:
-    """The name of a bit's domain: ``30``, or ``float32:30`` where types are mixed.
-
-    Bit 7 of an int8 weight and bit 7 of its int32 bias have nothing in common.
-    """
-    return str(bit) if len(set(elements)) == 1 else f"{element.value}:{bit}"
 
 
 def bit_bits(sites: Sequence[FaultSite]) -> dict[str, int]:

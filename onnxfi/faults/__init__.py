@@ -6,7 +6,7 @@ from onnxfi.faults._compose import merge_groups, scenario_of
 from onnxfi.faults._computed import PORT_TYPES
 from onnxfi.faults._custom import CustomFault
 from onnxfi.faults._enumerate import SiteTable, enumerate_sites
-from onnxfi.faults._facets import Facets, scenario_facets
+from onnxfi.faults._facets import Facets, bit_key, scenario_facets, site_keys
 from onnxfi.faults._filter import SiteFilter, check_steps, name_matches
 from onnxfi.faults._flip import BitFlip, StuckAt
 from onnxfi.faults._layout import SampleLayout
@@ -25,9 +25,10 @@ from onnxfi.faults._scenario import Fault, FaultGroup, Scenario
 from onnxfi.faults._selection import BitSelection, select_bits
 from onnxfi.faults._setvalue import SetValue
 from onnxfi.faults._site import FaultSite, SiteKind
-from onnxfi.faults._space import FaultSpace, Located, Segment, site_bits
+from onnxfi.faults._space import FaultSpace, Located, Segment, Stretch, site_bits
 from onnxfi.faults._steps import find_site, parse_steps
 from onnxfi.faults._touch import single_bit, single_field
+from onnxfi.faults._variants import Variants, element_variants
 
 __all__ = [
     "PORT_TYPES",
@@ -53,10 +54,14 @@ __all__ = [
     "SiteFilter",
     "SiteKind",
     "SiteTable",
+    "Stretch",
     "StuckAt",
+    "Variants",
+    "bit_key",
     "check_scenario",
     "check_space",
     "check_steps",
+    "element_variants",
     "enumerate_sites",
     "find_site",
     "merge_groups",
@@ -72,6 +77,7 @@ __all__ = [
     "single_bit",
     "single_field",
     "site_bits",
+    "site_keys",
     "site_named",
     "write_fault_list",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from onnxfi.bits import ElementType
 from onnxfi.faults._check import site_named
 from onnxfi.faults._scenario import Scenario
 from onnxfi.faults._site import FaultSite, SiteKind
@@ -58,6 +59,24 @@ def scenario_facets(scenario: Scenario, sites: Mapping[str, FaultSite]) -> Facet
             single_field(group, site.element) for group, site in zip(groups, found, strict=True)
         ),
     )
+
+
+def site_keys(site: FaultSite) -> dict[str, str]:
+    """The domain of a site by facet, for the facets that a site decides."""
+    return {
+        "site": site.name,
+        "layer": site.layer,
+        "op_type": site.op_type,
+        "kind": site.kind.value,
+    }
+
+
+def bit_key(bit: int, element: ElementType, elements: Iterable[ElementType]) -> str:
+    """The name of a bit's domain: ``30``, or ``float32:30`` where types are mixed.
+
+    Bit 7 of an int8 weight and bit 7 of its int32 bias have nothing in common.
+    """
+    return str(bit) if len(set(elements)) == 1 else f"{element.value}:{bit}"
 
 
 def _common(values: Iterable[_T]) -> _T | None:

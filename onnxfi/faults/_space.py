@@ -37,6 +37,22 @@ class Segment(NamedTuple):
     site: int
 
 
+class Stretch(NamedTuple):
+    """Consecutive fault numbers of one model at one site.
+
+    Attributes:
+        start: First fault number.
+        stop: One past the last.
+        site: Where.
+        columns: The faults, ``owner`` counting from ``start``.
+    """
+
+    start: int
+    stop: int
+    site: FaultSite
+    columns: Columns
+
+
 class Located(NamedTuple):
     """Where faults lie, in columns of one row a fault number.
 
@@ -141,6 +157,21 @@ class FaultSpace:
             ):
                 groups[place] = (group,)
         return groups
+
+    def stretches(self, start: int, stop: int) -> Iterator[Stretch]:
+        """All faults from ``start`` to ``stop - 1`` in columns, site by site.
+
+        Raises:
+            ConfigError: A fault model is random.
+        """
+        for position, segment in enumerate(self.segments):
+            last = position + 1 == len(self.segments)
+            end = self.size if last else self.segments[position + 1].start
+            first, end = max(start, segment.start), min(stop, end)
+            if first < end:
+                model, site = self.models[segment.model], self.sites[segment.site]
+                local = np.arange(first - segment.start, end - segment.start)
+                yield Stretch(first, end, site, model.columns(site, local, _source(model, None)))
 
     def homes(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Position in ``sites`` of the site that each fault number is at, int64 (n,).

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isqrt
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.sampling._random import raw_bits
-
-# A Python integer or an array of uint64: written once, the arithmetic is the same for both.
-Words: TypeAlias = Any
+from onnxfi.sampling._random import Words, keyed_hash, raw_bits
 
 _LISTED = 1024  # up to here a truly shuffled list costs less than it is worth avoiding
 _ROUNDS = 12
-_MASK = 2**64 - 1
 
 
 class Permutation(Protocol):
@@ -109,19 +105,7 @@ class Feistel:
         left, right = value // self.columns, value % self.columns
         for turn, (first, second) in enumerate(self.keys):
             if turn % 2:
-                right = (right + _hash(left, first, second) % self.columns) % self.columns
+                right = (right + keyed_hash(left, first, second) % self.columns) % self.columns
             else:
-                left = (left + _hash(right, first, second) % self.rows) % self.rows
+                left = (left + keyed_hash(right, first, second) % self.rows) % self.rows
         return left * self.columns + right
-
-
-def _hash(value: Words, first: int, second: int) -> Words:
-    """A keyed 64-bit hash: the finaliser of SplitMix64 (Steele et al., OOPSLA 2014), twice."""
-    return _mix(_mix((value + first) & _MASK) ^ second)
-
-
-def _mix(value: Words) -> Words:
-    # The masks do nothing to uint64 arrays, which wrap; they keep Python integers to 64 bits.
-    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
-    return value ^ (value >> 31)

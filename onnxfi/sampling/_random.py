@@ -8,6 +8,7 @@ computed from raw words by the functions of this package.
 from __future__ import annotations
 
 import enum
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,10 @@ from onnxfi.errors import ConfigError
 
 _WORDS_A_BLOCK = 4
 _LARGEST = 2**64
+_MASK = _LARGEST - 1
+
+Words: TypeAlias = Any
+"""A Python integer or an array of uint64: what is written once for both."""
 
 
 class Stream(enum.IntEnum):
@@ -26,6 +31,9 @@ class Stream(enum.IntEnum):
     BIT_ERRORS = 3
     SAMPLE_BIT_ERRORS = 4
     VALUES = 5
+    PRIORITY = 6
+    STRATUM = 7
+    ALLOCATION = 8
 
 
 def check_seed(seed: int) -> int:
@@ -60,6 +68,33 @@ def generator(seed: int, stream: int, k: int) -> np.random.Generator:
     For values that a fault model or a user's function draws, not for choosing faults.
     """
     return np.random.Generator(_philox(seed, stream, [0, 0, k, 1]))
+
+
+def keyed_hash(value: Words, first: int, second: int) -> Words:
+    """A keyed 64-bit hash: the finaliser of SplitMix64 (Steele et al., OOPSLA 2014), twice."""
+    return _mix(_mix((value + first) & _MASK) ^ second)
+
+
+def uniforms(seed: int, stream: int, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+    """A uniform number in (0, 1] for each of some integers, by a hash; float64 (n,).
+
+    Unlike :func:`raw_bits` it needs no order: any integers, in any blocks, give the same numbers.
+
+    Args:
+        seed: 0..2^64 - 1.
+        stream: Which use of the seed.
+        numbers: int64 (n,), not negative.
+    """
+    first, second = raw_bits(seed, stream, 0, 2).tolist()
+    words = keyed_hash(numbers.astype(np.uint64), first, second)
+    return np.asarray(((words >> 11).astype(np.float64) + 1.0) * 2.0**-53)
+
+
+def _mix(value: Words) -> Words:
+    # The masks do nothing to uint64 arrays, which wrap; they keep Python integers to 64 bits.
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+    return value ^ (value >> 31)
 
 
 def _philox(seed: int, stream: int, counter: list[int]) -> np.random.Philox:

@@ -10,6 +10,7 @@ from onnxfi.errors import ConfigError
 from onnxfi.sampling._ber import BitErrorRateSampler
 from onnxfi.sampling._exhaustive import ExhaustiveSampler
 from onnxfi.sampling._sampler import Sampler
+from onnxfi.sampling._stratified import StratifiedSampler
 from onnxfi.sampling._uniform import UniformSampler
 
 
@@ -34,7 +35,7 @@ def from_recipe(recipe: Mapping[str, object]) -> Sampler:
     """The sampler of a recipe, the inverse of ``Sampler.recipe``.
 
     Args:
-        recipe: JSON values; ``kind`` is ``uniform``, ``exhaustive`` or ``ber``.
+        recipe: JSON values; ``kind`` is ``uniform``, ``exhaustive``, ``stratified`` or ``ber``.
 
     Raises:
         ConfigError: The kind or a field is unknown, a field is missing, or a value is wrong.
@@ -43,9 +44,15 @@ def from_recipe(recipe: Mapping[str, object]) -> Sampler:
         "uniform": UniformSampler,
         "exhaustive": ExhaustiveSampler,
         "ber": BitErrorRateSampler,
+        "stratified": StratifiedSampler,
     }
     values = dict(recipe)
     kind = values.pop("kind", None)
+    if kind == "importance":
+        raise ConfigError(
+            "an importance sample needs its scores, which a recipe does not hold; use the fault"
+            " list that was drawn with them"
+        )
     if kind not in known:
         raise ConfigError(f"unknown sampler kind {kind!r}; expected {', '.join(known)}")
     sampler = known[str(kind)]

@@ -18,6 +18,7 @@ from onnxfi.sampling import (
     SampledScenarios,
     Sampler,
     SingleFaultSampler,
+    StratifiedSampler,
     UniformSampler,
     fitted_recipe,
     from_recipe,
@@ -30,6 +31,8 @@ SAMPLERS = [
     UniformSampler(margin=0.2, confidence=0.9, seed=1),
     ExhaustiveSampler(),
     ExhaustiveSampler(seed=9),
+    StratifiedSampler(n=30, seed=4),
+    StratifiedSampler(n=120, by=["kind", "bit"], seed=4, least=0),
     BitErrorRateSampler(ber=0.01, n=6, seed=2),
     BitErrorRateSampler(ber=0.01, n=6, seed=2, per_sample=True, samples=5),
 ]
