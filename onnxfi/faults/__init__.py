@@ -15,6 +15,7 @@ from onnxfi.faults._listfile import (
     FaultList,
     open_fault_list,
     read_fault_list,
+    scenario_document,
     write_fault_list,
 )
 from onnxfi.faults._model import Columns, FaultModel
@@ -72,6 +73,7 @@ __all__ = [
     "parse_steps",
     "read_fault_list",
     "recipe_space",
+    "scenario_document",
     "scenario_facets",
     "scenario_of",
     "select_bits",
