@@ -42,7 +42,6 @@ def by_recipe(settings: CampaignSettings, header: FaultListHeader) -> CampaignSe
         exclude=(),
         op_types=(),
         steps=(),
-        parts=(),
     )
 
 

@@ -40,8 +40,6 @@ _FACET_TITLES: Mapping[str, str] = MappingProxyType(
         "layer": "By layer",
         "op_type": "By operator",
         "kind": "By kind of site",
-        "part": "By part of spiking neurons",
-        "step": "By time step",
         "bit": "By bit (0 is the least significant)",
         "field": "By bit field",
     }
@@ -59,9 +57,9 @@ _OUTCOMES = (
 
 
 def short_page(summary: CampaignSummary) -> Page:
-    """What the terminal shows: rates, layers, steps and parts where there are any, bits."""
+    """What the terminal shows: rates, layers and bits."""
     tables = [rates_view(summary)] if summary.rates else []
-    for facet in ("layer", "part", "step", "bit"):
+    for facet in ("layer", "bit"):
         table = summary.tables.get(facet)
         if table is not None and table.rows:
             tables.append(domain_view(table, SHORT_ROWS))
@@ -192,7 +190,7 @@ def domain_view(table: DomainTable, limit: int | None = None) -> TableView:
     """One breakdown; cut to the ``limit`` domains with the highest rates if there are more."""
     title = _FACET_TITLES.get(table.facet, f"By {table.facet}")
     rows = table.rows
-    if limit is not None and len(rows) > limit and table.facet not in ("bit", "step"):
+    if limit is not None and len(rows) > limit and table.facet != "bit":
         rows = table.ranked()[:limit]
         title += f", the {limit} with the highest rate"
     return TableView(

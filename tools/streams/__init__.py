@@ -1,0 +1,1 @@
+"""One recurrent network in five exports: audio, matched weights, the same faults in all."""
