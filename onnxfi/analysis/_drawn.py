@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.analysis._facets import (
-    FACETS,
     Facet,
     absent_facets,
+    facet_names,
     listed_facets,
     observed_only,
     reason_of,
@@ -55,7 +55,7 @@ def space_facets(
     found = space.where(numbers)
     counted = _Counted.of(space)
     facets = []
-    for name in FACETS:
+    for name in facet_names(space.sites):
         bits, faults = stored_bits(name, space.sites), counted.by_facet(name)
         # Only domains that a fault can be in: a chosen bit leaves the other bits out.
         keys = [key for key in bits if faults is None or key in faults]
@@ -151,5 +151,6 @@ class _Counted:
         sums: dict[str, int] = {}
         for position, count in self.sites.items():
             key = site_keys(self.space.sites[position])[name]
-            sums[key] = sums.get(key, 0) + count
+            if key:
+                sums[key] = sums.get(key, 0) + count
         return sums

@@ -18,7 +18,8 @@ from onnxfi.faults import (
     site_keys,
 )
 
-FACETS = ("site", "layer", "op_type", "kind", "bit", "field")
+FACETS = ("site", "layer", "op_type", "kind", "part", "step", "bit", "field")
+_IN_TIME = ("part", "step")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,6 +43,12 @@ class Facet:
     bits: tuple[int, ...]
     faults: tuple[int, ...] | None
     reason: str
+
+
+def facet_names(sites: Iterable[FaultSite]) -> tuple[str, ...]:
+    """The facets that sites can be divided by: steps and parts only where some site has one."""
+    known = {name for site in sites for name in _IN_TIME if site_keys(site)[name]}
+    return tuple(name for name in FACETS if name not in _IN_TIME or name in known)
 
 
 def bit_bits(sites: Sequence[FaultSite]) -> dict[str, int]:
@@ -75,14 +82,20 @@ def stored_bits(name: str, sites: Sequence[FaultSite]) -> dict[str, int]:
     sums: dict[str, int] = {}
     for site in sites:
         key = site_keys(site)[name]
-        sums[key] = sums.get(key, 0) + site_bits(site)
-    return sums
+        if key:
+            sums[key] = sums.get(key, 0) + site_bits(site)
+    return dict(sorted(sums.items(), key=lambda item: int(item[0]))) if name == "step" else sums
 
 
 def reason_of(name: str) -> str:
     """Why a scenario may be in no domain of a facet."""
-    what = {"bit": "exactly one bit", "field": "the bits of one field"}
-    return f"only scenarios with faults on {what.get(name, 'one site')} count here"
+    what = {
+        "bit": "on exactly one bit",
+        "field": "on the bits of one field",
+        "part": "in one part of spiking neurons",
+        "step": "in one time step",
+    }
+    return f"only scenarios with faults {what.get(name, 'on one site')} count here"
 
 
 def listed_facets(
@@ -97,7 +110,8 @@ def listed_facets(
     Raises:
         FaultError: A scenario touches another site.
     """
-    found: dict[str, list[str]] = {name: [] for name in FACETS}
+    names = facet_names(sites.values())
+    found: dict[str, list[str]] = {name: [] for name in names}
     elements = [site.element for site in sites.values()]
     for scenario in scenarios:
         keys = dict.fromkeys(FACETS, "")
@@ -107,9 +121,9 @@ def listed_facets(
             keys |= site_keys(site) | {"field": shared.field or ""}
             if shared.bit is not None:
                 keys["bit"] = bit_key(shared.bit, site.element, elements)
-        for name, key in keys.items():
-            found[name].append(key)
-    return tuple(_coded(name, found[name], list(sites.values())) for name in FACETS)
+        for name in names:
+            found[name].append(keys[name])
+    return tuple(_coded(name, found[name], list(sites.values())) for name in names)
 
 
 def _coded(name: str, found: Sequence[str], sites: Sequence[FaultSite]) -> Facet:
@@ -151,4 +165,5 @@ def absent_facets(n: int, reason: str) -> tuple[Facet, ...]:
     return tuple(
         Facet(name=name, keys=(), codes=nowhere, bits=(), faults=None, reason=reason)
         for name in FACETS
+        if name not in _IN_TIME
     )

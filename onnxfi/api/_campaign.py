@@ -14,12 +14,15 @@ from onnxfi.campaign import (
     CampaignSummary,
     OpenCampaign,
     Progress,
+    Replay,
+    ReplayOptions,
     RunOptions,
     RunSummary,
     StopRequest,
     export_rows,
     open_campaign,
     parse_size,
+    replay,
     resume_or_create,
     run_campaign,
     summarize,
@@ -131,6 +134,24 @@ class Campaign:
             known = ", ".join(rates) or "none yet: no block of scenarios is finished"
             raise ConfigError(f"no estimate of {quantity!r}; there is: {known}")
         return rates[quantity]
+
+    def replay(self, scenario: int, *, outputs: bool = False, trace: bool = False) -> Replay:
+        """Carry out one injection again, sample by sample; nothing is stored.
+
+        Args:
+            scenario: Its number.
+            outputs: Keep all outputs, golden and faulty, in the result.
+            trace: Follow the faults through the graph, value by value.
+
+        Returns:
+            ``.same`` says whether the stored row came out again, ``.outcomes`` what became of
+            every sample, ``.trace`` where values differ first and by how much.
+
+        Raises:
+            ConfigError: There is no such scenario.
+            CampaignMismatchError: Runtime, machine, model or inputs are not those of the campaign.
+        """
+        return replay(self.opened, scenario, ReplayOptions(outputs=outputs, trace=trace))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """All stored results, one dictionary a scenario, in scenario order."""

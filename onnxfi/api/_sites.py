@@ -24,6 +24,7 @@ class SiteChoice(TypedDict, total=False):
         exclude: Globs of names to leave out.
         op_types: Operators to list.
         steps: Time steps or iterations to list, counted from 0.
+        parts: Parts of spiking neurons to list.
     """
 
     targets: Sequence[str]
@@ -31,6 +32,7 @@ class SiteChoice(TypedDict, total=False):
     exclude: Sequence[str]
     op_types: Sequence[str]
     steps: Sequence[int]
+    parts: Sequence[str]
 
 
 def enumerate_sites(
@@ -46,7 +48,8 @@ def enumerate_sites(
         model: Path, ``bytes``, ``onnx.ModelProto`` or graphsurgeon ``Graph``; not changed.
         inputs: Workload; with it, computed tensors have their run-time shapes.
         state: Outputs of a streaming model and the inputs that they are fed back to.
-        chosen: Which sites: ``targets``, ``include``, ``exclude``, ``op_types``, ``steps``.
+        chosen: Which sites: ``targets``, ``include``, ``exclude``, ``op_types``, ``steps``,
+            ``parts``.
 
     Raises:
         ModelError: The model is unusable.
@@ -59,6 +62,7 @@ def enumerate_sites(
         exclude=tuple(chosen.get("exclude", ())),
         op_types=tuple(chosen.get("op_types", ())),
         steps=tuple(chosen.get("steps", ())),
+        parts=tuple(chosen.get("parts", ())),
     )
     sites = site_table(load_model(model), inputs, state).sites
     return sites if wanted == SiteFilter() else wanted.select(sites)

@@ -6,6 +6,7 @@ from onnxfi.campaign._document import CampaignDocument, Plan
 from onnxfi.campaign._experiment import CustomParts
 from onnxfi.campaign._isolate import ExecutorFactory
 from onnxfi.campaign._memory import parse_size
+from onnxfi.campaign._replay import Replay, ReplayOptions, replay
 from onnxfi.campaign._run import Progress, RunOptions, RunSummary, run_campaign
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._signals import StopRequest, stop_on_signals
@@ -21,12 +22,15 @@ __all__ = [
     "OpenCampaign",
     "Plan",
     "Progress",
+    "Replay",
+    "ReplayOptions",
     "RunOptions",
     "RunSummary",
     "StopRequest",
     "export_rows",
     "open_campaign",
     "parse_size",
+    "replay",
     "resume_or_create",
     "run_campaign",
     "stop_on_signals",

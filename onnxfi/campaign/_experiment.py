@@ -267,6 +267,7 @@ def _select(
         exclude=settings.exclude,
         op_types=settings.op_types,
         steps=settings.steps,
+        parts=settings.parts,
     ).select(table.sites)
 
 

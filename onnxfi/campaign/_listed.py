@@ -42,6 +42,7 @@ def by_recipe(settings: CampaignSettings, header: FaultListHeader) -> CampaignSe
         exclude=(),
         op_types=(),
         steps=(),
+        parts=(),
     )
 
 

@@ -160,6 +160,12 @@ class ResultStore:
         ).fetchone()[0]
         return StoreProgress(done=done, prefix=int(gap))
 
+    def record(self, scenario: int) -> InjectionRecord | None:
+        """The stored record of a scenario, None if it is pending."""
+        query = f"SELECT {', '.join(RECORD_COLUMNS)} FROM results WHERE scenario = ?"
+        row = self._connection.execute(query, (scenario,)).fetchone()
+        return None if row is None else _record(row)
+
     def records(self, below: int | None = None) -> Iterator[InjectionRecord]:
         """Stored records in scenario order, of scenarios below ``below`` if it is given."""
         query = f"SELECT {', '.join(RECORD_COLUMNS)} FROM results"

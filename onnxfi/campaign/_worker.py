@@ -60,7 +60,13 @@ def _bench(key: BenchKey) -> Bench:
 
 
 class Bench:
-    """A campaign's experiment with its engine open, ready to run any scenario of it."""
+    """A campaign's experiment with its engine open, ready to run any scenario of it.
+
+    Attributes:
+        experiment: The experiment.
+        context: What the engine was given.
+        engine: The engine.
+    """
 
     def __init__(self, key: BenchKey) -> None:
         """Load the experiment and check that fault-free runs here are those of the campaign.
@@ -70,8 +76,8 @@ class Bench:
         """
         campaign = open_campaign(Path(key.folder), key.custom)
         campaign.check_surroundings()
-        self._experiment = campaign.experiment()
-        subject, profile = self._experiment.subject, self._experiment.profile
+        self.experiment = campaign.experiment()
+        subject, profile = self.experiment.subject, self.experiment.profile
         settings = replace(
             engine_settings(campaign.settings, subject.workload.stream, campaign.plan),
             memory_limit_bytes=worker_limit(key.memory_limit_bytes, key.workers),
@@ -80,27 +86,25 @@ class Bench:
         bound = BoundCriterion(criterion=campaign.criterion(), output=plan.criterion_output)
         golden = golden_run(subject.model, subject.workload, profile, settings)
         GoldenFile.read(campaign.folder.golden).check(golden, bound, subject.workload)
-        self._engine: Engine = open_engine(
-            plan.engine,
-            EngineContext(
-                model=subject.model,
-                workload=subject.workload,
-                profile=profile,
-                settings=settings,
-                sites=tuple(self._experiment.sites.values()),
-                criterion=bound,
-                monitors=plan.monitors,
-            ),
+        self.context = EngineContext(
+            model=subject.model,
+            workload=subject.workload,
+            profile=profile,
+            settings=settings,
+            sites=tuple(self.experiment.sites.values()),
+            criterion=bound,
+            monitors=plan.monitors,
         )
+        self.engine: Engine = open_engine(plan.engine, self.context)
         # The cache that drops a bench can't close it; its engine holds sessions and a thread.
-        weakref.finalize(self, self._engine.close)
+        weakref.finalize(self, self.engine.close)
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
 
     def run(self, numbers: Sequence[int]) -> Iterator[InjectionRecord]:
         """Carry out scenarios over the workload, each as if it were alone."""
         places = iter(numbers)
-        for portion in portions(self._experiment.source.scenarios(numbers)):
-            found = self._engine.run_many(portion)
+        for portion in portions(self.experiment.source.scenarios(numbers)):
+            found = self.engine.run_many(portion)
             for injection in found:
                 yield InjectionRecord(
                     scenario=next(places),

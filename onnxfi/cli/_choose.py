@@ -49,6 +49,7 @@ def choose_sites(
         exclude=options["exclude"],
         op_types=options["op_types"],
         steps=options["steps"],
+        parts=options["parts"],
     ).select(subject.table.sites)
 
 

@@ -22,6 +22,7 @@ class ExitCode(enum.IntEnum):
     USAGE = 2
     STOPPED = 3
     GATE = 4
+    DIFFERENT = 5
     INTERRUPTED = 130
     BROKEN_PIPE = 141
     TERMINATED = 143

@@ -16,6 +16,7 @@ from onnxfi.cli._options import (
     model_argument,
     state_option,
 )
+from onnxfi.cli._time import time_document, time_view
 
 if TYPE_CHECKING:
     from onnxfi.cli._subject import Subject
@@ -88,6 +89,7 @@ def _document(subject: Subject) -> dict[str, Any]:
             }
             for reason, (tally, names) in tally_left_out(subject).items()
         ],
+        "time": time_document(subject.table.sites),
         "profile": _profile(subject),
     }
 
@@ -192,10 +194,9 @@ def _print(subject: Subject) -> None:
     if profile is not None:
         text = f"{profile['samples']} samples, batch {profile['batch_size']} ({profile['reason']})"
         facts.append(Fact(label="inputs", text=text))
-    tables = (_sites_view(subject), _left_out_view(subject))
-    print_page(
-        Page(title=model.source, facts=tuple(facts), tables=tuple(t for t in tables if t.rows))
-    )
+    tables = (_sites_view(subject), time_view(subject.table.sites), _left_out_view(subject))
+    shown = tuple(table for table in tables if table is not None and table.rows)
+    print_page(Page(title=model.source, facts=tuple(facts), tables=shown))
 
 
 def _spec_text(spec: TensorSpec) -> str:

@@ -18,7 +18,18 @@ from onnxfi.cli._exit import Terminated, guarded
 from onnxfi.cli._options import common_options
 
 #: In the order of the help page, which is the order of a first session.
-COMMANDS = ("inspect", "sites", "sample", "inject", "run", "status", "report", "export", "doctor")
+COMMANDS = (
+    "inspect",
+    "sites",
+    "sample",
+    "inject",
+    "run",
+    "status",
+    "report",
+    "export",
+    "replay",
+    "doctor",
+)
 
 
 class LazyGroup(click.Group):

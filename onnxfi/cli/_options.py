@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from onnxfi.cli._talk import Talk
-from onnxfi.cli._types import Duration, FaultModelText, Kinds, MemorySize, Steps
+from onnxfi.cli._types import Duration, FaultModelText, Kinds, MemorySize, Parts, Steps
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
@@ -121,6 +121,15 @@ site_options = _stack(
         metavar="STEPS",
         help="Only these time steps of an unrolled network, or iterations of a loop: 3, 2-5 or "
         "0,4-6, counted from 0.",
+    ),
+    click.option(
+        "--part",
+        "parts",
+        type=Parts(),
+        default=(),
+        metavar="PARTS",
+        help="Only these parts of spiking neurons, separated by commas: synapse, current, "
+        "membrane, threshold, decay, spike, reset.",
     ),
 )
 

@@ -71,6 +71,7 @@ def _lines(sites: Sequence[FaultSite], models: Sequence[FaultModel]) -> Iterator
             "op_type": site.op_type,
             "layer": site.layer,
             "step": site.step,
+            "part": site.part,
             "shape": None if layout is None else layout.shape,
             "batch_axis": None if layout is None else layout.batch_axis,
             "elements": None if layout is None else layout.elements,
@@ -89,7 +90,10 @@ def _faults(site: FaultSite, models: Sequence[FaultModel]) -> int | None:
 def _page(name: str, sites: Sequence[FaultSite], models: Sequence[FaultModel]) -> Page:
     from onnxfi.report import Column, Page, Row, TableView, count_text, counted
 
-    texts = ("site", "kind", "type", "layer", "operator")
+    timed = [
+        key for key in ("step", "part") if any(getattr(site, key) is not None for site in sites)
+    ]
+    texts = ("site", "kind", "type", "layer", "operator", *timed)
     columns = [Column(title=title, number=False) for title in texts]
     columns += [Column(title="shape", number=False), Column(title="bits"), Column(title="faults")]
     rows = []
@@ -97,6 +101,7 @@ def _page(name: str, sites: Sequence[FaultSite], models: Sequence[FaultModel]) -
         shape = "?" if line["shape"] is None else "x".join(map(str, line["shape"])) or "scalar"
         numbers = ["?" if n is None else count_text(n) for n in (line["bits"], line["faults"])]
         cells = [line[key] for key in ("site", "kind", "type", "layer", "op_type")]
+        cells += ["-" if line[key] is None else str(line[key]) for key in timed]
         rows.append(Row(cells=(*cells, shape, *numbers)))
     known = [line for line in _lines(sites, models) if line["faults"] is not None]
     bits = sum(line["bits"] for line in known)

@@ -76,23 +76,43 @@ class Kinds(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
     """Site kinds, separated by commas."""
 
     name = "kinds"
+    what, noun = "a kind of site", "kind"
+
+    def known(self) -> list[str]:
+        """What there is to choose from."""
+        from onnxfi.faults import SiteKind
+
+        return [kind.value for kind in SiteKind]
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
-        """Return the kinds in the order given, each once."""
-        from onnxfi.faults import SiteKind
-
-        known = [kind.value for kind in SiteKind]
-        asked = split_commas(value)
-        for kind in asked:
-            if kind not in known:
-                near = difflib.get_close_matches(kind, known, n=1)
-                hint = f"; did you mean '{near[0]}'?" if near else f"; kinds: {', '.join(known)}"
-                self.fail(f"'{kind}' is not a kind of site{hint}", param, ctx)
+        """Return the names in the order given, each once."""
+        if isinstance(value, tuple):
+            return value
+        known, asked = self.known(), split_commas(value)
+        for name in asked:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                all_of_them = f"; {self.noun}s: {', '.join(known)}"
+                hint = f"; did you mean '{near[0]}'?" if near else all_of_them
+                self.fail(f"'{name}' is not {self.what}{hint}", param, ctx)
         if not asked:
-            self.fail(f"no kind given; kinds: {', '.join(known)}", param, ctx)
+            self.fail(f"no {self.noun} given; {self.noun}s: {', '.join(known)}", param, ctx)
         return tuple(dict.fromkeys(asked))
+
+
+class Parts(Kinds):
+    """Parts of spiking neurons, separated by commas."""
+
+    name = "parts"
+    what, noun = "a part of a spiking neuron", "part"
+
+    def known(self) -> list[str]:
+        """What there is to choose from."""
+        from onnxfi.faults import NeuronPart
+
+        return [part.value for part in NeuronPart]
 
 
 class FaultModelText(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on

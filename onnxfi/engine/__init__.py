@@ -3,15 +3,17 @@
 from onnxfi.engine._choose import EngineChoice, Scenarios, choose_engine
 from onnxfi.engine._context import BatchResult, Engine, EngineContext, Injection
 from onnxfi.engine._deployed import check_replay, deployed
-from onnxfi.engine._golden import Golden, golden_run
+from onnxfi.engine._golden import Golden, golden_run, joined
 from onnxfi.engine._open import ENGINES, EngineKind, examine_engine, open_engine, side_by_side
 from onnxfi.engine._patience import default_timeout
 from onnxfi.engine._profile import Profile, profile
 from onnxfi.engine._providers import available_providers
 from onnxfi.engine._session import RunFailedError, RunTimedOutError, Session
 from onnxfi.engine._settings import DEFAULT_MEMORY_BYTES, EngineSettings, Graph, Optimization
+from onnxfi.engine._tally import Tally, sample_outcomes
+from onnxfi.engine._trace import OnTrace, Trace, TracedValue, trace
 from onnxfi.engine._version import runtime_version
-from onnxfi.engine._watch import golden_statistics
+from onnxfi.engine._watch import golden_statistics, layouts_of
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.engine._windows import windows
 
@@ -27,12 +29,16 @@ __all__ = [
     "Golden",
     "Graph",
     "Injection",
+    "OnTrace",
     "Optimization",
     "Profile",
     "RunFailedError",
     "RunTimedOutError",
     "Scenarios",
     "Session",
+    "Tally",
+    "Trace",
+    "TracedValue",
     "Watchdog",
     "available_providers",
     "check_replay",
@@ -42,9 +48,13 @@ __all__ = [
     "examine_engine",
     "golden_run",
     "golden_statistics",
+    "joined",
+    "layouts_of",
     "open_engine",
     "profile",
     "runtime_version",
+    "sample_outcomes",
     "side_by_side",
+    "trace",
     "windows",
 ]

@@ -10,6 +10,7 @@ from typing import ClassVar
 from onnxfi.engine._context import BatchResult, EngineContext, Injection
 from onnxfi.engine._execute import Armed, Counted, Windows, in_turns, results
 from onnxfi.engine._golden import golden_run
+from onnxfi.engine._tally import Tally
 from onnxfi.engine._watch import Watch
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import ConfigError
@@ -52,6 +53,7 @@ class EngineBase(ABC):
 
     def run_many(self, scenarios: Sequence[Scenario]) -> Iterator[Injection]:
         """Carry out scenarios over the workload; what they give comes in the order given."""
+        fixed = self._context.profile.fixed_batch
         step = self.most_together if self.batch_outer else 1
         for start in range(0, len(scenarios), step):
             portion = scenarios[start : start + step]
@@ -61,7 +63,7 @@ class EngineBase(ABC):
             found: dict[int, Injection] = {}
             for positions in alike.values():
                 arms = [partial(self.arm, portion[position]) for position in positions]
-                together = [Counted(self._context, arm, self._watch) for arm in arms]
+                together = [Counted(Tally(self._context, self._watch), fixed, arm) for arm in arms]
                 in_turns(together)
                 found |= zip(positions, (each.injection for each in together), strict=True)
             yield from (found[position] for position in range(len(portion)))

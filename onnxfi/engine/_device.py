@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import ElementType, has_format, packed_bytes
+from onnxfi.bits import ElementType, has_format, pack, to_words
 from onnxfi.engine._failures import copying
 from onnxfi.engine._providers import CUDA, find_provider
 from onnxfi.engine._runtime import IOBinding, OrtValue, ort
@@ -134,18 +134,16 @@ class DeviceMemory:
         """Copy an array to the device.
 
         Returns:
-            The tensor; the array itself if it has no elements, or some of less than a byte.
+            The tensor; the array itself if it has no elements.
 
         Raises:
             BackendError: The device has no room, or fails.
         """
         element = element_of_dtype(values.dtype)
-        if not values.size or packed_bytes(element, values.size) != values.nbytes:
+        if not values.size:
             return values
-        native = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
-        data = native.reshape(-1).view(np.uint8)
-        if self.kind == "cpu":
-            data = data.copy()  # onnxruntime would share the caller's memory
+        # A copy, always: on a CPU onnxruntime would share the caller's memory.
+        data = np.frombuffer(pack(to_words(values, element), element), np.uint8).copy()
         with copying(f"{data.nbytes} bytes can't be kept on the device (smaller: --batch-size)"):
             value = ort.OrtValue.ortvalue_from_numpy(data, self.kind, self.index)
         return DeviceTensor(

@@ -9,11 +9,11 @@ from typing import Protocol
 from onnxfi.engine._context import BatchResult, EngineContext, Injection
 from onnxfi.engine._patience import Patience
 from onnxfi.engine._session import RunFailedError, RunTimedOutError
-from onnxfi.engine._watch import Partial, Watch, added, judged, whole
+from onnxfi.engine._tally import Tally
 from onnxfi.engine._windows import singles, windows
 from onnxfi.faults import Scenario
 from onnxfi.inject import BatchWindow
-from onnxfi.outcome import Outcome, OutcomeCounts, RunOutputs, classify, correct_samples
+from onnxfi.outcome import Outcome, RunOutputs
 
 Windows = tuple[BatchWindow, ...]
 
@@ -110,38 +110,33 @@ class Counted:
     """A scenario on its way, counted, with a clock that runs only while it is its turn.
 
     Args:
-        context: Labels, layouts, criterion.
+        tally: Counts its runs.
+        fixed_batch: Rows that the model insists on, None for any number.
         arm: Makes the scenario ready to run and says in which windows.
-        watch: Takes statistics of the monitored values.
     """
 
     def __init__(
-        self, context: EngineContext, arm: Callable[[], tuple[Armed, Windows]], watch: Watch
+        self, tally: Tally, fixed_batch: int | None, arm: Callable[[], tuple[Armed, Windows]]
     ) -> None:
         start = time.perf_counter()
-        self._context = context
+        self._tally = tally
         armed, self.windows = arm()
-        self._ongoing = Ongoing(armed, context.profile.fixed_batch)
-        self._counts: OutcomeCounts | None = None
-        self._watch = watch
-        self._seen: Partial = {}
+        self._ongoing = Ongoing(armed, fixed_batch)
         self._run_s = time.perf_counter() - start
 
     def advance(self, window: BatchWindow) -> None:
         """Run the next window and count its outcomes."""
         start = time.perf_counter()
         for result in self._ongoing.advance(window):
-            found = _judged(self._context, result)
-            self._counts = found if self._counts is None else self._counts + found
-            self._seen = added(self._seen, self._watch.of(result))
+            self._tally.add(result)
         self._run_s += time.perf_counter() - start
 
     @property
     def injection(self) -> Injection:
         """What has been counted so far."""
-        counts = OutcomeCounts(samples=0) if self._counts is None else self._counts
-        monitors = whole(self._seen, self._context.monitors)
-        return Injection(counts=counts, run_s=self._run_s, monitors=monitors)
+        return Injection(
+            counts=self._tally.counts, run_s=self._run_s, monitors=self._tally.monitors
+        )
 
 
 def in_turns(scenarios: Sequence[Counted]) -> None:
@@ -158,18 +153,3 @@ def in_turns(scenarios: Sequence[Counted]) -> None:
         for window in group[0].windows:
             for scenario in group:
                 scenario.advance(window)
-
-
-def _judged(context: EngineContext, result: BatchResult) -> OutcomeCounts:
-    """Outcome counts of one run."""
-    labels, layouts, window = context.workload.labels, context.profile.outputs, result.window
-    mine = None if labels is None else labels[window.start : window.stop]
-    golden = judged(context, result.golden)
-    if result.faulty is not None:
-        faulty = judged(context, result.faulty)
-        return classify(golden, faulty, layouts, context.criterion, mine, samples=window.samples)
-    labelled = (
-        mine is not None and correct_samples(golden, layouts, context.criterion, mine) is not None
-    )
-    failure = result.failure or Outcome.DUE_EXCEPTION
-    return OutcomeCounts.whole(failure, window.samples, labelled=labelled)

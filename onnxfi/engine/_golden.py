@@ -90,19 +90,28 @@ class Golden:
         Raises:
             GoldenError: Its rank or type differs between runs.
         """
-        layout = self.layouts[output]
-        parts = []
-        for window, outputs in zip(self.windows, self.outputs, strict=True):
-            value = outputs[output]
-            if layout.batch_axis is None:
-                parts.append(value[np.newaxis])
-                continue
-            moved = np.moveaxis(value, layout.batch_axis, 0)
-            parts.append(moved[: window.samples * layout.rows])
-        if len({(part.ndim, part.dtype) for part in parts}) > 1:
-            raise GoldenError(f"output {output!r} has another rank in some runs than in others")
-        largest = np.max([part.shape[1:] for part in parts], axis=0).astype(int)
-        return np.concatenate([_filled_up(part, tuple(largest)) for part in parts])
+        arrays = [outputs[output] for outputs in self.outputs]
+        return joined(output, self.windows, arrays, self.layouts[output])
+
+
+def joined(
+    name: str,
+    windows: Sequence[BatchWindow],
+    arrays: Sequence[NDArray[Any]],
+    layout: SampleLayout,
+) -> NDArray[Any]:
+    """A value of several runs in one array, padding cut off; as :meth:`Golden.samples`."""
+    parts = []
+    for window, value in zip(windows, arrays, strict=True):
+        if layout.batch_axis is None:
+            parts.append(value[np.newaxis])
+            continue
+        moved = np.moveaxis(value, layout.batch_axis, 0)
+        parts.append(moved[: window.samples * layout.rows])
+    if len({(part.ndim, part.dtype) for part in parts}) > 1:
+        raise GoldenError(f"output {name!r} has another rank in some runs than in others")
+    largest = np.max([part.shape[1:] for part in parts], axis=0).astype(int)
+    return np.concatenate([_filled_up(part, tuple(largest)) for part in parts])
 
 
 def golden_run(

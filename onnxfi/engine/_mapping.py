@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnxfi.bits import ElementType, Words, format_of, from_words, has_format, to_words
 from onnxfi.engine._optimize import optimized
 from onnxfi.engine._settings import EngineSettings
-from onnxfi.engine._tags import Numbering, can_tag, converted, related
+from onnxfi.engine._tags import Numbering, can_tag, converted, random_words, related
 from onnxfi.errors import BackendError, ModelError
 from onnxfi.faults import FaultSite
 from onnxfi.graph import Form, Model, align, initializer_words, replace_initializers
@@ -21,8 +21,8 @@ _OTHERWISE = "onnxruntime optimises the model differently when its values change
 _COMPUTED = "onnxruntime computes other constants from it (folding, fusion)"
 _GONE = "nothing of it is left in the optimised graph (folded or fused away)"
 
-
-_MANY = 1 << 20
+# Random twins that a tensor of few values has to agree with.
+_FEW_VALUES = 6
 
 # Values of the stored tensors, and what of them arrives in the executable graph, both by name.
 _Proof = tuple[Mapping[str, Words], Mapping[str, Words]]
@@ -276,14 +276,16 @@ class _Tracer:
                 return None
             shown.append(twin)
         # Constants that happen to look like tags are told from images by values that vary.
-        random = _random_words(sites)
-        varied = self._twin(random)
-        if varied is None:
-            return None
         real = {site.name: initializer_words(self._model, site.name) for site in sites}
-        proofs = ((real, self._real), (random, varied))
+        proofs: list[_Proof] = [(real, self._real)]
+        for draw in range(_FEW_VALUES if any(map(_narrow, sites)) else 1):
+            random = random_words(sites, draw)
+            varied = self._twin(random)
+            if varied is None:
+                return None
+            proofs.append((random, varied))
         images: dict[str, list[Image]] = {site.name: [] for site in sites}
-        for name in varied:
+        for name in shown[0]:
             element = self._elements[name]
             alike = [site for site in sites if related(site.element, element)]
             if not alike or not can_tag(element) or (scaled and name not in factors):
@@ -304,7 +306,7 @@ class _Tracer:
 
     def explains(self, sites: Sequence[FaultSite], images: Mapping[str, Sequence[Image]]) -> bool:
         """Whether other values of the sites change their images, as they should, and no more."""
-        values = _random_words(sites)
+        values = random_words(sites)
         twin = self._twin(values)
         if twin is None:
             return False
@@ -351,17 +353,6 @@ def _divided(words: Words, factor: NDArray[np.float32] | None) -> Words:
         return to_words(np.rint(words.view(np.float32) / factor), ElementType.FLOAT)
 
 
-def _random_words(sites: Sequence[FaultSite]) -> dict[str, Words]:
-    """Ordinary values that no optimisation singles out, the same in every process."""
-    rng = np.random.default_rng(len(sites))
-    found = {}
-    for site in sites:
-        elements, form = layout_of(site).elements, format_of(site.element)
-        if "exponent" in form.fields:
-            values = rng.uniform(0.5, 3.5, elements).astype(form.value)
-            found[site.name] = to_words(values, site.element)
-        else:
-            found[site.name] = rng.integers(2, min(form.mask >> 1, _MANY), elements).astype(
-                form.word
-            )
-    return found
+def _narrow(site: FaultSite) -> bool:
+    """Whether a site's type has so few values that another constant may agree by chance."""
+    return format_of(site.element).width < 8

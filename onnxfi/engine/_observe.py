@@ -117,4 +117,4 @@ def _feedable(kind: str) -> bool:
     if not kind.startswith("tensor("):
         return False
     element = kind.removeprefix("tensor(").removesuffix(")")
-    return element != "string" and "int4" not in element and "int2" not in element
+    return element != "string"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -12,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from onnxfi.bits import ElementType, format_of
+from onnxfi.bits import ElementType
 from onnxfi.engine._device import DeviceTensor, Feed, StepFeed, plain
 from onnxfi.engine._failures import device_failure, from_onnxruntime, one_line
+from onnxfi.engine._foreign import FOREIGN, PackedTensor, array_of, feed_of
 from onnxfi.engine._patience import shortened
 from onnxfi.engine._providers import (
     Provider,
@@ -46,18 +46,8 @@ _LEVELS = MappingProxyType(
     }
 )
 
-# Types that numpy has no dtype for: ONNX's numbers, by which onnxruntime takes their bits.
-_EXOTIC: Mapping[ElementType, int] = MappingProxyType(
-    {
-        ElementType.BFLOAT16: 16,
-        ElementType.FLOAT8E4M3FN: 17,
-        ElementType.FLOAT8E4M3FNUZ: 18,
-        ElementType.FLOAT8E5M2: 19,
-        ElementType.FLOAT8E5M2FNUZ: 20,
-        ElementType.FLOAT8E8M0: 24,
-    }
-)
 _FATAL = 4
+_NO_PACKING = "session.disable_prepacking"
 # It grows by what is asked for, not by doubling, and hands out no more of a free block than that:
 # what runs return lies in it, too, and is kept for long.
 _ARENA = MappingProxyType({"arena_extend_strategy": 1, "max_dead_bytes_per_chunk": 1 << 16})
@@ -105,6 +95,8 @@ class Session:
         if replay or settings.graph == "deployed":
             # Weight packing is no rewrite of the graph: it stays as the settings have it.
             options.graph_optimization_level = _LEVELS["disabled"]
+        if _misread_if_packed(model):
+            options.add_session_config_entry(_NO_PACKING, "1")
         self.nbytes = len(written.data) + written.outside
         self._session = _start(model, written.data, options, provider)
         self._shrinks = provider.on_cpu
@@ -115,8 +107,7 @@ class Session:
         described = self._session.get_outputs()
         self.outputs: tuple[str, ...] = tuple(output.name for output in described)
         self.types: dict[str, str] = {output.name: output.type for output in described}
-        exotic = {element.value for element in _EXOTIC}
-        self._exotic = {name for name, text in self.types.items() if _bare_type(text) in exotic}
+        self._foreign = {name for name, text in self.types.items() if _bare_type(text) in FOREIGN}
 
     @property
     def elements(self) -> dict[str, ElementType]:
@@ -141,8 +132,8 @@ class Session:
             hurried: With the shortened limit of a scenario that has hung before.
 
         Returns:
-            Outputs by name; bfloat16 and float8 in their ml_dtypes dtype. Those of a sequence
-            have its steps on axis 0, but for states: they are the last ones.
+            Outputs by name; bfloat16, float8 and packed types in their ml_dtypes dtype. Those of
+            a sequence have its steps on axis 0, but for states: they are the last ones.
 
         Raises:
             RunFailedError: onnxruntime raised, or (RunTimedOutError) the run took too long.
@@ -196,24 +187,24 @@ class Session:
     def _raw(
         self, names: list[str], feeds: dict[str, Any], options: RunOptions
     ) -> Sequence[object]:
-        exotic = not self._exotic.isdisjoint(names)
-        on_device = any(isinstance(value, DeviceTensor) for value in feeds.values())
+        foreign = not self._foreign.isdisjoint(names)
+        bound = any(isinstance(value, (DeviceTensor, PackedTensor)) for value in feeds.values())
         with _own_failures():
-            if on_device:
+            if bound:
                 # A new binding each time: outputs of the last run would be written to again.
                 binding = self._bound(feeds)
                 for name in names:
                     binding.bind_output(name, "cpu")
                 self._session.run_with_iobinding(binding, options)
-                if not exotic:
+                if not foreign:
                     return list(binding.copy_outputs_to_cpu())
                 found = binding.get_outputs()
-            elif not exotic:
+            elif not foreign:
                 return list(self._session.run(names, feeds, options))
             else:
                 values = {name: _ort_value(value) for name, value in feeds.items()}
                 found = self._session.run_with_ort_values(names, values, options)
-        return [_array(value) for value in found]
+        return [array_of(value) for value in found]
 
     def _run_options(self) -> RunOptions:
         options = ort.RunOptions()
@@ -231,7 +222,7 @@ class Session:
             raise ValueError(f"inputs missing or unknown: {differ}")
         binding = self._session.io_binding()
         for name, value in feeds.items():
-            if isinstance(value, DeviceTensor):
+            if isinstance(value, (DeviceTensor, PackedTensor)):
                 value.bind_input(binding, name)
             else:
                 binding.bind_ortvalue_input(name, _ort_value(value))
@@ -260,6 +251,21 @@ def save_optimized(model: Model, settings: EngineSettings, path: Path) -> None:
     _start(model, written.data, options, provider, disabled=_SHARING)
 
 
+def _misread_if_packed(model: Model) -> bool:
+    """Whether a kernel would pack weights whose scales it is not given before a run.
+
+    MatMulNBits packs both together (with ``accuracy_level`` 4, which fusion gives it, too): with
+    weights that are stored and scales that are not, it computes zeros, without an error.
+    """
+    index = model.index
+    return any(
+        node.inputs[1] in index.initializers
+        and any(name and name not in index.initializers for name in node.inputs[2:4])
+        for node in index.nodes
+        if node.op_type == "MatMulNBits" and node.domain == "com.microsoft"
+    )
+
+
 def _options(settings: EngineSettings, folder: str | None) -> SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
@@ -271,7 +277,7 @@ def _options(settings: EngineSettings, folder: str | None) -> SessionOptions:
     if settings.optimization == "disabled":
         # "Disabled" means that nothing is rearranged: packed constants go through other kernels
         # than lifted ones, which moves the last bits of matrix products.
-        options.add_session_config_entry("session.disable_prepacking", "1")
+        options.add_session_config_entry(_NO_PACKING, "1")
     if folder is not None:
         options.add_session_config_entry(
             "session.model_external_initializers_file_folder_path", folder
@@ -361,36 +367,10 @@ def _bare_type(name: str) -> str:
 
 
 def _feed(values: Feed) -> Any:
-    """What onnxruntime takes for an array: the array, or its bits under ONNX's type number."""
-    if isinstance(values, DeviceTensor):
-        return values
-    if values.dtype.isbuiltin == 1 or values.dtype.kind in "OU":
-        return values
-    for element, number in _EXOTIC.items():
-        form = format_of(element)
-        if form.value == values.dtype:
-            bits = np.ascontiguousarray(values).view(form.word)
-            return ort.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, number)
-    raise BackendError(f"onnxruntime takes no input of dtype {values.dtype}")
+    return values if isinstance(values, DeviceTensor) else feed_of(values)
 
 
 def _ort_value(value: Any) -> OrtValue:
     if isinstance(value, ort.OrtValue):
         return value
     return ort.OrtValue.ortvalue_from_numpy(np.asarray(value, order="C"))
-
-
-def _array(value: OrtValue) -> object:
-    """An output as an array; types without a numpy dtype are read from memory."""
-    if not value.is_tensor():
-        return value.numpy()
-    numbers = {number: element for element, number in _EXOTIC.items()}
-    element = numbers.get(value.element_type())
-    if element is None:
-        return value.numpy()
-    if value.device_name() != "cpu":
-        raise BackendError(f"an output of type {element.name} stays on {value.device_name()}")
-    form = format_of(element)
-    size = value.tensor_size_in_bytes()
-    data = ctypes.string_at(value.data_ptr(), size) if size else b""
-    return np.frombuffer(data, form.word).view(form.value).reshape(value.shape()).copy()

@@ -13,8 +13,8 @@ from onnxfi.bits import ElementType, Words, format_of, from_words, to_words
 from onnxfi.faults import FaultSite
 from onnxfi.inject import layout_of
 
-# How many whole numbers from 2 on a type holds exactly. 0 is what onnxruntime pads with, and with
-# 0 and 1 it simplifies. A base of 2^20 leaves a second pass to models over a million
+# How many whole numbers (or words) from 2 on a type holds exactly. 0 is what onnxruntime pads with,
+# and with 0 and 1 it simplifies. A base of 2^20 leaves a second pass to models over a million
 # weights, and tags that survive being multiplied and divided again.
 _BASES: Mapping[ElementType, int] = MappingProxyType(
     {
@@ -30,9 +30,17 @@ _BASES: Mapping[ElementType, int] = MappingProxyType(
         ElementType.UINT32: 1 << 22,
         ElementType.INT64: 1 << 22,
         ElementType.UINT64: 1 << 22,
+        ElementType.INT4: 14,
+        ElementType.UINT4: 14,
+        # Words, not values: those of numbers below 1.
+        ElementType.FLOAT8E4M3FN: 50,
+        ElementType.FLOAT8E4M3FNUZ: 50,
+        ElementType.FLOAT8E5M2: 50,
+        ElementType.FLOAT8E5M2FNUZ: 50,
     }
 )
 _FIRST = 2
+_MANY = 1 << 20
 _MOST = 1 << 40  # more elements than any model has
 _FLOATS = frozenset(
     {ElementType.DOUBLE, ElementType.FLOAT, ElementType.FLOAT16, ElementType.BFLOAT16}
@@ -179,4 +187,25 @@ def _whole(words: Words, element: ElementType) -> NDArray[np.int64]:
         values = from_words(words, element, words.shape).astype(np.float64)
     whole = np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < _MOST)
     found: NDArray[np.int64] = np.where(whole, values, 1).astype(np.int64) - _FIRST
+    return found
+
+
+def random_words(sites: Sequence[FaultSite], draw: int = 0) -> dict[str, Words]:
+    """Ordinary values that no optimisation singles out, the same in every process.
+
+    Args:
+        sites: Stored sites.
+        draw: Which of several independent draws.
+    """
+    rng = np.random.default_rng((len(sites), draw) if draw else len(sites))
+    found = {}
+    for site in sites:
+        elements, form = layout_of(site).elements, format_of(site.element)
+        if "exponent" in form.fields:
+            values = rng.uniform(0.5, 3.5, elements).astype(form.value)
+            found[site.name] = to_words(values, site.element)
+        else:
+            found[site.name] = rng.integers(2, min(form.mask >> 1, _MANY), elements).astype(
+                form.word
+            )
     return found

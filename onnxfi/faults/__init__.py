@@ -15,6 +15,7 @@ from onnxfi.faults._listfile import (
     FaultList,
     open_fault_list,
     read_fault_list,
+    scenario_document,
     write_fault_list,
 )
 from onnxfi.faults._model import Columns, FaultModel
@@ -24,9 +25,9 @@ from onnxfi.faults._records import FaultListHeader
 from onnxfi.faults._scenario import Fault, FaultGroup, Scenario
 from onnxfi.faults._selection import BitSelection, select_bits
 from onnxfi.faults._setvalue import SetValue
-from onnxfi.faults._site import FaultSite, SiteKind
+from onnxfi.faults._site import FaultSite, NeuronPart, SiteKind
 from onnxfi.faults._space import FaultSpace, Located, Segment, Stretch, site_bits
-from onnxfi.faults._steps import find_site, parse_steps
+from onnxfi.faults._steps import find_site, parse_steps, steps_text
 from onnxfi.faults._touch import single_bit, single_field
 from onnxfi.faults._variants import Variants, element_variants
 
@@ -47,6 +48,7 @@ __all__ = [
     "FaultSpace",
     "LeftOut",
     "Located",
+    "NeuronPart",
     "SampleLayout",
     "Scenario",
     "Segment",
@@ -71,6 +73,7 @@ __all__ = [
     "parse_steps",
     "read_fault_list",
     "recipe_space",
+    "scenario_document",
     "scenario_facets",
     "scenario_of",
     "select_bits",
@@ -79,5 +82,6 @@ __all__ = [
     "site_bits",
     "site_keys",
     "site_named",
+    "steps_text",
     "write_fault_list",
 ]

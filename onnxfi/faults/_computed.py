@@ -31,6 +31,21 @@ PORT_TYPES = frozenset(
 )
 """Element types of computed tensors whose bits ONNX operators can change."""
 
+_HOST_TYPES = frozenset(
+    {
+        ElementType.FLOAT8E4M3FN,
+        ElementType.FLOAT8E4M3FNUZ,
+        ElementType.FLOAT8E5M2,
+        ElementType.FLOAT8E5M2FNUZ,
+        ElementType.FLOAT8E8M0,
+        ElementType.INT2,
+        ElementType.INT4,
+        ElementType.UINT2,
+        ElementType.UINT4,
+    }
+)
+"""Those whose bits only the host can change, between two runs: the graph is cut there."""
+
 _READS_SHAPE = ("Shape", "Size")
 _NEVER_STATIC = frozenset(
     {
@@ -128,7 +143,7 @@ class Computed:
             return Reason.UNREAD
         if element is None:
             return Reason.UNKNOWN_TYPE
-        if element not in PORT_TYPES:
+        if element not in PORT_TYPES | _HOST_TYPES:
             return no_port(element)
         if self.layouts is None:
             return None

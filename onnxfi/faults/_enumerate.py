@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from onnxfi.faults._computed import Computed, static_values
+from onnxfi.faults._labels import labelled
 from onnxfi.faults._layout import SampleLayout
 from onnxfi.faults._left_out import LeftOut
 from onnxfi.faults._site import FaultSite
@@ -69,8 +70,9 @@ def enumerate_sites(
         states=frozenset(states),
     )
     found = list(_all(index, inputs, stored, computed))
+    sites = [item for item in found if isinstance(item, FaultSite)]
     return SiteTable(
-        sites=tuple(item for item in found if isinstance(item, FaultSite)),
+        sites=labelled(sites, index, static),
         left_out=tuple(item for item in found if isinstance(item, LeftOut)),
     )
 

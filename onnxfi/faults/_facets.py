@@ -9,7 +9,7 @@ from typing import TypeVar
 from onnxfi.bits import ElementType
 from onnxfi.faults._check import site_named
 from onnxfi.faults._scenario import Scenario
-from onnxfi.faults._site import FaultSite, SiteKind
+from onnxfi.faults._site import FaultSite, NeuronPart, SiteKind
 from onnxfi.faults._touch import single_bit, single_field
 
 _T = TypeVar("_T")
@@ -24,6 +24,8 @@ class Facets:
         layer: Layer of the sites.
         op_type: Operator of the sites.
         kind: Kind of the sites.
+        part: What the sites are to spiking neurons.
+        step: Time step of the sites.
         bit: The affected bit, if exactly one bit of one element is affected.
         field: The bit field (sign, exponent, mantissa, magnitude) that holds all affected bits.
     """
@@ -32,6 +34,8 @@ class Facets:
     layer: str | None = None
     op_type: str | None = None
     kind: SiteKind | None = None
+    part: NeuronPart | None = None
+    step: int | None = None
     bit: int | None = None
     field: str | None = None
 
@@ -54,6 +58,8 @@ def scenario_facets(scenario: Scenario, sites: Mapping[str, FaultSite]) -> Facet
         layer=_common(site.layer for site in found),
         op_type=_common(site.op_type for site in found),
         kind=_common(site.kind for site in found),
+        part=_common(site.part for site in found),
+        step=_common(site.step for site in found),
         bit=bit,
         field=_common(
             single_field(group, site.element) for group, site in zip(groups, found, strict=True)
@@ -62,12 +68,14 @@ def scenario_facets(scenario: Scenario, sites: Mapping[str, FaultSite]) -> Facet
 
 
 def site_keys(site: FaultSite) -> dict[str, str]:
-    """The domain of a site by facet, for the facets that a site decides."""
+    """The domain of a site by facet, for the facets that a site decides; empty for none."""
     return {
         "site": site.name,
         "layer": site.layer,
         "op_type": site.op_type,
         "kind": site.kind.value,
+        "part": site.part or "",
+        "step": "" if site.step is None else str(site.step),
     }
 
 

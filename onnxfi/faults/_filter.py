@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from onnxfi.errors import ConfigError
-from onnxfi.faults._site import FaultSite, SiteKind
+from onnxfi.faults._site import FaultSite, NeuronPart, SiteKind
 from onnxfi.faults._steps import find_site
 
 
@@ -25,6 +25,7 @@ class SiteFilter:
         op_types: Operators: of the layer for a stored tensor, the producer of a computed one.
         steps: Time steps. Of sites that belong to a step, those of these steps; a repeated tensor
             is replaced by its sites ``NAME@STEP``, one for each of these steps that it has.
+        parts: Parts of spiking neurons, as :class:`NeuronPart` or their names.
     """
 
     targets: tuple[SiteKind | str, ...] = ()
@@ -32,19 +33,21 @@ class SiteFilter:
     exclude: tuple[str, ...] = ()
     op_types: tuple[str, ...] = ()
     steps: tuple[int, ...] = ()
+    parts: tuple[NeuronPart | str, ...] = ()
 
     def select(self, sites: Sequence[FaultSite]) -> tuple[FaultSite, ...]:
         """The chosen sites, in the given order.
 
         Raises:
-            ConfigError: A target is no kind of site, a glob to include or an operator matches
-                nothing, no site has a chosen step, or no site is left.
+            ConfigError: A target is no kind of site or a part none of a neuron, a glob to include,
+                an operator or a part matches nothing, no site has a chosen step, or no site is
+                left.
         """
         kinds = [_kind(target) for target in self.targets]
         left = tuple(site for site in sites if not kinds or site.kind in kinds)
         if not left:
             raise ConfigError(_none_of(kinds, sites))
-        left = self._at_steps(left)
+        left = self._of_parts(self._at_steps(left))
         for glob in self.include:
             _need(glob, [name for site in left for name in _names(site)], "site")
         for op_type in self.op_types:
@@ -72,6 +75,18 @@ class SiteFilter:
                 found += filter(None, map(site.at, self.steps))
         check_steps(self.steps, found)
         return tuple(found)
+
+    def _of_parts(self, sites: tuple[FaultSite, ...]) -> tuple[FaultSite, ...]:
+        """The sites that are a chosen part of a neuron."""
+        wanted = [_part(name) for name in self.parts]
+        there = {site.part for site in sites if site.part is not None}
+        for part in wanted:
+            if part not in there:
+                has = ", ".join(sorted(there)) or "none, for it is not recognised as a spiking one"
+                raise ConfigError(
+                    f"no chosen site is the {part} of a spiking neuron; parts in this model: {has}"
+                )
+        return tuple(site for site in sites if not wanted or site.part in wanted)
 
     def _takes(self, site: FaultSite) -> bool:
         names = _names(site)
@@ -115,6 +130,16 @@ def _kind(target: SiteKind | str) -> SiteKind:
         near = difflib.get_close_matches(str(target), names, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"kinds: {', '.join(names)}"
         raise ConfigError(f"{str(target)!r} is not a kind of site; {hint}") from None
+
+
+def _part(part: NeuronPart | str) -> NeuronPart:
+    try:
+        return NeuronPart(part)
+    except ValueError:
+        names = [one.value for one in NeuronPart]
+        near = difflib.get_close_matches(str(part), names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"parts: {', '.join(names)}"
+        raise ConfigError(f"{str(part)!r} is not a part of a spiking neuron; {hint}") from None
 
 
 def _need(glob: str, names: Iterable[str], what: str) -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -146,6 +147,13 @@ def write_fault_list(
                 file.write(encoder.encode(_line(scenario, known)) + b"\n")
     except OSError as error:
         raise FaultListError(f"{path}: can't write the fault list: {error.strerror}") from None
+
+
+def scenario_document(scenario: Scenario, sites: Mapping[str, FaultSite]) -> dict[str, Any]:
+    """A scenario as its line in a fault list says it, as plain values."""
+    found = msgspec.to_builtins(_line(scenario, sites))
+    assert isinstance(found, dict)
+    return found
 
 
 def _lines(path: Path) -> Iterator[tuple[str, bytes]]:

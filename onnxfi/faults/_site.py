@@ -28,6 +28,25 @@ class SiteKind(enum.StrEnum):
         return self not in (SiteKind.ACTIVATION, SiteKind.INPUT, SiteKind.STATE)
 
 
+class NeuronPart(enum.StrEnum):
+    """What a tensor is to the spiking neurons of a network.
+
+    ``synapse``: stored weights and biases; ``current``: what they make of spikes, on its way to
+    the membrane; ``membrane``: the state that is carried from step to step, until it is compared;
+    ``threshold``, ``decay``: stored constants of the comparison and of the leak; ``spike``: the
+    result of the comparison, until it meets the next weight; ``reset``: what a spike takes back
+    from its own membrane, constants of it included.
+    """
+
+    SYNAPSE = "synapse"
+    CURRENT = "current"
+    MEMBRANE = "membrane"
+    THRESHOLD = "threshold"
+    DECAY = "decay"
+    RESET = "reset"
+    SPIKE = "spike"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultSite:
     """A named tensor whose stored bits can be corrupted.
@@ -52,6 +71,10 @@ class FaultSite:
             each iteration of a loop, or for each step of a sequence. Without ``step``, faults in
             it are there every time.
         form: How a stored tensor lies in the file.
+        part: What the tensor is to the spiking neurons of the network; None where it is nothing to
+            them, or there are none.
+        series: Name that the tensor's first step has in an unrolled network: the same for all its
+            steps. None for what is not one step of many.
     """
 
     name: str
@@ -64,6 +87,8 @@ class FaultSite:
     step: int | None = None
     repeated: bool = False
     form: Form = Form.TENSOR
+    part: NeuronPart | None = None
+    series: str | None = None
 
     @property
     def tensor(self) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults._site import FaultSite
@@ -31,6 +32,19 @@ def parse_steps(text: str) -> tuple[int, ...]:
             raise ConfigError(f"step {high} is out of range (0..{_MOST - 1})")
         chosen.update(range(low, high + 1))
     return tuple(sorted(chosen))
+
+
+def steps_text(steps: Sequence[int]) -> str:
+    """The text that :func:`parse_steps` reads back; empty for no steps.
+
+    Args:
+        steps: Ascending and unique.
+    """
+    runs: list[str] = []
+    for _, run in groupby(enumerate(steps), key=lambda pair: pair[1] - pair[0]):
+        members = [step for _, step in run]
+        runs.append(str(members[0]) if len(members) == 1 else f"{members[0]}-{members[-1]}")
+    return ",".join(runs)
 
 
 def find_site(name: str, sites: Mapping[str, FaultSite]) -> FaultSite | None:

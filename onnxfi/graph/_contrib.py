@@ -28,6 +28,28 @@ _LIKE_INPUT: Mapping[str, tuple[int, ...]] = MappingProxyType(
         "WordConvEmbedding": (1,),
     }
 )
+# The same for outputs behind the first, by their slot.
+_LIKE_FURTHER: Mapping[str, Mapping[int, int]] = MappingProxyType(
+    {
+        "Attention": {1: 0},
+        "AttnLSTM": {1: 0, 2: 0},
+        "CausalConvWithState": {1: 0},
+        "DecoderAttention": {1: 0, 2: 0},
+        "DecoderMaskedMultiHeadAttention": {1: 0, 2: 0},
+        "DecoderMaskedSelfAttention": {1: 0},
+        "DynamicQuantizeLSTM": {1: 0, 2: 0},
+        "EmbedLayerNormalization": {2: 2},
+        "GemmaRotaryEmbedding": {1: 1},
+        "MatMulNBitsMlp": {1: 0},
+        "MatMulNBitsQkv": {1: 0, 2: 0, 3: 0},
+        "MultiHeadAttention": {1: 0, 2: 0},
+        "QAttention": {1: 3},
+        "SkipGroupNorm": {1: 0},
+        "SkipLayerNormalization": {3: 0},
+        "SkipSimplifiedLayerNormalization": {3: 0},
+        "SparseAttention": {1: 0, 2: 0},
+    }
+)
 _LIKE_FIRST = frozenset(
     """
     Attention AttnLSTM BiasAdd BiasDropout BiasGelu BiasSoftmax BiasSplitGelu
@@ -53,10 +75,18 @@ _IN_ONNX_DOMAIN = frozenset({"LayerNormalization", "SimplifiedLayerNormalization
 _DOMAINS = frozenset({"com.microsoft", "com.microsoft.nchwc"})
 
 
-def typed_like(node: NodeProto) -> str | None:
-    """The input whose element type the node's first output has; None if that isn't known here."""
-    if node.domain in ("", "ai.onnx"):
-        like: tuple[int, ...] = (0,) if node.op_type in _IN_ONNX_DOMAIN else ()
+def typed_like(node: NodeProto, output: int = 0) -> str | None:
+    """The input whose element type a node's output has; None if that isn't known here.
+
+    Args:
+        node: The node.
+        output: Slot of the output.
+    """
+    if output:
+        further = _LIKE_FURTHER.get(node.op_type, {}) if node.domain in _DOMAINS else {}
+        like: tuple[int, ...] = (further[output],) if output in further else ()
+    elif node.domain in ("", "ai.onnx"):
+        like = (0,) if node.op_type in _IN_ONNX_DOMAIN else ()
     elif node.domain not in _DOMAINS:
         like = ()
     elif node.domain == "com.microsoft.nchwc" or node.op_type in _LIKE_FIRST:

@@ -57,10 +57,10 @@ def _declare_more(scope: Scope, types: dict[tuple[str, str], TensorSpec]) -> int
     """Declare element types that only onnxruntime's operators tell; how many were new."""
     graph = scope.graph
     found: dict[str, ElementType] = {}
-    for node in graph.node:
-        name = node.output[0] if node.output else ""
+    outputs = ((node, slot, name) for node in graph.node for slot, name in enumerate(node.output))
+    for node, slot, name in outputs:
         known = types.get((scope.path, name))
-        like = typed_like(node)
+        like = typed_like(node, slot)
         if not name or not like or (known is not None and known.element is not None):
             continue
         spec = _seen_from(scope, like, types)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnxfi.bits import ElementType, format_of, has_format
+from onnxfi.bits import has_format
 from onnxfi.faults import FaultSite
 from onnxfi.graph import Form
 from onnxfi.inject._primitive import supported
@@ -28,14 +28,7 @@ def can_open(site: FaultSite) -> str | None:
         return _computed(site)
     if not has_format(site.element):
         return _no_words(site)
-    if site.form in _ONLY_BAKED:
-        return _ONLY_BAKED[site.form]
-    if format_of(site.element).width < 8 and site.element is not ElementType.BOOL:
-        return (
-            f"{site.element.name} is packed below one byte and can't be fed as an input;"
-            f" use the bake engine"
-        )
-    return None
+    return _ONLY_BAKED.get(site.form)
 
 
 def only_baked(site: FaultSite) -> bool:
@@ -52,11 +45,7 @@ def can_start(site: FaultSite) -> str | None:
         return can_open(site)
     if not has_format(site.element):
         return _no_words(site)
-    if format_of(site.element).width < 8 and site.element is not ElementType.BOOL:
-        return f"{site.element.name} is packed below one byte and can't be fed as an input"
-    if site.layout is None:
-        return _UNKNOWN_SHAPE
-    return None
+    return _UNKNOWN_SHAPE if site.layout is None else None
 
 
 def can_lift(site: FaultSite) -> str | None:
@@ -68,7 +57,10 @@ def can_lift(site: FaultSite) -> str | None:
 
 def _computed(site: FaultSite) -> str | None:
     if not supported(site.element):
-        return f"there are no operators that gather and scatter {site.element.name} elements"
+        return (
+            f"there are no operators that gather and scatter {site.element.name} elements;"
+            f" use the cut engine"
+        )
     if site.layout is None:
         return _UNKNOWN_SHAPE
     return None

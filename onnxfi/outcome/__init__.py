@@ -1,9 +1,15 @@
 """Outcomes: what a scenario did to each sample, by which criterion, and the result record."""
 
 from onnxfi.outcome._choose import choose_criterion, parse_criterion
-from onnxfi.outcome._classify import classify, classify_samples, correct_samples
+from onnxfi.outcome._classify import (
+    answered,
+    classify,
+    classify_samples,
+    correct_samples,
+)
 from onnxfi.outcome._counts import OutcomeCounts, scenario_failed
 from onnxfi.outcome._criterion import BoundCriterion, Criterion, Metric
+from onnxfi.outcome._divergence import Divergence, divergence
 from onnxfi.outcome._function import FunctionCriterion
 from onnxfi.outcome._kinds import Outcome
 from onnxfi.outcome._outputs import RunOutputs, flatten_outputs
@@ -30,6 +36,7 @@ __all__ = [
     "RECORD_COLUMNS",
     "BoundCriterion",
     "Criterion",
+    "Divergence",
     "FunctionCriterion",
     "InjectionRecord",
     "LabelLost",
@@ -42,10 +49,12 @@ __all__ = [
     "Top1",
     "TopK",
     "ValueStatistics",
+    "answered",
     "choose_criterion",
     "classify",
     "classify_samples",
     "correct_samples",
+    "divergence",
     "flatten_outputs",
     "parse_criterion",
     "rows_first",

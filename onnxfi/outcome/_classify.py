@@ -15,6 +15,7 @@ from onnxfi.outcome._criterion import BoundCriterion
 from onnxfi.outcome._kinds import Outcome
 from onnxfi.outcome._outputs import RunOutputs
 from onnxfi.outcome._rows import per_sample, presented, samples_first, samples_in
+from onnxfi.outcome._topk import is_scores
 
 Layouts: TypeAlias = Mapping[str, SampleLayout]
 Labels: TypeAlias = NDArray[np.int64] | None
@@ -104,6 +105,27 @@ def correct_samples(
         return None
     rows = presented(outputs[bound.output], layout, len(labels), by_row=True)
     return bound.criterion.correct(rows, labels)
+
+
+def answered(
+    outputs: RunOutputs, layouts: Layouts, bound: BoundCriterion, samples: int
+) -> NDArray[np.int64] | None:
+    """Which class has the highest score, int64 (samples,).
+
+    Args:
+        outputs: Outputs of one run.
+        layouts: Where samples lie in each output.
+        bound: Says which output carries the decision.
+        samples: Real samples of the run.
+
+    Returns:
+        None if that output is not one row of scores a sample.
+    """
+    layout, values = layouts[bound.output], outputs[bound.output]
+    if layout.batch_axis is None or layout.rows != 1:
+        return None
+    rows = presented(values, layout, samples, by_row=True)
+    return np.argmax(rows, axis=1) if is_scores(rows) and len(rows) == samples else None
 
 
 def _count(outputs: RunOutputs, layouts: Layouts, labels: Labels, samples: int | None) -> int:

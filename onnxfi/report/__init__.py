@@ -17,6 +17,7 @@ from onnxfi.report._format import (
 from onnxfi.report._gate import Condition, parse_condition
 from onnxfi.report._html import render_html
 from onnxfi.report._markdown import render_markdown
+from onnxfi.report._replay import replay_document, replay_page
 from onnxfi.report._text import render_text
 from onnxfi.report._view import Column, Fact, Page, Row, TableView
 from onnxfi.report._write import report_form, write_report
@@ -45,6 +46,8 @@ __all__ = [
     "render_html",
     "render_markdown",
     "render_text",
+    "replay_document",
+    "replay_page",
     "report_document",
     "report_form",
     "share_text",

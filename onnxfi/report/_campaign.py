@@ -40,6 +40,8 @@ _FACET_TITLES: Mapping[str, str] = MappingProxyType(
         "layer": "By layer",
         "op_type": "By operator",
         "kind": "By kind of site",
+        "part": "By part of spiking neurons",
+        "step": "By time step",
         "bit": "By bit (0 is the least significant)",
         "field": "By bit field",
     }
@@ -57,9 +59,9 @@ _OUTCOMES = (
 
 
 def short_page(summary: CampaignSummary) -> Page:
-    """What the terminal shows: rates, layers and bits."""
+    """What the terminal shows: rates, layers, steps and parts where there are any, bits."""
     tables = [rates_view(summary)] if summary.rates else []
-    for facet in ("layer", "bit"):
+    for facet in ("layer", "part", "step", "bit"):
         table = summary.tables.get(facet)
         if table is not None and table.rows:
             tables.append(domain_view(table, SHORT_ROWS))
@@ -190,7 +192,7 @@ def domain_view(table: DomainTable, limit: int | None = None) -> TableView:
     """One breakdown; cut to the ``limit`` domains with the highest rates if there are more."""
     title = _FACET_TITLES.get(table.facet, f"By {table.facet}")
     rows = table.rows
-    if limit is not None and len(rows) > limit and table.facet != "bit":
+    if limit is not None and len(rows) > limit and table.facet not in ("bit", "step"):
         rows = table.ranked()[:limit]
         title += f", the {limit} with the highest rate"
     return TableView(

@@ -77,7 +77,7 @@ def strata(space: FaultSpace, by: Sequence[str]) -> tuple[Stratum, ...]:
     Args:
         space: What can be hit.
         by: What faults of one stratum have in common: ``site``, ``layer``, ``op_type``, ``kind``,
-            ``bit``, ``field``; at least one.
+            ``part``, ``step``, ``bit``, ``field``; at least one.
 
     Returns:
         In the order of the space; only those with faults.
@@ -102,7 +102,7 @@ def _pieces(space: FaultSpace, by: Sequence[str]) -> Iterator[tuple[tuple[str, .
     starts = [*(segment.start for segment in space.segments), space.size]
     for segment, (start, stop) in zip(space.segments, itertools.pairwise(starts), strict=True):
         site = space.sites[segment.site]
-        keys = site_keys(site)
+        keys = {name: key or "none" for name, key in site_keys(site).items()}
         if not set(by).intersection(BY_VARIANT):
             yield tuple(keys[name] for name in by), Piece(start, stop - start, 1, np.zeros(1, int))
             continue

@@ -74,13 +74,7 @@ def numpy_dtype(spec: TensorSpec) -> np.dtype[Any]:
         return np.dtype(object)
     if spec.element in (ElementType.COMPLEX64, ElementType.COMPLEX128):
         return np.dtype(np.complex64 if spec.element is ElementType.COMPLEX64 else np.complex128)
-    form = format_of(spec.element)
-    if form.width < 8 and spec.element is not ElementType.BOOL:
-        raise UnsupportedModelError(
-            f"input {spec.name!r} is {spec.element.name}, which is packed below one byte and can't"
-            f" be fed; export the model with an 8-bit input"
-        )
-    return form.value
+    return format_of(spec.element).value
 
 
 def _check_names(given: Arrays, inputs: Sequence[TensorSpec], where: str) -> None:

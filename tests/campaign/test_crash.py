@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from onnxfi.campaign import CustomParts, RunOptions, run_campaign
+from onnxfi.campaign import CustomParts, RunOptions, replay, run_campaign
 from onnxfi.campaign import _run as run_module
 from onnxfi.errors import BackendError
-from onnxfi.outcome import FunctionCriterion
+from onnxfi.outcome import FunctionCriterion, Outcome
 
 
 def deadly(golden, faulty, labels):
@@ -62,6 +62,9 @@ def test_a_scenario_that_kills_its_worker_is_due_crash_and_the_rest_is_whole(
     kept = {row["scenario"]: row for row in rows_of(campaign) if not row["due_crash"]}
     assert kept == {row["scenario"]: row for row in rows_of(calm) if row["scenario"] in kept}
     assert len(rows_of(campaign)) == campaign.total
+    again = replay(campaign, crashed[0]["scenario"])
+    assert again.same
+    assert set(again.outcomes.tolist()) == {Outcome.DUE_CRASH}
 
 
 def _die() -> None:

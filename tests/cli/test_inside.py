@@ -1,15 +1,19 @@
-"""Seeing inside from the command line: monitors."""
+"""Seeing inside from the command line: monitors and replays."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import Result
+
+from onnxfi.cli._exit import ExitCode
 
 Run = Callable[..., Result]
 
@@ -45,3 +49,43 @@ def test_a_monitor_that_names_nothing(run_cli: Run, new: tuple[object, ...]) -> 
     assert result.exit_code == 1
     assert "no computed value matches the monitor 'no_such_value'" in result.stderr
     assert not Path("runs/a").exists()
+
+
+def test_replay_with_its_trace_and_outputs(run_cli: Run, new: tuple[object, ...]) -> None:
+    assert run_cli(*new).exit_code == 0
+    row = json.loads(run_cli("export", "runs/a", "--format", "jsonl").stdout.splitlines()[3])
+    result = run_cli("replay", "runs/a", 3, "--trace", "--json", "-o", "out.npz")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["schema"] == "onnxfi/replay/1"
+    assert found["same"] is True
+    assert found["outcomes"]["masked"] == row["masked"] == found["samples"].count("masked")
+    assert found["scenario"]["scenario"] == 3
+    (entry,) = found["scenario"]["faults"]
+    values = found["trace"]["values"]
+    reached = [value["name"] for value in values if value["changed"]]
+    assert found["trace"]["first"] == (reached[0] if reached else None)
+    with np.load("out.npz") as saved:
+        assert list(saved["outcome"]) == found["samples"]
+        outputs = [key for key in saved if key.startswith("golden/")]
+        assert outputs
+        assert all(saved[key].shape == saved[f"faulty/{key[7:]}"].shape for key in outputs)
+    page = run_cli("replay", "runs/a", 3, "--trace").stdout
+    assert f"{entry['site']}[{entry['index'][0]}] xor" in page
+    assert "came out again" in page
+    assert "Trace:" in page
+    refused = run_cli("replay", "runs/a", 3, "-o", "out.npz")
+    assert refused.exit_code == 1
+    assert "--force" in refused.stderr
+
+
+def test_a_row_that_differs_exits_with_5(run_cli: Run, new: tuple[object, ...]) -> None:
+    assert run_cli(*new).exit_code == 0
+    with sqlite3.connect("runs/a/results.sqlite") as connection:
+        connection.execute("UPDATE results SET tolerable = tolerable + 1 WHERE scenario = 2")
+    connection.close()
+    result = run_cli("replay", "runs/a", 2)
+    assert result.exit_code == ExitCode.DIFFERENT == 5
+    assert "DIFFERS: tolerable is" in result.stdout
+    assert run_cli("replay", "runs/a", 20).exit_code == 1
+    assert run_cli("replay", "runs/none", 2).exit_code == 1

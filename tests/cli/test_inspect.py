@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,8 @@ Run = Callable[..., Result]
 WEIGHT_BITS = (4 * 6 + 6 * 3) * 32
 BIAS_BITS = 6 * 32
 LIGHT = sorted((Path(onnx.__file__).parent / "backend/test/data/light").glob("*.onnx"))
-ZOO = sorted((Path(__file__).parents[2] / "models").glob("*.onnx"))
+ROOT = Path(__file__).parents[2]
+ZOO = sorted((ROOT / "models").glob("*.onnx"))
 
 
 def _document(result: Result) -> dict[str, object]:
@@ -78,6 +80,7 @@ def test_sites_stream_as_json_lines(run_cli: Run, model: Path, samples: Path) ->
         "op_type": "MatMul",
         "layer": "head",
         "step": None,
+        "part": None,
         "shape": [6, 3],
         "batch_axis": None,
         "elements": 18,
@@ -163,3 +166,36 @@ def test_models_of_packages_are_accounted_for(run_cli: Run, package: str) -> Non
         stored = document["stored_bits"]
         assert isinstance(stored, dict)
         assert stored["share"] > 0.85
+
+
+def test_inspect_shows_the_steps_and_parts_of_spiking_networks(run_cli: Run) -> None:
+    path = ROOT / "models/snn_snntorch_mnist.onnx"
+    time = _document(run_cli("inspect", path, "--json", "--inputs", "random:2:0"))["time"]
+    assert isinstance(time, dict)
+    assert time["steps"] == 8
+    groups = {(group["layer"], group["part"]): group for group in time["parts"]}
+    assert groups["/conv2/Conv", "synapse"]["bits"] == (24 * 12 * 25 + 24) * 32
+    assert groups["/conv2/Conv", "synapse"]["steps"] == []
+    assert groups["/lif1", "spike"]["sites"] == 3 * 8
+    assert groups["/lif1", "spike"]["steps"] == list(range(8))
+    assert groups["/lif1", "reset"]["steps"] == list(range(1, 8))
+    shown = run_cli("inspect", path).stdout
+    assert "Unrolled over 8 time steps" in shown
+    assert re.search(r"/lif1 +membrane +0-7 +\d+ +\?", shown)
+
+
+def test_inspect_has_nothing_to_say_of_steps_elsewhere(run_cli: Run, model: Path) -> None:
+    assert _document(run_cli("inspect", model, "--json"))["time"] is None
+    assert "time steps" not in run_cli("inspect", model).stdout
+
+
+def test_sites_by_part(run_cli: Run) -> None:
+    path = ROOT / "models/snn_spikingjelly_mnist.onnx"
+    options = ("--targets", "activation", "--part", "spike,membrane", "--step", "2", "--json")
+    header, *lines = map(json.loads, run_cli("sites", path, *options).stdout.splitlines())
+    assert header["sites"] == len(lines)
+    assert {(line["part"], line["step"]) for line in lines} == {("spike", 2), ("membrane", 2)}
+    assert {line["layer"] for line in lines} == {"/lif1", "/lif2"}
+    wrong = run_cli("sites", path, "--part", "spikes")
+    assert wrong.exit_code == 2
+    assert "did you mean 'spike'" in wrong.stderr

@@ -20,8 +20,9 @@ def clone(tmp_path: Path) -> Path:
 
 
 def test_the_commands_of_the_page(cli, clone):
-    blocks = re.findall(r"^```\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-    lines = [line for block in blocks for line in block.strip().splitlines()]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    commands = [text for language, text in blocks if not language]
+    lines = [line for block in commands for line in block.strip().splitlines()]
     assert lines
     said = ""
     for line in lines:

@@ -49,12 +49,13 @@ def test_computed_sites_go_through_ports_or_cuts(bench):
 
 
 def test_types_decide(bench):
-    packed = replace(bench.sites["w1"], element=ElementType.INT4)
-    choice = choose_engine("auto", bench.context.model, 10, [packed], ONE)
-    assert choice.name == "bake"
-    assert "packed below one byte" in choice.reason
+    narrow = replace(bench.sites["r1"], element=ElementType.INT4)
+    choice = choose_engine("auto", bench.context.model, 10, [narrow], ONE)
+    assert choice.name == "cut"
+    assert "no operators that gather and scatter INT4" in choice.reason
+    text = replace(bench.sites["w1"], element=ElementType.STRING)
     with pytest.raises(ConfigError, match=r"no engine can run this campaign \(bake: some.*ports: "):
-        choose_engine("auto", bench.context.model, 10, [packed], BOUND)
+        choose_engine("auto", bench.context.model, 10, [text], BOUND)
 
 
 def test_costs_decide_for_stored_sites(models):

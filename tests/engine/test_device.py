@@ -123,8 +123,14 @@ def test_what_is_put_is_a_copy():
     assert big.read().tobytes() == np.ascontiguousarray(values.T).tobytes()
 
 
-@pytest.mark.parametrize("values", [np.zeros((0, 3), np.float32), np.zeros(3, ml_dtypes.int4)])
-def test_what_has_no_bytes_of_its_own_stays_an_array(values):
+def test_packed_values_share_bytes():
+    tensor = MEMORY.put(np.array([1, -8, 7]).astype(ml_dtypes.int4))
+    assert (tensor.shape, tensor.number, tensor.nbytes) == ((3,), TensorProto.INT4, 2)
+    assert tensor.read().tolist() == [0x81, 0x07]
+
+
+def test_what_is_empty_stays_an_array():
+    values = np.zeros((0, 3), np.float32)
     assert MEMORY.put(values) is values
 
 

@@ -11,6 +11,7 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, save_model
 
+from onnxfi.bits import ElementType, format_of, from_words, to_words
 from onnxfi.engine import (
     EngineSettings,
     RunFailedError,
@@ -184,6 +185,37 @@ def test_types_that_numpy_lacks(element):
     assert empty["y"].shape == (0, 2)
 
 
+@pytest.mark.parametrize("element", ["INT4", "UINT4", "INT2", "UINT2"])
+def test_types_below_one_byte(element):
+    """Several elements of them share a byte, and the last byte may have room left."""
+    number = TensorProto.DataType.Value(element)
+    there = helper.make_node("Cast", ["x"], ["f"], to=TensorProto.FLOAT)
+    back = helper.make_node("Cast", ["f"], ["y"], to=number)
+    graph = helper.make_graph(
+        [there, back],
+        "g",
+        [helper.make_tensor_value_info("x", number, ["n", 3])],
+        [
+            helper.make_tensor_value_info("f", TensorProto.FLOAT, ["n", 3]),
+            helper.make_tensor_value_info("y", number, ["n", 3]),
+        ],
+    )
+    opsets = [helper.make_opsetid("", 25)]
+    session = Session(
+        load(helper.make_model(graph, opset_imports=opsets, ir_version=12)),
+        EngineSettings(optimization="disabled"),
+    )
+    form = format_of(ElementType[element])
+    for rows in (5, 0):
+        words = (np.arange(3 * rows) % (form.mask + 1)).astype(np.uint8)
+        values = from_words(words, form.element, (rows, 3))
+        outputs = session.run({"x": values})
+        np.testing.assert_array_equal(outputs["f"], values.astype(np.float32))
+        assert outputs["y"].dtype == values.dtype
+        assert outputs["y"].shape == values.shape
+        np.testing.assert_array_equal(to_words(outputs["y"], form.element), words)
+
+
 def test_strings(model_of):
     model = model_of("""
     <ir_version: 10, opset_import: ["" : 17]>
@@ -273,5 +305,5 @@ def test_watchdog_guards_one_run_after_another():
 
 def test_dtypes_that_onnxruntime_does_not_take(classifier):
     session = Session(classifier, EngineSettings())
-    with pytest.raises(BackendError, match="takes no input of dtype int4"):
-        session.run({"image": np.zeros((1, 3, 8, 8), ml_dtypes.int4)})
+    with pytest.raises(BackendError, match="takes no input of dtype float6_e2m3fn"):
+        session.run({"image": np.zeros((1, 3, 8, 8), ml_dtypes.float6_e2m3fn)})

@@ -93,7 +93,7 @@ def test_other_values_are_no_numbers():
 def test_related_types_share_numbers():
     assert related(KINDS.FLOAT16, KINDS.FLOAT)
     assert not related(KINDS.INT8, KINDS.UINT8)
-    assert not can_tag(KINDS.INT4)
+    assert not can_tag(KINDS.BOOL)
     assert (
         format_of(KINDS.FLOAT).word
         == converted(np.zeros(1, np.uint16), KINDS.FLOAT16, KINDS.FLOAT).dtype

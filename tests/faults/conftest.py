@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from onnxfi.bits import ElementType
-from onnxfi.faults import FaultSite, SampleLayout, SiteKind
+from onnxfi.faults import FaultSite, NeuronPart, SampleLayout, SiteKind
 
 MakeSite = Callable[..., FaultSite]
 
@@ -28,6 +28,7 @@ def make_site() -> MakeSite:
         step: int | None = None,
         repeated: bool = False,
         steps: int | None = None,
+        part: str | None = None,
     ) -> FaultSite:
         layout = None
         if shape is not None:
@@ -42,6 +43,7 @@ def make_site() -> MakeSite:
             layout=layout,
             step=step,
             repeated=repeated,
+            part=None if part is None else NeuronPart(part),
         )
 
     return make

@@ -326,7 +326,8 @@ def test_types_that_can_not_be_faulted():
     proto.graph.initializer.append(oh.make_tensor("codes", onnx.TensorProto.INT4, [3], [1, 2, 3]))
     found = table(proto)
     got = reasons(found)
-    assert got["q"] == "no operator can change bits of computed FLOAT8E4M3FN tensors"
+    # Operators can't change its bits; the host can, between two runs.
+    assert found.by_name()["q"].element is ElementType.FLOAT8E4M3FN
     assert got["words"] == got["w"] == "no operator can change bits of computed STRING tensors"
     assert got["label"] == "STRING elements are not single words of bits"
     assert got["m"] == "element type not known"

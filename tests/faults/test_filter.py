@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from onnxfi.errors import ConfigError
-from onnxfi.faults import SiteFilter, SiteKind, parse_steps
+from onnxfi.faults import NeuronPart, SiteFilter, SiteKind, parse_steps
 
 
 @pytest.fixture
@@ -130,3 +130,38 @@ def test_choices_that_match_nothing_are_refused(options, message, sites):
 def test_a_model_without_sites():
     with pytest.raises(ConfigError, match="it has: no sites"):
         SiteFilter().select([])
+
+
+@pytest.fixture
+def spiking(make_site):
+    return [
+        make_site("w", part="synapse"),
+        make_site("v0", kind="activation", step=0, part="membrane"),
+        make_site("s0", kind="activation", step=0, part="spike"),
+        make_site("v1", kind="activation", step=1, part="membrane"),
+        make_site("s1", kind="activation", step=1, part="spike"),
+        make_site("y", kind="activation"),
+    ]
+
+
+def test_parts_of_neurons(spiking):
+    assert names(spiking, parts=("spike", NeuronPart.SYNAPSE)) == ["w", "s0", "s1"]
+    assert names(spiking, parts=("membrane",), steps=(1,)) == ["v1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"parts": ("spikes",)}, "'spikes' is not a part of a spiking neuron; did you mean 'spi"),
+        ({"parts": ("decay",)}, "no chosen site is the decay of .*: membrane, spike, synapse"),
+        ({"parts": ("spike",), "targets": ("weight",)}, "no chosen site is the spike"),
+    ],
+)  # fmt: skip
+def test_parts_that_are_not_there(options, message, spiking):
+    with pytest.raises(ConfigError, match=message):
+        SiteFilter(**options).select(spiking)
+
+
+def test_parts_of_no_spiking_network(sites):
+    with pytest.raises(ConfigError, match="not recognised as a spiking one"):
+        SiteFilter(parts=("spike",)).select(sites)

@@ -148,7 +148,7 @@ def test_a_second_instrumentation_keeps_out_of_the_first(make_site, make_group, 
 
 def test_sites_that_cannot_be_opened(identity, make_site):
     packed = make_site("w", ElementType.INT4, (3,), kind="weight")
-    assert "packed below one byte" in str(can_open(packed))
+    assert can_open(packed) is None
     assert can_bake(packed) is None
     eighth = make_site("t", ElementType.FLOAT8E5M2)
     for able in (can_open, can_bake):
