@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
 from onnxfi.bits import format_of, has_format
 from onnxfi.engine._context import BatchResult, EngineContext
-from onnxfi.engine._open import open_engine
+from onnxfi.engine._open import ENGINES, open_engine
 from onnxfi.engine._profile import Profile, profile
-from onnxfi.engine._watch import layouts_of
-from onnxfi.errors import BackendError
-from onnxfi.faults import SampleLayout, Scenario
+from onnxfi.engine._watch import layouts_of, samples_in_order
+from onnxfi.errors import BackendError, FaultError
+from onnxfi.faults import FaultSite, SampleLayout, Scenario
 from onnxfi.graph import Model
-from onnxfi.outcome import Divergence, divergence, rows_first
+from onnxfi.outcome import Divergence, divergence
 
 # Values of a run that are held at a time, golden and faulty ones each.
 _HELD_BYTES = 128 << 20
@@ -69,9 +69,9 @@ def trace(context: EngineContext, scenario: Scenario, on_progress: OnTrace | Non
     """Compare all values of a model under a scenario with the fault-free run.
 
     The graph runs as it stands, without optimisation, since a value that is looked at could not be
-    fused away: faults are baked into it (or, if bound to one sample, enter through ports). What is
-    held at a time is bounded: where all values of a run would take too much, fewer samples run
-    together, then fewer values are looked at together.
+    fused away: faults are baked into it (or, if bound to a sample or step, enter through ports).
+    What is held at a time is bounded: where all values of a run would take too much, fewer samples
+    run together, then fewer values are looked at together.
 
     Args:
         context: Model, workload and sites.
@@ -79,7 +79,7 @@ def trace(context: EngineContext, scenario: Scenario, on_progress: OnTrace | Non
         on_progress: Told how far it is.
 
     Raises:
-        FaultError: The scenario can't be baked.
+        FaultError: No engine can carry the scenario out in that graph.
         GoldenError: The fault-free run fails.
         BackendError: onnxruntime refuses the model.
     """
@@ -105,9 +105,8 @@ def _traced(context: EngineContext, scenario: Scenario, on_progress: OnTrace | N
     sizes = {name: _bytes(model, name, layouts[name]) for name in names}
     how = _with_batches(old, seen, sum(sizes.values()))
     groups = _groups(sizes, _HELD_BYTES // how.batch_size)
-    bound = any(group.sample is not None for group in scenario.groups)
-    engine = "ports" if bound else "bake"
     sites = tuple(site for site in context.sites if site.name in scenario.sites)
+    engine = _engine(context, scenario, sites)
     total = len(groups) * context.workload.samples
     found = {name: Divergence() for name in names}
     silent = done = 0
@@ -129,6 +128,25 @@ def _traced(context: EngineContext, scenario: Scenario, on_progress: OnTrace | N
         engine=engine,
         optimization=context.settings.optimization,
     )
+
+
+def _engine(context: EngineContext, scenario: Scenario, sites: Sequence[FaultSite]) -> str:
+    """The engine that carries a scenario out nearest to the graph as it stands."""
+    bound = any(group.sample is not None for group in scenario.groups)
+    stream = context.workload.stream is not None
+    one_step = stream and any(site.step is not None and site.repeated for site in sites)
+    reason = "no engine can carry it out"
+    for name in ("bake", "ports", "cut"):
+        kind = ENGINES[name]
+        if (bound and not kind.one_sample) or (stream and not kind.sequences):
+            continue
+        if one_step and not kind.one_step:
+            continue
+        against = [why for site in sites if (why := kind.refuses(site)) is not None]
+        if not against:
+            return name
+        reason = against[0]
+    raise FaultError(f"scenario {scenario.number} can't be traced: {reason}")
 
 
 def _candidates(model: Model) -> list[str]:
@@ -171,10 +189,11 @@ def _bytes(model: Model, name: str, layout: SampleLayout) -> int:
 
 def _compared(result: BatchResult, name: str, layout: SampleLayout) -> Divergence:
     assert result.faulty is not None
-    golden, faulty, count = result.golden[name], result.faulty[name], result.window.samples
-    if layout.batch_axis is None or golden.shape != faulty.shape:
+    golden, faulty, window = result.golden[name], result.faulty[name], result.window
+    mine, theirs = (samples_in_order(each, layout, window) for each in (golden, faulty))
+    if mine is None or theirs is None or golden.shape != faulty.shape:
         return divergence(golden, faulty)
-    return divergence(rows_first(golden, layout, count), rows_first(faulty, layout, count), count)
+    return divergence(mine, theirs, window.samples)
 
 
 def _value(model: Model, name: str, found: Divergence) -> TracedValue:

@@ -129,19 +129,25 @@ def judged(context: EngineContext, outputs: RunOutputs) -> RunOutputs:
 
 
 def layouts_of(profile: Profile, monitors: Sequence[str]) -> dict[str, SampleLayout]:
-    """Where samples lie in monitored values, as runs return them."""
-    known = dict(profile.outputs) | {
-        name: _returned(each) for name, each in profile.layouts.items()
-    }
-    return {name: known[name] for name in monitors}
+    """Where samples lie in monitored values, in models that run step by step those of all steps."""
+    return {name: profile.outputs.get(name) or _stacked(profile, name) for name in monitors}
 
 
-def _returned(layout: SampleLayout) -> SampleLayout:
-    """The layout with the steps of a sequence on axis 0, where there are some."""
+def _stacked(profile: Profile, name: str) -> SampleLayout:
+    layout = profile.layouts[name]
     if layout.steps is None:
         return layout
     axis = None if layout.batch_axis is None else layout.batch_axis + 1
     return SampleLayout(shape=(layout.steps, *layout.shape), batch_axis=axis)
+
+
+def samples_in_order(
+    values: NDArray[Any], layout: SampleLayout, window: BatchWindow
+) -> NDArray[Any] | None:
+    """The rows of the real samples, samples first; None for what can't be told apart by sample."""
+    if layout.batch_axis is None or values.ndim != len(layout.shape):
+        return None
+    return rows_first(values, layout, window.samples)
 
 
 def _statistics(
@@ -153,6 +159,5 @@ def _statistics(
 
 
 def _real(values: NDArray[Any], layout: SampleLayout, window: BatchWindow) -> NDArray[Any]:
-    if layout.batch_axis is None or not window.padding:
-        return values
-    return np.ascontiguousarray(rows_first(values, layout, window.samples))
+    rows = samples_in_order(values, layout, window) if window.padding else None
+    return values if rows is None else np.ascontiguousarray(rows)
