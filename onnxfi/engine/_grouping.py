@@ -40,7 +40,7 @@ def kept_together(context: EngineContext) -> Together:
     since those of one operator behave alike.
     """
     model, settings = context.model, context.settings
-    computed = [site for site in context.sites if not site.kind.stored]
+    computed = [site for site in context.sites if not (site.kind.stored or site.body)]
     plain = _optimized(model, (), settings)
     if plain is None or not computed:
         return Together(sites=tuple(computed), quantized=False, halves=False)

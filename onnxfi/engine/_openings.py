@@ -35,7 +35,8 @@ class Openings:
     def __init__(self, context: EngineContext, watchdog: Watchdog) -> None:
         self._context = context
         self._watchdog = watchdog
-        self._sites = {site.name: site for site in context.sites}
+        # What lies in a control-flow body can't exist on its own in a graph like these.
+        self._sites = {site.name: site for site in context.sites if not site.body}
         self._held: Cache[LateStart] = Cache(context.settings.memory_limit_bytes)
         self._used: Hashable = None
 
@@ -89,7 +90,7 @@ class Openings:
         # and half-precision values, which are rounded to where they have to exist. So no more of
         # it than need be; but a graph for every set of sites would be too many.
         shared, one = self._shared, len(touched) == 1
-        sites: Sequence[FaultSite] = self._context.sites
+        sites: Sequence[FaultSite] = tuple(self._sites.values())
         if shared.halves or (one and (shared.quantized or self._sites[touched[0]].kind.stored)):
             sites = [self._sites[name] for name in sorted(touched)]
         return Opening(

@@ -71,12 +71,15 @@ class PortsEngine(EngineBase):
         self._check_sites(scenario)
         windows = scenario_windows(self._context, scenario)
         touched = scenario.sites
-        if self._openings is not None:
+        # What lies in a control-flow body has no place of its own in the optimised graph.
+        inside = any(self._sites[name].body for name in touched)
+        if self._openings is not None and not inside:
             late = self._openings.late(touched)
             replayed = self._replayed(late, scenario) if can_replay(self._context, late) else None
             if replayed is not None:
                 return replayed, windows
-        only = touched[0] if len(touched) == 1 else None
+        tensors = {self._sites[name].tensor for name in touched}
+        only = tensors.pop() if len(tensors) == 1 else None
         opened = self._open.get(only, lambda: self._opened(only))
         assert isinstance(opened, OpenModel)
         return _ArmedModel(opened, scenario), windows
@@ -110,7 +113,8 @@ class PortsEngine(EngineBase):
         self._watchdog.close()
 
     def _opened(self, only: str | None) -> OpenModel:
-        sites = self._context.sites if only is None else (self._sites[only],)
+        every = self._context.sites
+        sites = every if only is None else tuple(site for site in every if site.tensor == only)
         return OpenModel(self._context, sites, self._watchdog, self._kept)
 
 
@@ -135,8 +139,10 @@ class OpenModel:
         on_cpu = find_provider(settings).on_cpu
         if not on_cpu:
             _check_sizes(sites, context.profile.fixed_batch or context.profile.batch_size)
+        # In a sequence its steps are what is counted, run by run, and not iterations in a run.
+        opened = sites if context.workload.stream is None else whole_sites(sites)
         self.instrumented: Instrumented = instrument(
-            context.model, whole_sites(sites), scatter="elements" if on_cpu else "nd"
+            context.model, opened, scatter="elements" if on_cpu else "nd"
         )
         try:
             self.session = Session(self.instrumented.model, settings, watchdog)

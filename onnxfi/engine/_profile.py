@@ -16,6 +16,7 @@ from onnxfi.engine._independence import (
     check_grown,
     gives_the_same_alone,
 )
+from onnxfi.engine._nested import nested_layouts
 from onnxfi.engine._probe import Prober
 from onnxfi.engine._session import Session
 from onnxfi.engine._settings import EngineSettings
@@ -69,8 +70,8 @@ def profile(
         model: The model.
         workload: Its samples.
         settings: How it will be run.
-        candidates: Values whose layout is wanted; None for all that nodes at the top level
-            compute. Inputs and outputs are always included.
+        candidates: Values whose layout is wanted; None for all that nodes compute, and for what
+            control-flow bodies are handed. Inputs and outputs are always included.
 
     Raises:
         GoldenError: The fault-free model fails on the samples, or takes too long.
@@ -84,11 +85,19 @@ def profile(
         verdict = _verdict(model, prober, workload, rows)
         size, reason = _batch_size(model, prober, workload, settings, verdict)
         found = ValueLayouts()
-        if typed:
-            plain = replace(settings, stream=None)
-            step = workload.first_step()
-            inside = Prober(_exposed(model, typed, plain, watchdog), step, rows)
-            found = value_layouts(inside, typed, verdict, rows or 1, workload.samples - 1)
+        plain, step = replace(settings, stream=None), workload.first_step()
+
+        def inside(opened: Model) -> Prober:
+            return Prober(_lenient(opened, plain, watchdog), step, rows)
+
+        nested = [name for name in typed if _scope(model, name)]
+        top = [name for name in typed if not _scope(model, name)]
+        if top:
+            prober = inside(expose(model, top))
+            found = value_layouts(prober, top, verdict, rows or 1, workload.samples - 1)
+        if nested:
+            bodies = nested_layouts(model, inside, nested, verdict, rows or 1, workload.samples - 1)
+            found = found | bodies
     for name in set(wanted).difference(typed):
         found.add(name, "its element type is not known")
     layouts = found.layouts | _inputs(workload.first_step())
@@ -157,14 +166,23 @@ def _wanted(model: Model, workload: Workload, candidates: Sequence[str] | None) 
     if candidates is not None:
         fed = workload.inputs.keys() | workload.constants.keys()
         return [name for name in dict.fromkeys(candidates) if name not in fed]
-    nodes = (node for node in model.index.nodes if not node.scope)
-    return [value for node in nodes for value in node.outputs if value]
+    index = model.index
+    made = [value for node in index.nodes for value in node.outputs if value]
+    handed = [value for body in index.bodies.values() for value in body.inputs]
+    return [
+        value
+        for value in (*made, *handed)
+        if not _scope(model, value) or index.kind_of(value) == "tensor"
+    ]
 
 
-def _exposed(
-    model: Model, names: Sequence[str], settings: EngineSettings, watchdog: Watchdog
-) -> Session:
-    exposed = expose(model, names)
+def _scope(model: Model, value: str) -> str:
+    """The control-flow body that a value is in; empty at the top level."""
+    home = model.index.home(value)
+    return "" if home is None else home.scope
+
+
+def _lenient(exposed: Model, settings: EngineSettings, watchdog: Watchdog) -> Session:
     # Outputs keep optimisation from doing much, and sessions start faster without it; yet some
     # models only load with it, since it removes operators that have no kernel.
     try:

@@ -15,7 +15,7 @@ from onnxfi.faults import SampleLayout
 _FIRST = 64  # values fetched together while their sizes are not known
 _GROUP_BYTES = 16 << 20  # of one sample; probing holds about ten times that
 _GROWN = 3
-_LOOKED_AT = 8  # samples whose shapes are compared where nothing else shows what they depend on
+LOOKED_AT = 8  # samples whose shapes are compared where nothing else shows what they depend on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,12 @@ class ValueLayouts:
 
     layouts: dict[str, SampleLayout] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+
+    def __or__(self, other: ValueLayouts) -> ValueLayouts:
+        """Those of both."""
+        return ValueLayouts(
+            layouts=self.layouts | other.layouts, left_out=self.left_out | other.left_out
+        )
 
     def add(self, name: str, found: SampleLayout | str) -> None:
         """Take up one value."""
@@ -55,7 +61,7 @@ def value_layouts(
     """
     found = ValueLayouts()
     # Samples that may share a run are replaced too, which shows shapes that depend on the data.
-    looked_at = 2 if verdict.isolated else _LOOKED_AT
+    looked_at = 2 if verdict.isolated else LOOKED_AT
     alone = _alone(prober, names, np.linspace(0, last, looked_at).astype(int).tolist())
     for group in _groups(names, alone.nbytes):
         if verdict.mode is Mode.GROWN and verdict.isolated:

@@ -10,7 +10,7 @@ from onnxfi.faults._layout import SampleLayout
 from onnxfi.faults._left_out import LeftOut, Reason, no_port, not_a_tensor
 from onnxfi.faults._roles import transparent
 from onnxfi.faults._site import FaultSite, SiteKind
-from onnxfi.graph import GraphIndex, Node, TensorSpec
+from onnxfi.graph import TAPPED, Body, GraphIndex, Node, TensorSpec
 
 PORT_TYPES = frozenset(
     {
@@ -63,6 +63,19 @@ _NEVER_STATIC = frozenset(
 )
 
 
+# Number and condition, which a Loop hands to its body before the state.
+_LOOP_CONTROL = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a computed value comes from: a node, its layer, and the graph that the value is in."""
+
+    node: Node
+    layer: str
+    scope: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Computed:
     """What is needed to judge computed values.
@@ -104,24 +117,45 @@ class Computed:
     def output_sites(self, node: Node) -> Iterator[FaultSite | LeftOut]:
         """The sites of a node's outputs, or why they are none."""
         for value in filter(None, node.outputs):
-            element = self.index.element_of(value)
-            reason = Reason.BODY if node.scope else None
-            if reason is None and value in self.static:
-                reason = Reason.STATIC
-            found = reason or self._obstacle(value, self.index.kind_of(value), element)
-            if found is not None or element is None:
-                yield LeftOut(name=value, reason=str(found), elements=None, bits=0)
-                continue
-            yield FaultSite(
-                name=value,
-                kind=SiteKind.ACTIVATION,
-                element=element,
-                node=node.name,
-                op_type=node.op_type,
-                layer=self._layer(node),
-                layout=self._layout(value),
-                repeated=bool(self.states),
-            )
+            reason = Reason.STATIC if value in self.static else None
+            home = Origin(node=node, layer=self._layer(node), scope=node.scope)
+            yield self._site(value, SiteKind.ACTIVATION, home, reason)
+
+    def body_sites(self, body: Body) -> Iterator[FaultSite | LeftOut]:
+        """The sites of what comes into a body anew in each iteration, or why they are none.
+
+        The state that an iteration gets from the one before, and the slices that a Scan reads.
+        """
+        slices = len(body.inputs) - body.slices
+        for place, value in enumerate(body.inputs):
+            kind = SiteKind.STATE if place < slices else SiteKind.ACTIVATION
+            home = Origin(node=body.owner, layer=body.owner.name, scope=body.path)
+            reason = Reason.PASSED if self.index.returned(value) else None
+            if body.owner.op_type == "Loop" and place < _LOOP_CONTROL:
+                reason = Reason.STRUCTURE
+            yield self._site(value, kind, home, reason)
+
+    def _site(
+        self, value: str, kind: SiteKind, origin: Origin, reason: Reason | None
+    ) -> FaultSite | LeftOut:
+        element = self.index.element_of(value)
+        around = self.index.around(origin.scope)
+        if any(body.owner.op_type not in TAPPED or body.owner.domain for body in around):
+            reason = Reason.BODY
+        found = reason or self._obstacle(value, self.index.kind_of(value), element)
+        if found is not None or element is None:
+            return LeftOut(name=value, reason=str(found), elements=None, bits=0)
+        return FaultSite(
+            name=value,
+            kind=kind,
+            element=element,
+            node=origin.node.name,
+            op_type=origin.node.op_type,
+            layer=origin.layer,
+            layout=self._layout(value),
+            repeated=bool(self.states) or any(body.repeats for body in around),
+            body=origin.scope,
+        )
 
     def _layer(self, node: Node) -> str:
         """Name of the layer: the node, or what a transparent node's first input comes from."""
@@ -139,7 +173,8 @@ class Computed:
         """Why a computed value can't be a site, if it can't."""
         if kind != "tensor":
             return not_a_tensor(kind)
-        if not self.index.consumers(value) and value not in self.outputs:
+        handed_out = value in self.outputs or self.index.returned(value)
+        if not (self.index.consumers(value) or handed_out):
             return Reason.UNREAD
         if element is None:
             return Reason.UNKNOWN_TYPE

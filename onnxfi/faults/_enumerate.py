@@ -11,7 +11,7 @@ from onnxfi.faults._layout import SampleLayout
 from onnxfi.faults._left_out import LeftOut
 from onnxfi.faults._site import FaultSite
 from onnxfi.faults._stored import Stored, structural_nodes
-from onnxfi.graph import GraphIndex, TensorSpec
+from onnxfi.graph import Body, GraphIndex, TensorSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,9 @@ def enumerate_sites(
     """List a model's fault sites.
 
     Stored data whose numbers enter the computation is a site of kind weight, bias, scale, zero
-    point or sparse index; graph inputs and computed values of the main graph are sites of kind
-    input and activation. Nothing is dropped in silence: what is no site is left out with a reason.
+    point or sparse index; graph inputs and computed values, those in control-flow bodies included,
+    are sites of kind input and activation; what an iteration of a loop gets from the one before is
+    of kind state. Nothing is dropped in silence: what is no site is left out with a reason.
 
     Args:
         index: Facts about the graph.
@@ -84,5 +85,10 @@ def _all(
         yield stored.site(data)
     for spec in inputs:
         yield computed.input_site(spec)
+    bodies: dict[str, list[Body]] = {}
+    for body in index.bodies.values():
+        bodies.setdefault(body.owner.name, []).append(body)
     for node in index.nodes:
         yield from computed.output_sites(node)
+        for body in bodies.get(node.name, ()):
+            yield from computed.body_sites(body)

@@ -16,7 +16,7 @@ class Reason(enum.StrEnum):
     STRUCTURE = "structural: a shape, axis, index, size or condition"
     EMPTY = "empty tensor"
     UNKNOWN_TYPE = "element type not known"
-    BODY = "computed inside a control-flow body"
+    BODY = "computed inside the body of an operator other than If, Loop and Scan"
     STATIC = "computed from stored tensors and shapes only, never from a sample"
     UNSEEN = "shape at run time not seen by the profile"
     LISTS = "integers in an attribute: the structure of trees, positions, class labels"

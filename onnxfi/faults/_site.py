@@ -75,6 +75,8 @@ class FaultSite:
             them, or there are none.
         series: Name that the tensor's first step has in an unrolled network: the same for all its
             steps. None for what is not one step of many.
+        body: Of a computed tensor inside a control-flow body the path of that body,
+            ``node/branch``; else empty.
     """
 
     name: str
@@ -89,6 +91,7 @@ class FaultSite:
     form: Form = Form.TENSOR
     part: NeuronPart | None = None
     series: str | None = None
+    body: str = ""
 
     @property
     def tensor(self) -> str:

@@ -3,15 +3,16 @@
 from onnxfi.graph._align import align
 from onnxfi.graph._barrier import rejoin, separate
 from onnxfi.graph._convolution import Receptive, receptive_field, unpadded
+from onnxfi.graph._counters import Iteration, iteration_of
 from onnxfi.graph._cut import cut
 from onnxfi.graph._downstream import downstream
-from onnxfi.graph._edits import Endpoints
+from onnxfi.graph._edits import Endpoints, ScanCounter
 from onnxfi.graph._elements import element_of_dtype, element_to_onnx
 from onnxfi.graph._expose import expose
 from onnxfi.graph._facts import operators, read_tensor
 from onnxfi.graph._fingerprint import fingerprint
 from onnxfi.graph._flipper import byte_flipper
-from onnxfi.graph._index import Form, GraphIndex, Handover, Initializer, Node, Use
+from onnxfi.graph._index import Body, Form, GraphIndex, Handover, Home, Initializer, Node, Use
 from onnxfi.graph._insert import NodeGroup, NodeSpec, endpoints, insert, unique_prefix
 from onnxfi.graph._limits import Limits
 from onnxfi.graph._load import load
@@ -22,17 +23,22 @@ from onnxfi.graph._partition import Cuts, Part, partition
 from onnxfi.graph._renamed import declare, rename
 from onnxfi.graph._spec import Shape, TensorSpec
 from onnxfi.graph._stored import initializer_words, lift_initializers, replace_initializers
+from onnxfi.graph._taps import TAPPED, Tap, recorded, tap
 from onnxfi.graph._verify import verify_untouched
 from onnxfi.graph._verifycut import verify_cut
 from onnxfi.graph._write import Serialized, inlined, save, serialize
 
 __all__ = [
+    "TAPPED",
+    "Body",
     "Cuts",
     "Endpoints",
     "Form",
     "GraphIndex",
     "Handover",
+    "Home",
     "Initializer",
+    "Iteration",
     "Limits",
     "Model",
     "Node",
@@ -40,8 +46,10 @@ __all__ = [
     "NodeSpec",
     "Part",
     "Receptive",
+    "ScanCounter",
     "Serialized",
     "Shape",
+    "Tap",
     "TensorSpec",
     "Use",
     "align",
@@ -58,6 +66,7 @@ __all__ = [
     "initializer_words",
     "inlined",
     "insert",
+    "iteration_of",
     "lift_initializers",
     "load",
     "operators",
@@ -65,12 +74,14 @@ __all__ = [
     "raise_opset",
     "read_tensor",
     "receptive_field",
+    "recorded",
     "rejoin",
     "rename",
     "replace_initializers",
     "save",
     "separate",
     "serialize",
+    "tap",
     "unique_prefix",
     "unpadded",
     "verify_cut",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from google.protobuf.message import Message  # type: ignore[import-untyped]
 from onnx import GraphProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto
 
 from onnxfi.errors import RewriteError
-from onnxfi.graph._edits import Edits
+from onnxfi.graph._edits import Edits, ScanCounter
 from onnxfi.graph._index import Place
 from onnxfi.graph._walk import Unique, bodies, join, own_names, shown
 
@@ -55,9 +55,33 @@ class Comparison:
         self._parts = frozenset((part.scope, part.local, part.attribute) for part in parts)
         self._paths = Unique([""])
 
-    def run(self, pair: Pair) -> None:
-        """Compare two graphs."""
-        _compare_interface(pair, self._lifted(pair), self._edits)
+    def run(
+        self, path: str, before: GraphProto, after: GraphProto, outer: Mapping[str, str]
+    ) -> None:
+        """Compare two graphs.
+
+        Args:
+            path: Their scope.
+            before: The original.
+            after: The edited one.
+            outer: What nodes read now of the graphs around, by what they read before.
+        """
+        pair = self._pair(path, before, after, outer)
+        self._graphs(pair)
+
+    def _pair(
+        self, path: str, before: GraphProto, after: GraphProto, outer: Mapping[str, str]
+    ) -> Pair:
+        readers, makers = _renamings(self._edits, path)
+        own = list(own_names(before))
+        reads = {name: now for name, now in outer.items() if name not in set(own)}
+        reads |= {name: _follow(name, readers) for name in own}
+        writes = {name: _follow(name, makers) for name in own}
+        return Pair(path=path, before=before, after=after, reads=reads, writes=writes)
+
+    def _graphs(self, pair: Pair) -> None:
+        counter = self._counter(pair.path)
+        _compare_interface(pair, self._lifted(pair), self._edits, counter)
         _compare_declarations(pair)
         self._tensors(pair)
         after = {node.name: node for node in pair.after.node}
@@ -67,29 +91,38 @@ class Comparison:
             found = after.pop(node.name, None)
             if found is None:
                 raise RewriteError(f"node {node.name!r} is missing in {pair.where}")
-            _compare_node(pair, node, found, self._attributes(pair, node.name))
-            self._bodies(pair, node, found)
+            scope = join(pair.path, node.name)
+            paths = [self._paths.take(join(scope, branch)) for branch, _ in bodies(node)]
+            counter = next(filter(None, map(self._counter, paths)), None)
+            _compare_node(pair, node, found, self._attributes(pair, node.name), counter)
+            self._bodies(pair, node, found, paths)
         for name, node in after.items():
             if join(pair.path, name) not in self._edits.nodes:
                 raise RewriteError(f"undeclared node {shown(node)} was added to {pair.where}")
 
-    def _bodies(self, pair: Pair, before: NodeProto, after: NodeProto) -> None:
+    def _counter(self, path: str) -> ScanCounter | None:
+        """The counter that the Scan with this body got."""
+        return next((each for each in self._edits.counters if each.scope == path), None)
+
+    def _bodies(
+        self, pair: Pair, before: NodeProto, after: NodeProto, paths: Sequence[str]
+    ) -> None:
         ours, theirs = list(bodies(before)), list(bodies(after))
         if [branch for branch, _ in ours] != [branch for branch, _ in theirs]:
             raise RewriteError(f"bodies of node {before.name!r} changed in {pair.where}")
-        for (branch, old), (_, new) in zip(ours, theirs, strict=True):
-            path = self._paths.take(join(join(pair.path, before.name), branch))
-            own = set(own_names(old))
-            reads = {name: now for name, now in pair.reads.items() if name not in own}
-            local = Pair(path=path, before=old, after=new, reads=reads, writes={})
-            reads.update(self._lifted(local))
-            self.run(local)
+        for path, (_, old), (_, new) in zip(paths, ours, theirs, strict=True):
+            lifted = self._lifted_in(path, old)
+            local = self._pair(path, old, new, pair.reads)
+            self._graphs(replace(local, reads={**local.reads, **lifted}))
 
     def _lifted(self, pair: Pair) -> dict[str, str]:
         """Initializers of this graph that became inputs: their names here and as inputs."""
+        return self._lifted_in(pair.path, pair.before)
+
+    def _lifted_in(self, path: str, before: GraphProto) -> dict[str, str]:
         names = {}
-        for tensor in pair.before.initializer:
-            name = self._qualified.get((pair.path, tensor.name), tensor.name)
+        for tensor in before.initializer:
+            name = self._qualified.get((path, tensor.name), tensor.name)
             if name in self._edits.lifted:
                 names[tensor.name] = name
         return names
@@ -130,15 +163,42 @@ def _same_names(
         raise RewriteError(f"undeclared initializer {min(added)!r} was added to {pair.where}")
 
 
+def _renamings(edits: Edits, scope: str) -> tuple[dict[str, str], dict[str, str]]:
+    """One step each: to what a reader was rewired, and to what a maker was.
+
+    Of several groups put on one value in turn, only the first met the original nodes.
+    """
+    readers: dict[str, str] = {}
+    makers: dict[str, str] = {}
+    for ends in edits.endpoints:
+        if ends.scope == scope:
+            readers.setdefault(ends.clean, ends.faulty)
+            makers.setdefault(ends.faulty, ends.clean)
+    return readers, makers
+
+
+def _follow(name: str, steps: Mapping[str, str]) -> str:
+    while name in steps:
+        name = steps[name]
+    return name
+
+
 def _compare_node(
-    pair: Pair, before: NodeProto, after: NodeProto, replaced: frozenset[str]
+    pair: Pair,
+    before: NodeProto,
+    after: NodeProto,
+    replaced: frozenset[str],
+    counter: ScanCounter | None,
 ) -> None:
+    start, result = ([], []) if counter is None else ([counter.start], [counter.result])
+    reads = [pair.reads.get(name, name) for name in before.input]
+    writes = [pair.writes.get(name, name) for name in before.output]
     facts = [
         ("operator", before.op_type, after.op_type),
         ("domain", before.domain, after.domain),
         ("overload", before.overload, after.overload),
-        ("inputs", [pair.reads.get(name, name) for name in before.input], list(after.input)),
-        ("outputs", [pair.writes.get(name, name) for name in before.output], list(after.output)),
+        ("inputs", start + reads, list(after.input)),
+        ("outputs", result + writes, list(after.output)),
         ("attributes", _attributes(before, replaced), _attributes(after, replaced)),
     ]
     for what, ours, theirs in facts:
@@ -198,21 +258,31 @@ def _compare_sparse(
     _compare_tensor(before.values, after.values, values, pair)
 
 
-def _compare_interface(pair: Pair, lifted: Mapping[str, str], edits: Edits) -> None:
-    """Inputs and outputs: the old ones in their order, then those that were declared."""
+def _compare_interface(
+    pair: Pair, lifted: Mapping[str, str], edits: Edits, counter: ScanCounter | None
+) -> None:
+    """Inputs and outputs: the old ones in their order, then those that were declared.
+
+    A counter stands in front of both.
+    """
+    after_inputs, after_outputs = list(pair.after.input), list(pair.after.output)
+    if counter is not None:
+        fronts = [value.name for value in (*after_inputs[:1], *after_outputs[:1])]
+        if fronts != [counter.step, counter.following]:
+            raise RewriteError(f"the counter of {pair.where} is not in front: {fronts}")
+        del after_inputs[:1], after_outputs[:1]
     top = not pair.path
     kept = [value for value in pair.before.input if top or value.name not in lifted]
     old = {value.name for value in pair.before.input}
     new = [*edits.lifted, *edits.inputs] if top else []
-    _compare_values(kept, pair.after.input, {name for name in new if name not in old}, pair)
+    _compare_values(kept, after_inputs, {name for name in new if name not in old}, pair)
     exposed = set(edits.exposed) if top else set()
-    _compare_values(list(pair.before.output), pair.after.output, exposed, pair)
+    _compare_values(list(pair.before.output), after_outputs, exposed, pair)
 
 
 def _compare_values(
-    before: list[ValueInfoProto], after: object, declared: set[str], pair: Pair
+    before: list[ValueInfoProto], values: list[ValueInfoProto], declared: set[str], pair: Pair
 ) -> None:
-    values = list(after)  # type: ignore[call-overload]
     for position, value in enumerate(before):
         if position >= len(values) or _wire(values[position]) != _wire(value):
             raise RewriteError(f"input or output {value.name!r} of {pair.where} changed")

@@ -116,6 +116,36 @@ class Place:
     attribute: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A nested graph.
+
+    Attributes:
+        path: Its scope, ``node/branch``.
+        owner: The node that it belongs to.
+        inputs: Its inputs by their names in the index, in order.
+        slices: How many of them, the last ones, are slices that a Scan reads.
+    """
+
+    path: str
+    owner: Node
+    inputs: tuple[str, ...]
+    slices: int = 0
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it runs once for each iteration of its owner."""
+        return self.owner.op_type in ("Loop", "Scan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """Where a value lies: the scope that defines it, and its name there."""
+
+    scope: str
+    local: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GraphIndex:
     """Facts about a model's graph; values are named as in the file, qualified in nested graphs.
@@ -125,17 +155,20 @@ class GraphIndex:
         initializers: Stored tensors by name, in file order, outer graphs first.
         stored: All stored data by name: the initializers, those in sparse form followed by their
             indices; then what nodes hold in attributes.
+        bodies: Nested graphs by scope, outer ones first.
     """
 
     nodes: tuple[Node, ...]
     initializers: Mapping[str, Initializer]
     stored: Mapping[str, Initializer]
+    bodies: Mapping[str, Body]
     _producers: Mapping[str, Node] = field(repr=False)
     _uses: Mapping[str, tuple[Use, ...]] = field(repr=False)
     _types: Mapping[str, TensorSpec] = field(repr=False)
     _returned: frozenset[str] = field(repr=False)
     _handed: Mapping[str, tuple[Handover, ...]] = field(repr=False)
     _places: Mapping[str, Place] = field(repr=False)
+    _homes: Mapping[str, Home] = field(repr=False)
 
     def producer(self, value: str) -> Node | None:
         """The node that computes a value; None for graph inputs, initializers, unknown names."""
@@ -152,6 +185,18 @@ class GraphIndex:
     def handed(self, value: str) -> tuple[Handover, ...]:
         """To whom a control-flow body hands a value of its own."""
         return self._handed.get(value, ())
+
+    def home(self, value: str) -> Home | None:
+        """Where a value lies; None for unknown names."""
+        return self._homes.get(value)
+
+    def around(self, scope: str) -> tuple[Body, ...]:
+        """The nested graphs that a scope lies in, the innermost (itself) first."""
+        found: list[Body] = []
+        while scope in self.bodies:
+            found.append(self.bodies[scope])
+            scope = found[-1].owner.scope
+        return tuple(found)
 
     def element_of(self, value: str) -> ElementType | None:
         """Element type of a tensor value; None if unknown or not a tensor."""

@@ -10,7 +10,17 @@ from onnx import GraphProto, NodeProto, TensorProto
 
 from onnxfi.graph._attributes import attribute_data
 from onnxfi.graph._elements import data_bytes, element_from_onnx
-from onnxfi.graph._index import Form, GraphIndex, Handover, Initializer, Node, Place, Use
+from onnxfi.graph._index import (
+    Body,
+    Form,
+    GraphIndex,
+    Handover,
+    Home,
+    Initializer,
+    Node,
+    Place,
+    Use,
+)
 from onnxfi.graph._spec import TensorSpec
 from onnxfi.graph._tensors import element_count
 from onnxfi.graph._walk import Scope, Unique, join, own_names, scopes
@@ -67,10 +77,19 @@ class _Builder:
         # Data without a name of its own in the file, by what it belongs to; named in the end.
         self._indices: dict[str, tuple[Initializer, Place]] = {}
         self._attributes: list[tuple[Initializer, Place]] = []
+        self._bodies: dict[str, Body] = {}
+        self._homes: dict[str, Home] = {}
 
     def visit(self, scope: Scope) -> None:
         """Take in one graph; the graph around it has been visited before."""
         names = self._define(scope)
+        if scope.parent is not None and scope.owner is not None:
+            self._bodies[scope.path] = Body(
+                path=scope.path,
+                owner=self._nodes[scope.parent.path][scope.owner],
+                inputs=tuple(names[value.name] for value in scope.graph.input),
+                slices=_scanned(scope.parent.graph.node[scope.owner]),
+            )
         self._add_initializers(scope, names)
         self._nodes[scope.path] = nodes = []
         for position, node in enumerate(scope.graph.node):
@@ -86,6 +105,8 @@ class _Builder:
             nodes=tuple(self._ordered("")),
             initializers=MappingProxyType(self._initializers),
             stored=MappingProxyType(stored),
+            bodies=MappingProxyType(self._bodies),
+            _homes=self._homes,
             _producers=self._producers,
             _uses={value: tuple(uses) for value, uses in self._uses.items()},
             _types=self._types,
@@ -105,6 +126,7 @@ class _Builder:
                 # Another scope's path can make the same text.
                 qualified = self._value_names.take(join(scope.path, local))
                 names.define(local, qualified)
+                self._homes[qualified] = Home(scope=scope.path, local=local)
                 if (scope.path, local) in self._known:
                     self._types[qualified] = self._known[scope.path, local]
         return names
@@ -193,6 +215,13 @@ class _Builder:
             scope=entry.scope, position=position, local=local, form=entry.form
         )
         self._types[entry.name] = TensorSpec(name=entry.name, element=entry.element, shape=dense)
+
+
+def _scanned(owner: NodeProto) -> int:
+    """How many inputs of its body a Scan slices; 0 for other operators."""
+    if owner.op_type != "Scan":
+        return 0
+    return sum(entry.i for entry in owner.attribute if entry.name == "num_scan_inputs")
 
 
 def _entry(name: str, tensor: TensorProto, scope: str, form: Form) -> Initializer:

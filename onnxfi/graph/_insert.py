@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,13 +13,15 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 from onnxfi.bits import to_words
 from onnxfi.errors import ModelError, RewriteError, UnsupportedModelError
-from onnxfi.graph._edits import Edits, Endpoints
+from onnxfi.graph._counters import add_counters, with_counters
+from onnxfi.graph._edits import Edits, Endpoints, ScanCounter
 from onnxfi.graph._elements import element_of_dtype, element_to_onnx
-from onnxfi.graph._model import Model
+from onnxfi.graph._model import Model, graphs_of
 from onnxfi.graph._rename import rename_reads
 from onnxfi.graph._sort import sort_graph
 from onnxfi.graph._spec import TensorSpec, value_info
 from onnxfi.graph._tensors import set_words
+from onnxfi.graph._walk import join
 
 Attribute = int | float | str | Sequence[int]
 
@@ -49,11 +52,13 @@ class NodeGroup:
     """Nodes to put on one value, between the names that :func:`endpoints` gives.
 
     Attributes:
-        value: The value.
+        value: The value; in a nested graph by its qualified name, and the nodes go there.
         nodes: The nodes, sorted; together they read ``clean`` and write ``faulty``.
-        constants: Initializers that they need, in numpy or ml_dtypes dtypes.
-        inputs: Graph inputs that they need.
+        constants: Initializers that they need, in numpy or ml_dtypes dtypes; at the top level,
+            where nested graphs see them, too.
+        inputs: Graph inputs that they need, likewise.
         value_info: Declarations of values that they make.
+        counters: Counters of Scans that they need, from :func:`iteration_of`.
     """
 
     value: str
@@ -61,6 +66,7 @@ class NodeGroup:
     constants: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     inputs: tuple[TensorSpec, ...] = ()
     value_info: tuple[TensorSpec, ...] = ()
+    counters: tuple[ScanCounter, ...] = ()
 
 
 def unique_prefix(model: Model) -> str:
@@ -72,33 +78,36 @@ def endpoints(model: Model, value: str) -> Endpoints:
     """Names to build a node group between.
 
     A value that a node makes keeps its name behind the group, so consumers and graph outputs stay
-    as they are; a graph input keeps its name before the group, and its consumers are rewired.
+    as they are; a graph input keeps its name before the group, and its consumers are rewired. The
+    same holds in nested graphs, with the names there.
 
     Raises:
-        RewriteError: The model computes no such value, or computes it in a nested graph.
+        RewriteError: The model computes no such value.
         UnsupportedModelError: A graph input that is returned unchanged as an output: one name
             can't be both.
     """
-    prefix = model._prefix
-    if value in {spec.name for spec in model.inputs}:
-        if model.index.returned(value):
-            raise UnsupportedModelError(
-                f"graph input {value!r} is also a graph output, so nothing can come between"
-            )
-        return Endpoints(clean=value, faulty=f"{prefix}{value}/faulty")
-    node = model.index.producer(value)
-    if node is None:
+    prefix, index = model._prefix, model.index
+    home = index.home(value)
+    if home is not None and index.producer(value) is not None:
+        clean = f"{prefix}{value}/clean"
+        return Endpoints(clean=clean, faulty=home.local, scope=home.scope)
+    fed = {spec.name for spec in model.inputs}
+    body = None if home is None else index.bodies.get(home.scope)
+    if home is None or value not in (fed if body is None else body.inputs):
         raise RewriteError(f"no node computes {value!r} and it is no graph input that must be fed")
-    if node.scope:
-        raise RewriteError(f"{value!r} is computed in the control-flow body {node.scope!r}")
-    return Endpoints(clean=f"{prefix}{value}/clean", faulty=value)
+    if index.returned(value):
+        raise UnsupportedModelError(
+            f"graph input {value!r} is also a graph output, so nothing can come between"
+        )
+    return Endpoints(clean=home.local, faulty=f"{prefix}{value}/faulty", scope=home.scope)
 
 
 def insert(model: Model, groups: Sequence[NodeGroup]) -> Model:
     """The model with node groups put on values; everything else stays.
 
     The nodes of a group come right behind the producer of its value, or first of all for a graph
-    input. Nested graphs that capture a graph input are rewired too.
+    input. Nested graphs that capture a graph input are rewired too. Scans get the counters that
+    groups need, once each.
 
     Raises:
         RewriteError: A value can't take a group (see :func:`endpoints`), two groups are for one
@@ -109,21 +118,46 @@ def insert(model: Model, groups: Sequence[NodeGroup]) -> Model:
     if len(ends) < len(groups):
         raise RewriteError("two node groups are for one value; make them one group")
     _check_new_names(model, groups, ends)
+    known = {counter.scope for counter in model._edits.counters}
+    wanted = dict.fromkeys(counter for group in groups for counter in group.counters)
+    counters = tuple(counter for counter in wanted if counter.scope not in known)
     proto = model._copy()
-    rename_reads(proto.graph, {e.clean: e.faulty for v, e in ends.items() if e.clean == v})
-    _rename_outputs(proto.graph, {v: e.clean for v, e in ends.items() if e.faulty == v})
-    _place_nodes(proto.graph, groups, ends)
+    add_counters(proto.graph, counters)
+    by_scope: dict[str, list[NodeGroup]] = {}
+    for group in groups:
+        by_scope.setdefault(ends[group.value].scope, []).append(group)
+    graphs = graphs_of(proto, by_scope)
+    fed = {group.value for group in groups if model.index.producer(group.value) is None}
+    # Inner graphs first: giving a graph new nodes copies them, bodies included.
+    for path in reversed(graphs):
+        if path in by_scope:
+            _put(graphs[path], by_scope[path], ends, fed)
     domains = _import_domains(proto, groups)
     for group in groups:
         proto.graph.initializer.extend(_tensor(n, a) for n, a in group.constants.items())
         proto.graph.input.extend(value_info(spec) for spec in group.inputs)
-        proto.graph.value_info.extend(value_info(spec) for spec in group.value_info)
     try:
         sort_graph(proto.graph)
     except ModelError as error:
         raise RewriteError(f"a node group does not fit the model: {error}") from None
     edits = _recorded(model, groups, ends, domains)
+    edits = with_counters(edits, counters)
     return model._edited(proto, edits, _typed(model, groups, ends))
+
+
+def _put(
+    graph: GraphProto,
+    groups: Sequence[NodeGroup],
+    ends: Mapping[str, Endpoints],
+    fed: AbstractSet[str],
+) -> None:
+    """Put groups into the graph that their values are in; ``fed`` are those that no node makes."""
+    mine = {group.value: ends[group.value] for group in groups}
+    rename_reads(graph, {each.clean: each.faulty for v, each in mine.items() if v in fed})
+    _rename_outputs(graph, {each.faulty: each.clean for v, each in mine.items() if v not in fed})
+    _place_nodes(graph, groups, ends)
+    for group in groups:
+        graph.value_info.extend(value_info(spec) for spec in group.value_info)
 
 
 def _check_new_names(
@@ -212,7 +246,8 @@ def _recorded(
     return replace(
         before,
         endpoints=(*before.endpoints, *ends.values()),
-        nodes=before.nodes | {node.name for group in groups for node in group.nodes},
+        nodes=before.nodes
+        | {join(ends[group.value].scope, node.name) for group in groups for node in group.nodes},
         constants=before.constants | {name for group in groups for name in group.constants},
         inputs=(*before.inputs, *(spec.name for group in groups for spec in group.inputs)),
         domains=before.domains | domains,
@@ -224,10 +259,13 @@ def _typed(
 ) -> Mapping[tuple[str, str], TensorSpec]:
     types = {**model._types}
     for group in groups:
-        known = types.get(("", group.value))
-        for name in (ends[group.value].clean, ends[group.value].faulty):
+        mine = ends[group.value]
+        known = types.get((mine.scope, mine.clean)) or types.get((mine.scope, mine.faulty))
+        for name in (mine.clean, mine.faulty):
             if known is not None:
-                types["", name] = replace(known, name=name)
-        for spec in (*group.inputs, *group.value_info):
+                types[mine.scope, name] = replace(known, name=name)
+        for spec in group.inputs:
             types["", spec.name] = spec
+        for spec in group.value_info:
+            types[mine.scope, spec.name] = spec
     return types

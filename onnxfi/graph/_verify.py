@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from onnxfi.errors import ModelError, RewriteError
-from onnxfi.graph._compare import Comparison, Pair
+from onnxfi.graph._compare import Comparison
 from onnxfi.graph._edits import Edits
 from onnxfi.graph._index import Form
 from onnxfi.graph._model import Model
 from onnxfi.graph._opset import raise_opset
 from onnxfi.graph._sort import sort_graph
-from onnxfi.graph._walk import own_names
 
 
 def verify_untouched(original: Model, edited: Model) -> None:
@@ -59,35 +56,9 @@ def _compare_graphs(original: Model, edited: Model) -> None:
     tensors = (Form.TENSOR, Form.SPARSE)
     qualified = {(p.scope, p.local): name for name, p in places.items() if p.form in tensors}
     parts = [places[name] for name in edits.replaced if name in places]
-    readers, makers = _renamings(edits)
-    names = list(own_names(original._proto.graph))
-    pair = Pair(
-        path="",
-        before=original._proto.graph,
-        after=edited._proto.graph,
-        reads={name: _follow(name, readers) for name in names},
-        writes={name: _follow(name, makers) for name in names},
-    )
-    Comparison(edits, qualified, [part for part in parts if part.form not in tensors]).run(pair)
-
-
-def _renamings(edits: Edits) -> tuple[dict[str, str], dict[str, str]]:
-    """One step each: to what a reader was rewired, and to what a maker was.
-
-    Of several groups put on one value in turn, only the first met the original nodes.
-    """
-    readers: dict[str, str] = {}
-    makers: dict[str, str] = {}
-    for ends in edits.endpoints:
-        readers.setdefault(ends.clean, ends.faulty)
-        makers.setdefault(ends.faulty, ends.clean)
-    return readers, makers
-
-
-def _follow(name: str, steps: Mapping[str, str]) -> str:
-    while name in steps:
-        name = steps[name]
-    return name
+    others = [part for part in parts if part.form not in tensors]
+    graphs = original._proto.graph, edited._proto.graph
+    Comparison(edits, qualified, others).run("", *graphs, {})
 
 
 def _check_lifted(original: Model, edited: Model) -> None:

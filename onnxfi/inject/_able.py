@@ -43,6 +43,8 @@ def can_start(site: FaultSite) -> str | None:
     """
     if site.kind.stored:
         return can_open(site)
+    if site.body:
+        return f"it is computed in the control-flow body {site.body!r}, which runs as a whole"
     if not has_format(site.element):
         return _no_words(site)
     return _UNKNOWN_SHAPE if site.layout is None else None

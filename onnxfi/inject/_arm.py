@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from onnxfi.inject._columns import (
     whole_columns,
     window_columns,
 )
+from onnxfi.inject._gate import in_time
 from onnxfi.inject._instrument import Instrumented, Lift
 from onnxfi.inject._port import Port
 from onnxfi.inject._primitive import masks_as_values
@@ -77,10 +78,12 @@ def armed_feeds(
     ports = {port.site.name: port for port in instrumented.ports}
     lifts = {lift.site.name: lift for lift in instrumented.lifts}
     feeds: dict[str, Feed] = {}
+    at_port: dict[str, list[tuple[FaultSite, Columns]]] = {}
     for group in scenario.groups:
-        if group.site in ports:
-            port = ports[group.site]
-            feeds |= port_feeds(port, window_columns(group, port.site, window))
+        site = instrumented.sites.get(group.site)
+        if site is not None and site.tensor in ports:
+            columns = window_columns(group, site, window)
+            at_port.setdefault(site.tensor, []).append((site, columns))
         elif group.site in lifts:
             lift = lifts[group.site]
             feeds[lift.input_name] = _faulty_values(lift, group, stored_words[group.site])
@@ -89,6 +92,8 @@ def armed_feeds(
                 f"scenario {scenario.number} has a fault on site {group.site!r}, which is not open"
                 f" in this model"
             )
+    for tensor, parts in at_port.items():
+        feeds |= _in_steps(ports[tensor], parts)
     return feeds
 
 
@@ -128,15 +133,25 @@ def _values(words: Words, site: FaultSite) -> Feed:
     return from_words(words, site.element, layout_of(site).shape)
 
 
+def _in_steps(port: Port, parts: Sequence[tuple[FaultSite, Columns]]) -> dict[str, Feed]:
+    """Feeds of a port from faults in steps of its tensor."""
+    if port.step_input is None:
+        return port_feeds(port, parts[0][1])
+    columns, step = in_time(parts)
+    return {**port_feeds(port, columns), port.step_input: step}
+
+
 def port_feeds(port: Port, columns: Columns) -> dict[str, Feed]:
-    """The inputs of a port that carry faults in.
+    """The inputs of a port that carry faults in, for every step.
 
     Args:
         port: The port.
         columns: The faults of one run, each element once, in the value that the port is on.
     """
     element = port.site.element
+    every = {} if port.step_input is None else {port.step_input: np.full(columns.index.size, -1)}
     return {
+        **every,
         port.index_input: columns.index,
         port.and_input: masks_as_values(columns.and_mask, element),
         port.xor_input: masks_as_values(columns.xor_mask, element),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +25,7 @@ from onnxfi.graph import (
 from onnxfi.inject._able import can_bake
 from onnxfi.inject._arm import faulty_words
 from onnxfi.inject._columns import layout_of, whole_columns
+from onnxfi.inject._gate import gate, gated, in_time, whole
 from onnxfi.inject._primitive import Chain, masks_as_values, node, opset_needed, primitive
 
 
@@ -56,7 +57,10 @@ def bake(model: Model, scenario: Scenario, sites: Mapping[str, FaultSite]) -> Mo
         edited = replace_initializers(edited, words)
     if computed:
         edited = raise_opset(edited, opset_for(scenario, sites))
-        edited = insert(edited, [_group(edited, group, site) for group, site in computed])
+        groups: dict[str, list[tuple[FaultSite, FaultGroup]]] = {}
+        for group, site in computed:
+            groups.setdefault(site.tensor, []).append((site, group))
+        edited = insert(edited, [_group(edited, steps) for steps in groups.values()])
     return edited
 
 
@@ -73,8 +77,11 @@ def without_effect(scenario: Scenario, sites: Mapping[str, FaultSite]) -> Scenar
     golden counterpart of a baked model, in which the runtime chooses the same kernels.
     """
     groups = []
+    in_steps = {sites[name].tensor for name in scenario.sites if sites[name].step is not None}
     for group in scenario.groups:
-        if not sites[group.site].kind.stored:
+        site = sites[group.site]
+        # Where some faults of a tensor are bound to a step, these make the same nodes.
+        if not site.kind.stored and (site.step is not None or site.tensor not in in_steps):
             keep = np.full(1, np.iinfo(np.uint64).max, np.uint64)
             none = np.zeros(1, np.uint64)
             first = np.zeros(1, np.int64)
@@ -92,47 +99,52 @@ def _site(name: str, sites: Mapping[str, FaultSite], scenario: Scenario) -> Faul
     return site
 
 
-def _group(model: Model, group: FaultGroup, site: FaultSite) -> NodeGroup:
+def _group(model: Model, groups: Sequence[tuple[FaultSite, FaultGroup]]) -> NodeGroup:
     """Nodes that fault the same elements of every sample, for any number of samples.
 
     The tensor is seen as (samples, elements of a sample), elements are gathered along axis 1 and
     scattered back.
+
+    Args:
+        model: The model that they will be inserted into.
+        groups: Faults in steps of one tensor.
     """
+    sites = [site for site, _ in groups]
+    site = whole(sites)
     prefix = f"{unique_prefix(model)}{site.name}/"
     ends = endpoints(model, site.name)
-    columns = whole_columns(group, site)
+    columns, step = in_time([(site, whole_columns(group, site)) for site, group in groups])
     names = {
         key: f"{prefix}{key}"
-        for key in ("rows", "index", "and", "xor", "gathered", "each", "spread", "scattered")
+        for key in ("rows", "index", "and", "xor", "step", "gathered", "each", "spread")
     }
     view, undo, shapes = _sample_view(site, prefix, ends)
-    constants = {
-        names["index"]: columns.index,
-        names["and"]: masks_as_values(columns.and_mask, site.element),
-        names["xor"]: masks_as_values(columns.xor_mask, site.element),
-        **{name: np.array(dims, np.int64) for name, dims in shapes.items()},
-    }
-    chain = Chain(elements=names["gathered"], and_mask=names["and"], xor_mask=names["xor"])
+    fed = (names["index"], names["and"], names["xor"])
+    now = gate(model, site.name, prefix, fed, names["step"] if gated(sites) else None)
+    index, and_mask, xor_mask = now.columns
+    chain = Chain(elements=names["gathered"], and_mask=and_mask, xor_mask=xor_mask)
     masking, values = primitive(chain, site.element, prefix)
     spread = [names["rows"], names["spread"], values]
     nodes = [
         *view,
-        node("Gather", prefix, [names["rows"], names["index"]], names["gathered"], {"axis": 1}),
+        *now.nodes,
+        node("Gather", prefix, [names["rows"], index], names["gathered"], {"axis": 1}),
         *masking,
         node("Shape", prefix, [names["gathered"]], names["each"]),
-        node("Expand", prefix, [names["index"], names["each"]], names["spread"]),
-        node("ScatterElements", prefix, spread, names["scattered"], {"axis": 1}),
+        node("Expand", prefix, [index, names["each"]], names["spread"]),
+        node("ScatterElements", prefix, spread, f"{prefix}scattered", {"axis": 1}),
         *undo,
     ]
+    constants = {
+        names["index"]: columns.index,
+        names["and"]: masks_as_values(columns.and_mask, site.element),
+        names["xor"]: masks_as_values(columns.xor_mask, site.element),
+        **({names["step"]: step} if now.nodes else {}),
+        **now.constants,
+        **{name: np.array(dims, np.int64) for name, dims in shapes.items()},
+    }
     return NodeGroup(
-        value=site.name,
-        nodes=tuple(nodes),
-        constants={
-            **constants,
-            **{name: np.array(dims, np.int64) for name, dims in shapes.items()},
-        },
-        inputs=(),
-        value_info=(),
+        value=site.name, nodes=tuple(nodes), constants=constants, counters=now.counters
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from onnxfi.errors import FaultError
 from onnxfi.faults import FaultSite
 from onnxfi.graph import Model, insert, lift_initializers, raise_opset
 from onnxfi.inject._able import can_open
+from onnxfi.inject._gate import by_tensor, gated, whole
 from onnxfi.inject._port import Port, Scatter, port_on
 from onnxfi.inject._primitive import opset_needed
 
@@ -34,11 +36,13 @@ class Instrumented:
         model: The model.
         ports: Ports on computed tensors, in the order of the sites.
         lifts: Stored tensors fed as inputs, in the order of the sites.
+        sites: The sites that were opened, by name; the steps of one tensor share a port.
     """
 
     model: Model
     ports: tuple[Port, ...]
     lifts: tuple[Lift, ...]
+    sites: Mapping[str, FaultSite]
 
 
 def instrument(
@@ -69,11 +73,15 @@ def instrument(
         edited = raise_opset(edited, max(opset_needed(site.element) for site in computed))
     if stored:
         edited = lift_initializers(edited, [site.name for site in stored])
-    opened = [port_on(edited, site, scatter) for site in computed]
+    opened = [
+        port_on(edited, whole(steps), scatter, in_steps=gated(steps))
+        for steps in by_tensor(computed).values()
+    ]
     if opened:
         edited = insert(edited, [group for _, group in opened])
     return Instrumented(
         model=edited,
         ports=tuple(port for port, _ in opened),
         lifts=tuple(Lift(site=site, input_name=site.name) for site in stored),
+        sites=MappingProxyType({site.name: site for site in sites}),
     )

@@ -280,8 +280,14 @@ def test_control_flow_bodies():
         "x": "input",
         "h": "activation",
         "y": "activation",
+        "branch/then_branch/q": "activation",
+        "branch/then_branch/p": "activation",
+        "branch/else_branch/r": "activation",
     }
-    assert set(reasons(found).values()) == {"computed inside a control-flow body"}
+    assert not reasons(found)
+    site = found.by_name()["branch/then_branch/q"]
+    assert (site.body, site.repeated) == ("branch/then_branch", False)
+    assert (site.node, site.layer) == ("branch/then_branch/Mul#1", "branch/then_branch/Mul#1")
     inner = found.by_name()["branch/then_branch/inner"]
     assert (inner.op_type, inner.node) == ("Mul", "branch/then_branch/Mul#1")
 
