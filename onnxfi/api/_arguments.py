@@ -31,6 +31,7 @@ class CampaignArguments:
         op_types: Operators whose sites are faulted; empty for all.
         steps: Time steps or iterations to fault, counted from 0; empty for all.
         parts: Parts of spiking neurons to fault, such as ``spike``; empty for all sites.
+        over_steps: Fault the same element of a tensor in all chosen steps at once.
         fault_model: One or several fault models; the fault space is their union.
         sampler: Which scenarios are drawn; 1,000 uniform ones if neither it nor ``faults`` is
             given.
@@ -62,6 +63,7 @@ class CampaignArguments:
     op_types: Sequence[str] = ()
     steps: Sequence[int] = ()
     parts: Sequence[str] = ()
+    over_steps: bool = False
     fault_model: FaultModel | Sequence[FaultModel] = BitFlip()  # noqa: RUF009  # frozen
     sampler: Sampler | None = None
     faults: str | PathLike[str] | None = None
@@ -97,6 +99,7 @@ def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, In
         op_types=_texts(given.op_types),
         steps=tuple(sorted(set(given.steps))),
         parts=_texts(given.parts),
+        over_steps=given.over_steps,
         fault_models=tuple(model.spec() for model in models),
         sampler={} if drawn is None else dict(drawn.recipe()),
         faults=None if given.faults is None else fspath(given.faults),

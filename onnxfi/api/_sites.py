@@ -25,6 +25,7 @@ class SiteChoice(TypedDict, total=False):
         op_types: Operators to list.
         steps: Time steps or iterations to list, counted from 0.
         parts: Parts of spiking neurons to list.
+        over_steps: Tie the steps of each tensor into one site.
     """
 
     targets: Sequence[str]
@@ -33,6 +34,7 @@ class SiteChoice(TypedDict, total=False):
     op_types: Sequence[str]
     steps: Sequence[int]
     parts: Sequence[str]
+    over_steps: bool
 
 
 def enumerate_sites(
@@ -49,7 +51,7 @@ def enumerate_sites(
         inputs: Workload; with it, computed tensors have their run-time shapes.
         state: Outputs of a streaming model and the inputs that they are fed back to.
         chosen: Which sites: ``targets``, ``include``, ``exclude``, ``op_types``, ``steps``,
-            ``parts``.
+            ``parts``, ``over_steps``.
 
     Raises:
         ModelError: The model is unusable.
@@ -63,6 +65,7 @@ def enumerate_sites(
         op_types=tuple(chosen.get("op_types", ())),
         steps=tuple(chosen.get("steps", ())),
         parts=tuple(chosen.get("parts", ())),
+        over_steps=chosen.get("over_steps", False),
     )
     sites = site_table(load_model(model), inputs, state).sites
     return sites if wanted == SiteFilter() else wanted.select(sites)

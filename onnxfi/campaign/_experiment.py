@@ -30,6 +30,7 @@ from onnxfi.faults import (
     read_fault_list,
     recipe_space,
     site_named,
+    untied,
 )
 from onnxfi.graph import Model, fingerprint, load
 from onnxfi.outcome import Criterion
@@ -186,14 +187,14 @@ def build_experiment(
         OnnxFIError: Nothing can be faulted, or the recipe is of another fault space.
     """
     chosen = _select(settings, subject.site_table(None), recipe)
-    computed = [site.tensor for site in chosen if not site.kind.stored]
+    computed = [site.tensor for site in untied(chosen) if not site.kind.stored]
     watched = named_monitors(settings.monitors, subject.model)
     how = engine_settings(settings, subject.workload.stream)
     found = profile(subject.model, subject.workload, how, [*computed, *watched])
     monitors = laid_out(watched, found)
     table = subject.site_table(found.layouts, found.left_out)
     known = _still_there(chosen, table)
-    check_steps(settings.steps, known)
+    check_steps(settings.steps, untied(known))
     if recipe is not None:
         # The recipe's own order of sites and models decides what its numbers mean.
         known = recipe_space(recipe, {site.name: site for site in known}).sites
@@ -237,7 +238,8 @@ def scenario_traits(source: ScenarioSource) -> Scenarios:
             count=len(groups),
         )
     if len(source) and source.fault_numbers(0, 1) is not None:
-        return Scenarios(single_site=True, count=len(source))
+        tied = isinstance(source, SampledScenarios) and any(s.members for s in source.space.sites)
+        return Scenarios(single_site=not tied, count=len(source))
     bound = any(group.sample is not None for group in source.scenario(0).groups)
     return Scenarios(single_site=False, bound=bound, count=len(source))
 
@@ -268,6 +270,7 @@ def _select(
         op_types=settings.op_types,
         steps=settings.steps,
         parts=settings.parts,
+        over_steps=settings.over_steps,
     ).select(table.sites)
 
 
@@ -304,7 +307,7 @@ def _drawn(
     return Experiment(
         subject=subject,
         profile=found,
-        sites={site.name: site for site in sites},
+        sites={site.name: site for site in untied(sites)},
         space=space,
         source=SampledScenarios(space, sampler),
         header=header,

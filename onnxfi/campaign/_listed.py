@@ -43,6 +43,7 @@ def by_recipe(settings: CampaignSettings, header: FaultListHeader) -> CampaignSe
         op_types=(),
         steps=(),
         parts=(),
+        over_steps=False,
     )
 
 

@@ -110,7 +110,7 @@ def _plan(
         block_size=settings.block_size or default_block_size(len(source)),
         scenarios=len(source),
         samples=workload.samples,
-        sites=tuple(experiment.sites),
+        sites=tuple(experiment.sites if space is None else (site.name for site in space.sites)),
         layouts=_entries({name: profile.layouts[name] for name in laid_out}),
         outputs=_entries(profile.outputs),
         rows_independent=profile.rows_independent,

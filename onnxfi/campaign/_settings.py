@@ -22,6 +22,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         op_types: Only sites of these operators. Empty: all.
         steps: Only sites of these time steps or iterations. Empty: all.
         parts: Only sites that are these parts of spiking neurons. Empty: all.
+        over_steps: Whether the steps of a tensor are one site, faulted in all of them at once.
         fault_models: Specs of the fault models; the fault space is their union.
         sampler: Recipe of the sampler (``kind``, ``seed``, ``n`` …).
         faults: Path of a fault list file, instead of a sampler.
@@ -51,6 +52,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     op_types: tuple[str, ...] = ()
     steps: tuple[int, ...] = ()
     parts: tuple[str, ...] = ()
+    over_steps: bool = False
     fault_models: tuple[str, ...] = ("flip",)
     sampler: dict[str, Any] = msgspec.field(default_factory=dict)
     faults: str | None = None

@@ -50,6 +50,7 @@ def choose_sites(
         op_types=options["op_types"],
         steps=options["steps"],
         parts=options["parts"],
+        over_steps=options["over_steps"],
     ).select(subject.table.sites)
 
 

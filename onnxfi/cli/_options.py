@@ -131,6 +131,12 @@ site_options = _stack(
         help="Only these parts of spiking neurons, separated by commas: synapse, current, "
         "membrane, threshold, decay, spike, reset.",
     ),
+    click.option(
+        "--over-steps",
+        is_flag=True,
+        help="Tie the chosen steps of each tensor: a fault is in the same element in all of them, "
+        "as in a stuck neuron.",
+    ),
 )
 
 #: What is done to their bits.

@@ -72,7 +72,7 @@ def command(model: str, inputs: str | None, output: str, **options: Any) -> None
 
 
 def _write(output: str, subject: Subject, space: FaultSpace, sampler: Sampler) -> None:
-    from onnxfi.faults import FaultListHeader, write_fault_list
+    from onnxfi.faults import FaultListHeader, untied, write_fault_list
     from onnxfi.sampling import SampledScenarios
 
     recipe = sampler.recipe()
@@ -85,7 +85,7 @@ def _write(output: str, subject: Subject, space: FaultSpace, sampler: Sampler) -
         seed=int(str(recipe["seed"])),
     )
     scenarios = SampledScenarios(space, sampler)
-    sites = {site.name: site for site in space.sites}
+    sites = {site.name: site for site in untied(space.sites)}
     if output != "-":
         write_fault_list(output, header, scenarios, sites)
         return

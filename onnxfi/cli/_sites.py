@@ -77,6 +77,7 @@ def _lines(sites: Sequence[FaultSite], models: Sequence[FaultModel]) -> Iterator
             "elements": None if layout is None else layout.elements,
             "bits": None if layout is None else site_bits(site),
             "faults": _faults(site, models),
+            **({"tied": [step.name for step in site.members]} if site.members else {}),
         }
 
 

@@ -27,7 +27,9 @@ from onnxfi.faults._selection import BitSelection, select_bits
 from onnxfi.faults._setvalue import SetValue
 from onnxfi.faults._site import FaultSite, NeuronPart, SiteKind
 from onnxfi.faults._space import FaultSpace, Located, Segment, Stretch, site_bits
-from onnxfi.faults._steps import find_site, parse_steps, steps_text
+from onnxfi.faults._steps import find_site
+from onnxfi.faults._steptext import parse_steps, steps_text
+from onnxfi.faults._tie import spread, tie, untied
 from onnxfi.faults._touch import single_bit, single_field
 from onnxfi.faults._variants import Variants, element_variants
 
@@ -82,6 +84,9 @@ __all__ = [
     "site_bits",
     "site_keys",
     "site_named",
+    "spread",
     "steps_text",
+    "tie",
+    "untied",
     "write_fault_list",
 ]

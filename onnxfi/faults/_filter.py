@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from onnxfi.errors import ConfigError
 from onnxfi.faults._site import FaultSite, NeuronPart, SiteKind
 from onnxfi.faults._steps import find_site
+from onnxfi.faults._tie import tie, untied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class SiteFilter:
         steps: Time steps. Of sites that belong to a step, those of these steps; a repeated tensor
             is replaced by its sites ``NAME@STEP``, one for each of these steps that it has.
         parts: Parts of spiking neurons, as :class:`NeuronPart` or their names.
+        over_steps: Tie the chosen steps of each tensor into one site, so that a fault in it is
+            there in all of them.
     """
 
     targets: tuple[SiteKind | str, ...] = ()
@@ -34,6 +37,7 @@ class SiteFilter:
     op_types: tuple[str, ...] = ()
     steps: tuple[int, ...] = ()
     parts: tuple[NeuronPart | str, ...] = ()
+    over_steps: bool = False
 
     def select(self, sites: Sequence[FaultSite]) -> tuple[FaultSite, ...]:
         """The chosen sites, in the given order.
@@ -41,7 +45,7 @@ class SiteFilter:
         Raises:
             ConfigError: A target is no kind of site or a part none of a neuron, a glob to include,
                 an operator or a part matches nothing, no site has a chosen step, or no site is
-                left.
+                left, or steps that are to be tied differ in type or shape.
         """
         kinds = [_kind(target) for target in self.targets]
         left = tuple(site for site in sites if not kinds or site.kind in kinds)
@@ -57,8 +61,8 @@ class SiteFilter:
             raise ConfigError(
                 f"no site is left of {len(left)} after --include, --exclude and --op-type"
             )
-        check_steps(self.steps, chosen)
-        return chosen
+        check_steps(self.steps, untied(chosen))
+        return tie(chosen) if self.over_steps else chosen
 
     def _at_steps(self, sites: tuple[FaultSite, ...]) -> tuple[FaultSite, ...]:
         """The sites of the chosen steps; and single steps that are included by their full name."""

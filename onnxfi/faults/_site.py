@@ -77,6 +77,8 @@ class FaultSite:
             steps. None for what is not one step of many.
         body: Of a computed tensor inside a control-flow body the path of that body,
             ``node/branch``; else empty.
+        members: The steps of a tensor that are tied into this one site (``NAME@STEPS``): a fault in
+            it is there, in the same element, in each of them. Empty for a site of one tensor.
     """
 
     name: str
@@ -92,10 +94,13 @@ class FaultSite:
     part: NeuronPart | None = None
     series: str | None = None
     body: str = ""
+    members: tuple[FaultSite, ...] = ()
 
     @property
     def tensor(self) -> str:
-        """Name of the tensor: the site's without ``@STEP``."""
+        """Name of the tensor: the site's without ``@STEP``; of tied steps, the first's."""
+        if self.members:
+            return self.members[0].tensor
         if self.step is None or not self.repeated:
             return self.name
         return self.name.removesuffix(f"@{self.step}")

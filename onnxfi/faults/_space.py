@@ -18,6 +18,7 @@ from onnxfi.faults._model import Columns, FaultModel
 from onnxfi.faults._places import shape_of_site
 from onnxfi.faults._scenario import FaultGroup
 from onnxfi.faults._site import FaultSite, SiteKind
+from onnxfi.faults._tie import spread, untied
 from onnxfi.faults._touch import touched
 
 _LARGEST = 2**62
@@ -102,13 +103,18 @@ class FaultSpace:
             raise ConfigError(
                 f"a fault space needs at least one {'fault model' if self.sites else 'site'}"
             )
-        if len({site.name for site in self.sites}) < len(self.sites):
+        names = [site.name for site in untied(self.sites)]
+        if len(set(names)) < len(names):
             raise ConfigError("two sites of the fault space have the same name")
         self.bits = sum(site_bits(site) for site in self.sites)
         self.enumerable = all(model.enumerable for model in self.models)
         self.segments, self.size = self._lay_out()
         self._starts = np.array([segment.start for segment in self.segments], dtype=np.int64)
-        self._positions = {site.name: position for position, site in enumerate(self.sites)}
+        self._positions = {
+            tensor.name: position
+            for position, site in enumerate(self.sites)
+            for tensor in untied([site])
+        }
 
     def scenario_groups(
         self, numbers: NDArray[np.int64], rng: np.random.Generator | None = None
@@ -120,7 +126,7 @@ class FaultSpace:
             rng: Source of randomness; needed unless the space is enumerable.
 
         Returns:
-            One group a site, in the order of the sites; within a group in the order of the
+            One group a tensor, in the order of the sites; within a group in the order of the
             numbers.
 
         Raises:
@@ -133,7 +139,11 @@ class FaultSpace:
             columns = model.columns(site, numbers[where] - segment.start, _source(model, rng))
             placed = replace(columns, owner=where[columns.owner])
             parts.setdefault(segment.site, []).append(placed)
-        return tuple(_group(self.sites[site].name, parts[site]) for site in sorted(parts))
+        return tuple(
+            group
+            for site in sorted(parts)
+            for group in spread(self.sites[site], _group(self.sites[site].name, parts[site]))
+        )
 
     def single_groups(self, numbers: NDArray[np.int64]) -> list[tuple[FaultGroup, ...]]:
         """The groups of many scenarios of one fault each; fast for thousands.
@@ -155,7 +165,7 @@ class FaultSpace:
             for place, group in zip(
                 where.tolist(), _apart(site.name, columns, len(where)), strict=True
             ):
-                groups[place] = (group,)
+                groups[place] = spread(site, group)
         return groups
 
     def stretches(self, start: int, stop: int) -> Iterator[Stretch]:
@@ -190,8 +200,8 @@ class FaultSpace:
         Raises:
             FaultError: The groups are not exactly one fault of this space.
         """
-        if len(groups) == 1 and groups[0].site in self._positions:
-            group = groups[0]
+        group = self._alone(groups)
+        if group is not None:
             position = self._positions[group.site]
             for segment in self.segments:
                 model = self.models[segment.model]
@@ -201,6 +211,16 @@ class FaultSpace:
                         return segment.start + number
         sites = ", ".join(repr(group.site) for group in groups) or "no site"
         raise FaultError(f"the faults on {sites} are not one fault of this fault space")
+
+    def _alone(self, groups: Sequence[FaultGroup]) -> FaultGroup | None:
+        """The one group of some groups; of tied steps the first one, if all are the same."""
+        if not groups or groups[0].site not in self._positions:
+            return None
+        site = self.sites[self._positions[groups[0].site]]
+        expected = sorted(tensor.name for tensor in untied([site]))
+        same = all(replace(group, site=groups[0].site) == groups[0] for group in groups)
+        found = sorted(group.site for group in groups)
+        return groups[0] if same and found == expected else None
 
     def where(self, numbers: NDArray[np.int64]) -> Located:
         """Site, bit and field of each fault number; fast for millions.

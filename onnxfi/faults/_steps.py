@@ -1,54 +1,18 @@
-"""Steps: the choice of time steps or iterations, and the sites ``NAME@STEP`` that it makes."""
+"""Steps: the sites ``NAME@STEP`` of repeated tensors, and ties of several steps, by name."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping
 
-from onnxfi.errors import ConfigError
 from onnxfi.faults._site import FaultSite
+from onnxfi.faults._tie import find_tie
 
-_MOST = 1_000_000
-_RANGE = re.compile(r"(\d+)(?:\s*-\s*(\d+))?")
 _AT = re.compile(r"(?P<tensor>.+)@(?P<step>\d{1,9})", re.DOTALL)
 
 
-def parse_steps(text: str) -> tuple[int, ...]:
-    """The steps that a text such as ``3``, ``2-5`` or ``0,4-6`` names, ascending and unique.
-
-    Raises:
-        ConfigError: The text is not a choice of steps.
-    """
-    chosen: set[int] = set()
-    for part in text.split(","):
-        found = _RANGE.fullmatch(part.strip())
-        if found is None:
-            raise ConfigError(f"{text!r} is not a choice of steps such as 3, 2-5 or 0,4-6")
-        low, high = int(found[1]), int(found[2] or found[1])
-        if low > high:
-            raise ConfigError(f"steps {part.strip()!r} run backwards; write {high}-{low}")
-        if high >= _MOST:
-            raise ConfigError(f"step {high} is out of range (0..{_MOST - 1})")
-        chosen.update(range(low, high + 1))
-    return tuple(sorted(chosen))
-
-
-def steps_text(steps: Sequence[int]) -> str:
-    """The text that :func:`parse_steps` reads back; empty for no steps.
-
-    Args:
-        steps: Ascending and unique.
-    """
-    runs: list[str] = []
-    for _, run in groupby(enumerate(steps), key=lambda pair: pair[1] - pair[0]):
-        members = [step for _, step in run]
-        runs.append(str(members[0]) if len(members) == 1 else f"{members[0]}-{members[-1]}")
-    return ",".join(runs)
-
-
 def find_site(name: str, sites: Mapping[str, FaultSite]) -> FaultSite | None:
-    """The site of a name: one that is listed, or one step (``NAME@STEP``) of a listed one.
+    """The site of a name: one that is listed, or one step or several (``NAME@STEPS``) of one.
 
     Args:
         name: Name of a site.
@@ -59,7 +23,9 @@ def find_site(name: str, sites: Mapping[str, FaultSite]) -> FaultSite | None:
         return found
     apart = split_step(name)
     whole = None if apart is None else sites.get(apart[0])
-    return None if apart is None or whole is None else whole.at(apart[1])
+    if apart is None or whole is None:
+        return find_tie(name, sites)
+    return whole.at(apart[1])
 
 
 def split_step(name: str) -> tuple[str, int] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.faults import FaultGroup, FaultSpace
+from onnxfi.faults import FaultGroup, FaultSpace, spread, untied
 from onnxfi.sampling._bernoulli import bernoulli_positions
 from onnxfi.sampling._random import Stream, generator
 
@@ -28,7 +28,7 @@ def bit_errors_per_sample(
     if len(often):
         sample, position = np.divmod(often, computed.size)
         groups += _sampled_groups(space, computed.numbers(position), sample, rng)
-    order = {site.name: place for place, site in enumerate(space.sites)}
+    order = {site.name: place for place, site in enumerate(untied(space.sites))}
     return tuple(sorted(groups, key=lambda group: order[group.site]))
 
 
@@ -84,7 +84,8 @@ def _sampled_groups(
             sample=sample[where][columns.owner],
         )
         found.setdefault(site.name, []).append(group)
-    return [_joined(parts) for parts in found.values()]
+    sites = {site.name: site for site in space.sites}
+    return [group for name, parts in found.items() for group in spread(sites[name], _joined(parts))]
 
 
 def _joined(parts: list[FaultGroup]) -> FaultGroup:
