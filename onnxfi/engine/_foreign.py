@@ -76,7 +76,7 @@ def feed_of(values: NDArray[Any]) -> NDArray[Any] | OrtValue | PackedTensor:
         if element in _PACKED:
             data = np.frombuffer(pack(to_words(values, element), element), np.uint8)
             return PackedTensor(data=data, number=number, shape=values.shape)
-        bits = np.ascontiguousarray(values).view(form.word)
+        bits = np.asarray(values, order="C").view(form.word)  # a scalar stays one
         return ort.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, number)
     raise BackendError(f"onnxruntime takes no input of dtype {values.dtype}")
 

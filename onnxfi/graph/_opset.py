@@ -13,6 +13,7 @@ from onnxfi.errors import ModelError, RewriteError, UnsupportedModelError
 from onnxfi.graph._infer import infer_types
 from onnxfi.graph._model import Model, opset_of, stored_names
 from onnxfi.graph._normalize import normalize
+from onnxfi.graph._resize import keep_resizing
 from onnxfi.graph._skeleton import skeleton
 from onnxfi.graph._text import one_line
 from onnxfi.graph._walk import bodies, own_names, scopes, shown
@@ -67,6 +68,7 @@ def _converted(original: ModelProto, version: int) -> ModelProto:
         except Exception as error:  # the C++ converter raises whatever it meets
             raise ModelError(one_line(error)) from None
         _take_over(proto.graph, graph)
+        keep_resizing(original.graph, proto.graph, opset_of(original))
         _set_version(proto, version)
         proto = normalize(proto)
     else:

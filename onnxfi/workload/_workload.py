@@ -80,7 +80,7 @@ class Workload:
         for name, values in self.inputs.items():
             axis = self.axes[name]
             if axis is None:
-                feeds[name] = np.ascontiguousarray(values[start])
+                feeds[name] = np.asarray(values[start], order="C")  # a scalar stays one
                 continue
             part = values[rows] if axis == 0 else np.moveaxis(values[rows], 0, axis)
             feeds[name] = np.ascontiguousarray(part)

@@ -141,6 +141,38 @@ def test_upsample_becomes_resize(parse, run, same):
     assert same(run(raised, feeds), run(proto, feeds))
 
 
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+@pytest.mark.parametrize("operator", ["Upsample", "Resize"])
+@pytest.mark.parametrize("scales", [(1, 1, 1.3, 2.5), (1, 1, 2, 3), (1, 1, 0.5, 0.6)])
+def test_resized_images_stay_what_they_are(mode, operator, scales, run, same):
+    """The converter drops from where elements are taken, which the newer operator has to say."""
+    if operator == "Upsample" and min(scales) < 1:
+        return
+    model = load(_resizing(operator, mode, scales))
+    raised = raise_opset(model, 26)
+    feeds = {"x": np.random.default_rng(2).normal(size=(1, 1, 5, 7)).astype(np.float32)}
+    assert same(run(raised, feeds), run(model, feeds))
+
+
+def test_a_resize_that_rounds_both_ways_is_refused():
+    model = load(_resizing("Resize", "nearest", (1, 1, 0.5, 2)))
+    with pytest.raises(UnsupportedModelError, match="rounds up where it makes an axis smaller"):
+        raise_opset(model, 26)
+    assert raise_opset(load(_resizing("Resize", "linear", (1, 1, 0.5, 2))), 26).opset == 26
+
+
+def _resizing(operator, mode, scales):
+    graph = helper.make_graph(
+        [helper.make_node(operator, ["x", "s"], ["y"], mode=mode)],
+        "resizing",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, 5, 7])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [helper.make_tensor("s", TensorProto.FLOAT, [4], scales)],
+    )
+    opsets = [helper.make_opsetid("", 9 if operator == "Upsample" else 10)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=4)
+
+
 def test_old_models_without_repeated_inputs(parse, run, same):
     proto = parse(
         "agraph (float[2] x) => (float[2] y) <float[2] w = {1, 2}> { y = Add(x, w) }",

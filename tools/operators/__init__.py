@@ -1,0 +1,1 @@
+"""The parts of `tools/operator_cases.py`: onnx's own cases, one check of each, what to print."""
