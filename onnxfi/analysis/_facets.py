@@ -18,8 +18,8 @@ from onnxfi.faults import (
     site_keys,
 )
 
-FACETS = ("site", "layer", "op_type", "kind", "part", "step", "bit", "field")
-_IN_TIME = ("part", "step")
+FACETS = ("site", "layer", "op_type", "kind", "part", "step", "gate", "bit", "field")
+_SOMETIMES = ("part", "step", "gate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,9 +46,9 @@ class Facet:
 
 
 def facet_names(sites: Iterable[FaultSite]) -> tuple[str, ...]:
-    """The facets that sites can be divided by: steps and parts only where some site has one."""
-    known = {name for site in sites for name in _IN_TIME if site_keys(site)[name]}
-    return tuple(name for name in FACETS if name not in _IN_TIME or name in known)
+    """The facets that sites can be divided by; steps, parts, gates only where some site has one."""
+    known = {name for site in sites for name in _SOMETIMES if site_keys(site)[name]}
+    return tuple(name for name in FACETS if name not in _SOMETIMES or name in known)
 
 
 def bit_bits(sites: Sequence[FaultSite]) -> dict[str, int]:
@@ -114,7 +114,7 @@ def listed_facets(
     found: dict[str, list[str]] = {name: [] for name in names}
     elements = [site.element for site in sites.values()]
     for scenario in scenarios:
-        keys = dict.fromkeys(FACETS, "")
+        keys = dict.fromkeys(names, "")
         shared = scenario_facets(scenario, sites)
         if shared.site is not None:
             site = sites[shared.site]
@@ -165,5 +165,5 @@ def absent_facets(n: int, reason: str) -> tuple[Facet, ...]:
     return tuple(
         Facet(name=name, keys=(), codes=nowhere, bits=(), faults=None, reason=reason)
         for name in FACETS
-        if name not in _IN_TIME
+        if name not in _SOMETIMES
     )

@@ -29,6 +29,7 @@ class CampaignArguments:
         include: Globs of site names to fault; empty for all.
         exclude: Globs of site names to leave alone.
         op_types: Operators whose sites are faulted; empty for all.
+        gates: Gates of recurrent operators (i, o, f, c; z, r, h) to fault; empty for whole tensors.
         steps: Time steps or iterations to fault, counted from 0; empty for all.
         parts: Parts of spiking neurons to fault, such as ``spike``; empty for all sites.
         over_steps: Fault the same element of a tensor in all chosen steps at once.
@@ -61,6 +62,7 @@ class CampaignArguments:
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     op_types: Sequence[str] = ()
+    gates: Sequence[str] = ()
     steps: Sequence[int] = ()
     parts: Sequence[str] = ()
     over_steps: bool = False
@@ -97,6 +99,7 @@ def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, In
         include=_texts(given.include),
         exclude=_texts(given.exclude),
         op_types=_texts(given.op_types),
+        gates=_texts(given.gates),
         steps=tuple(sorted(set(given.steps))),
         parts=_texts(given.parts),
         over_steps=given.over_steps,

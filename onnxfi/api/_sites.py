@@ -23,6 +23,7 @@ class SiteChoice(TypedDict, total=False):
         include: Globs of names to list.
         exclude: Globs of names to leave out.
         op_types: Operators to list.
+        gates: Gates of recurrent operators to list, as sites of their own.
         steps: Time steps or iterations to list, counted from 0.
         parts: Parts of spiking neurons to list.
         over_steps: Tie the steps of each tensor into one site.
@@ -32,6 +33,7 @@ class SiteChoice(TypedDict, total=False):
     include: Sequence[str]
     exclude: Sequence[str]
     op_types: Sequence[str]
+    gates: Sequence[str]
     steps: Sequence[int]
     parts: Sequence[str]
     over_steps: bool
@@ -63,6 +65,7 @@ def enumerate_sites(
         include=tuple(chosen.get("include", ())),
         exclude=tuple(chosen.get("exclude", ())),
         op_types=tuple(chosen.get("op_types", ())),
+        gates=tuple(chosen.get("gates", ())),
         steps=tuple(chosen.get("steps", ())),
         parts=tuple(chosen.get("parts", ())),
         over_steps=chosen.get("over_steps", False),

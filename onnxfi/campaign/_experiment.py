@@ -271,6 +271,7 @@ def _select(
         steps=settings.steps,
         parts=settings.parts,
         over_steps=settings.over_steps,
+        gates=settings.gates,
     ).select(table.sites)
 
 

@@ -44,6 +44,7 @@ def by_recipe(settings: CampaignSettings, header: FaultListHeader) -> CampaignSe
         steps=(),
         parts=(),
         over_steps=False,
+        gates=(),
     )
 
 

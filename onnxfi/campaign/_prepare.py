@@ -26,7 +26,7 @@ from onnxfi.engine import (
     golden_run,
     golden_statistics,
 )
-from onnxfi.faults import FaultListHeader, SampleLayout
+from onnxfi.faults import FaultListHeader, SampleLayout, whole_tensors
 from onnxfi.outcome import BoundCriterion, choose_criterion
 
 
@@ -99,7 +99,7 @@ def _plan(
         settings.engine,
         model,
         workload.samples * (workload.steps or 1),
-        context.sites,
+        whole_tensors(context.sites),
         replace(scenario_traits(source), sequences=workload.stream is not None),
         lambda name: examine_engine(name, context),
     )

@@ -20,6 +20,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         include: Globs; only sites whose name matches one are faulted. Empty: all.
         exclude: Globs; sites whose name matches one are not faulted.
         op_types: Only sites of these operators. Empty: all.
+        gates: Only these gates of recurrent operators, as sites of their own. Empty: all.
         steps: Only sites of these time steps or iterations. Empty: all.
         parts: Only sites that are these parts of spiking neurons. Empty: all.
         over_steps: Whether the steps of a tensor are one site, faulted in all of them at once.
@@ -50,6 +51,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     op_types: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
     steps: tuple[int, ...] = ()
     parts: tuple[str, ...] = ()
     over_steps: bool = False

@@ -51,6 +51,7 @@ def choose_sites(
         steps=options["steps"],
         parts=options["parts"],
         over_steps=options["over_steps"],
+        gates=options["gates"],
     ).select(subject.table.sites)
 
 

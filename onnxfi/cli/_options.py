@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from onnxfi.cli._talk import Talk
-from onnxfi.cli._types import Duration, FaultModelText, Kinds, MemorySize, Parts, Steps
+from onnxfi.cli._types import Duration, FaultModelText, Kinds, MemorySize, Names, Parts, Steps
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
@@ -112,6 +112,14 @@ site_options = _stack(
         multiple=True,
         metavar="OP",
         help="Only sites of this operator, such as Conv; may be repeated.",
+    ),
+    click.option(
+        "--gate",
+        "gates",
+        type=Names(),
+        metavar="GATES",
+        help="Only these gates of recurrent operators, each a site of its own: i,o,f,c of an "
+        "LSTM, z,r,h of a GRU.",
     ),
     click.option(
         "--step",

@@ -72,6 +72,8 @@ def _lines(sites: Sequence[FaultSite], models: Sequence[FaultModel]) -> Iterator
             "layer": site.layer,
             "step": site.step,
             "part": site.part,
+            "gate": site.gate,
+            "gates": None if site.gates is None else site.gates.names,
             "shape": None if layout is None else layout.shape,
             "batch_axis": None if layout is None else layout.batch_axis,
             "elements": None if layout is None else layout.elements,

@@ -54,6 +54,21 @@ class MemorySize(click.ParamType):  # type: ignore[type-arg]  # generic from cli
             self.fail(str(error), param, ctx)
 
 
+class Names(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """Names, separated by commas."""
+
+    name = "names"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the names in the order given, each once."""
+        found = tuple(dict.fromkeys(split_commas(value)))
+        if not found:
+            self.fail("no name given", param, ctx)
+        return found
+
+
 class Steps(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """Time steps: ``3``, ``2-5`` or ``0,4-6``."""
 

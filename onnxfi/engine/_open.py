@@ -9,6 +9,7 @@ from types import MappingProxyType
 from onnxfi.engine._bake import BakeEngine
 from onnxfi.engine._context import Engine, EngineContext
 from onnxfi.engine._cut import CutEngine
+from onnxfi.engine._gated import GateEngine, whole_context
 from onnxfi.engine._lift import LiftEngine, why_not
 from onnxfi.engine._mixed import MixedEngine, main_context
 from onnxfi.engine._ports import PortsEngine
@@ -65,6 +66,9 @@ def open_engine(name: str, context: EngineContext) -> Engine:
     if name not in ENGINES:
         raise ConfigError(f"engine {name!r} is unknown; choose from {', '.join(ENGINES)}")
     kind = ENGINES[name]
+    whole = whole_context(context)
+    if whole is not context:
+        return GateEngine(open_engine(name, whole), context.sites)
     if context.workload.stream is not None and not kind.sequences:
         raise ConfigError(f"engine {name} can't run sequences; use bake, lift or ports")
     main = context if name == "bake" else main_context(context)
@@ -89,4 +93,4 @@ def examine_engine(name: str, context: EngineContext) -> str | None:
     Some engines only know once they have prepared the model, which takes a few sessions.
     """
     examines = ENGINES[name].examines
-    return None if examines is None else examines(watching(main_context(context)))
+    return None if examines is None else examines(watching(main_context(whole_context(context))))

@@ -7,12 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.engine._device import DeviceTensor, Feed, StepFeed, Stepped
 from onnxfi.engine._inputs import ArmedInputs, Inputs
-from onnxfi.faults import FaultGroup, FaultSite, Scenario
+from onnxfi.faults import FaultGroup, FaultSite, Scenario, joined
 from onnxfi.inject import BatchWindow
 
 
@@ -20,7 +19,7 @@ def whole_sites(sites: Sequence[FaultSite]) -> tuple[FaultSite, ...]:
     """The tensors of some sites, each once: a port takes the faults of every step."""
     found: dict[str, FaultSite] = {}
     for site in sites:
-        whole = replace(site, name=site.tensor, step=None) if site.repeated else site
+        whole = site.whole()
         found.setdefault(whole.name, whole)
     return tuple(found.values())
 
@@ -63,8 +62,8 @@ class SteppedInputs:
         for group in scenario.groups:
             tensor = self._sites[group.site].tensor
             if tensor in tensors and self._step(group) in (None, step):
-                here.setdefault(tensor, []).append(group)
-        return tuple(_joined(tensor, groups) for tensor, groups in here.items())
+                here.setdefault(tensor, []).append(replace(group, site=tensor))
+        return tuple(joined(groups) for groups in here.values())
 
 
 class _SteppedArms:
@@ -98,22 +97,3 @@ def _on_host(values: StepFeed) -> NDArray[Any]:
     """Indices and masks of ports are fed by the host."""
     assert not isinstance(values, DeviceTensor | Stepped)
     return values
-
-
-def _joined(tensor: str, groups: Sequence[FaultGroup]) -> FaultGroup:
-    """Faults of several sites of one tensor, in list order."""
-    sample = None
-    if any(group.sample is not None for group in groups):
-        sample = np.concatenate(
-            [
-                np.full(len(group), -1, np.int64) if group.sample is None else group.sample
-                for group in groups
-            ]
-        )
-    return FaultGroup(
-        site=tensor,
-        index=np.concatenate([group.index for group in groups]),
-        and_mask=np.concatenate([group.and_mask for group in groups]),
-        xor_mask=np.concatenate([group.xor_mask for group in groups]),
-        sample=sample,
-    )

@@ -9,6 +9,7 @@ from onnxfi.faults._enumerate import SiteTable, enumerate_sites
 from onnxfi.faults._facets import Facets, bit_key, scenario_facets, site_keys
 from onnxfi.faults._filter import SiteFilter, check_steps, name_matches
 from onnxfi.faults._flip import BitFlip, StuckAt
+from onnxfi.faults._gates import whole_scenario, whole_tensors
 from onnxfi.faults._layout import SampleLayout
 from onnxfi.faults._left_out import LeftOut
 from onnxfi.faults._listfile import (
@@ -22,7 +23,7 @@ from onnxfi.faults._model import Columns, FaultModel
 from onnxfi.faults._parse import parse_fault_model
 from onnxfi.faults._recipe import check_space, recipe_space
 from onnxfi.faults._records import FaultListHeader
-from onnxfi.faults._scenario import Fault, FaultGroup, Scenario
+from onnxfi.faults._scenario import Fault, FaultGroup, Scenario, joined
 from onnxfi.faults._selection import BitSelection, select_bits
 from onnxfi.faults._setvalue import SetValue
 from onnxfi.faults._site import FaultSite, NeuronPart, SiteKind
@@ -68,6 +69,7 @@ __all__ = [
     "element_variants",
     "enumerate_sites",
     "find_site",
+    "joined",
     "merge_groups",
     "name_matches",
     "open_fault_list",
@@ -88,5 +90,7 @@ __all__ = [
     "steps_text",
     "tie",
     "untied",
+    "whole_scenario",
+    "whole_tensors",
     "write_fault_list",
 ]

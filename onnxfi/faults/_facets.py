@@ -76,6 +76,7 @@ def site_keys(site: FaultSite) -> dict[str, str]:
         "kind": site.kind.value,
         "part": site.part or "",
         "step": "" if site.step is None else str(site.step),
+        "gate": site.gate or "",
     }
 
 

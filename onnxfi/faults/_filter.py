@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from onnxfi.errors import ConfigError
+from onnxfi.faults._gates import at_gates
 from onnxfi.faults._site import FaultSite, NeuronPart, SiteKind
 from onnxfi.faults._steps import find_site
 from onnxfi.faults._tie import tie, untied
@@ -29,6 +30,8 @@ class SiteFilter:
         parts: Parts of spiking neurons, as :class:`NeuronPart` or their names.
         over_steps: Tie the chosen steps of each tensor into one site, so that a fault in it is
             there in all of them.
+        gates: Gates of recurrent operators. A tensor that is divided into gates is replaced by its
+            sites ``NAME[gate=f]`` of these gates; others are left out.
     """
 
     targets: tuple[SiteKind | str, ...] = ()
@@ -38,20 +41,23 @@ class SiteFilter:
     steps: tuple[int, ...] = ()
     parts: tuple[NeuronPart | str, ...] = ()
     over_steps: bool = False
+    gates: tuple[str, ...] = ()
 
     def select(self, sites: Sequence[FaultSite]) -> tuple[FaultSite, ...]:
         """The chosen sites, in the given order.
 
         Raises:
             ConfigError: A target is no kind of site or a part none of a neuron, a glob to include,
-                an operator or a part matches nothing, no site has a chosen step, or no site is
-                left, or steps that are to be tied differ in type or shape.
+                an operator or a part matches nothing, no site has a chosen step or gate, no site
+                is left, or steps that are to be tied differ in type or shape.
         """
         kinds = [_kind(target) for target in self.targets]
         left = tuple(site for site in sites if not kinds or site.kind in kinds)
         if not left:
             raise ConfigError(_none_of(kinds, sites))
         left = self._of_parts(self._at_steps(left))
+        if self.gates:
+            left = at_gates(left, self.gates)
         for glob in self.include:
             _need(glob, [name for site in left for name in _names(site)], "site")
         for op_type in self.op_types:

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from onnxfi.bits import format_of
 from onnxfi.errors import FaultError, FaultListError
 from onnxfi.faults._check import check_group
 from onnxfi.faults._entries import read_entry, write_entry
 from onnxfi.faults._records import SCHEMA, FaultListHeader, ScenarioLine
-from onnxfi.faults._scenario import FaultGroup, Scenario
+from onnxfi.faults._scenario import FaultGroup, Scenario, joined
 from onnxfi.faults._site import FaultSite
 from onnxfi.files import atomic_file
 
@@ -214,29 +213,8 @@ def _scenario(line: ScenarioLine, sites: Mapping[str, FaultSite], samples: int |
         for site, group in read_entry(entry, sites):
             check_group(group, site, samples)
             by_site.setdefault(site.name, []).append(group)
-    groups = tuple(_joined(groups) for groups in by_site.values())
+    groups = tuple(joined(groups) for groups in by_site.values())
     return Scenario(number=line.scenario, groups=groups, weight=line.weight, key=line.key)
-
-
-def _joined(groups: list[FaultGroup]) -> FaultGroup:
-    if len(groups) == 1:
-        return groups[0]
-    sample = None
-    if any(group.sample is not None for group in groups):
-        every = [np.full(len(group), -1, np.int64) for group in groups]
-        sample = np.concatenate(
-            [
-                none if group.sample is None else group.sample
-                for group, none in zip(groups, every, strict=True)
-            ]
-        )
-    return FaultGroup(
-        site=groups[0].site,
-        index=np.concatenate([group.index for group in groups]),
-        and_mask=np.concatenate([group.and_mask for group in groups]),
-        xor_mask=np.concatenate([group.xor_mask for group in groups]),
-        sample=sample,
-    )
 
 
 def _line(scenario: Scenario, sites: Mapping[str, FaultSite]) -> ScenarioLine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,3 +92,25 @@ class Scenario:
     def size(self) -> int:
         """Number of faults (list entries, before several on one element are composed)."""
         return sum(len(group) for group in self.groups)
+
+
+def joined(groups: Sequence[FaultGroup]) -> FaultGroup:
+    """Faults of several groups of one site, one behind the other."""
+    if len(groups) == 1:
+        return groups[0]
+    sample = None
+    if any(group.sample is not None for group in groups):
+        every = [np.full(len(group), -1, np.int64) for group in groups]
+        sample = np.concatenate(
+            [
+                none if group.sample is None else group.sample
+                for group, none in zip(groups, every, strict=True)
+            ]
+        )
+    return FaultGroup(
+        site=groups[0].site,
+        index=np.concatenate([group.index for group in groups]),
+        and_mask=np.concatenate([group.and_mask for group in groups]),
+        xor_mask=np.concatenate([group.xor_mask for group in groups]),
+        sample=sample,
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from onnxfi.bits import ElementType
 from onnxfi.faults._layout import SampleLayout
-from onnxfi.graph import Form
+from onnxfi.graph import Form, Gates
 
 
 class SiteKind(enum.StrEnum):
@@ -79,6 +79,9 @@ class FaultSite:
             ``node/branch``; else empty.
         members: The steps of a tensor that are tied into this one site (``NAME@STEPS``): a fault in
             it is there, in the same element, in each of them. Empty for a site of one tensor.
+        gates: How a packed tensor of a recurrent operator is divided; None for other tensors.
+        gate: The one gate that the site is about: it is then called ``NAME[gate=f]``, and its
+            elements are those of the gate, along the same axes. Else None.
     """
 
     name: str
@@ -95,12 +98,16 @@ class FaultSite:
     series: str | None = None
     body: str = ""
     members: tuple[FaultSite, ...] = ()
+    gates: Gates | None = None
+    gate: str | None = None
 
     @property
     def tensor(self) -> str:
-        """Name of the tensor: the site's without ``@STEP``; of tied steps, the first's."""
+        """Name of the tensor: the site's without ``@STEP`` or gate; of tied steps, the first's."""
         if self.members:
             return self.members[0].tensor
+        if self.gate is not None:
+            return self.name.removesuffix(f"[gate={self.gate}]")
         if self.step is None or not self.repeated:
             return self.name
         return self.name.removesuffix(f"@{self.step}")
@@ -115,3 +122,25 @@ class FaultSite:
         if not self.repeated or step < 0 or (steps is not None and step >= steps):
             return None
         return replace(self, name=f"{self.tensor}@{step}", step=step)
+
+    def of_gate(self, gate: str) -> FaultSite | None:
+        """The site of one gate of the same tensor; None if it has no such gate."""
+        if self.gates is None or gate not in self.gates.blocks or self.layout is None:
+            return None
+        size = self.gates.blocks.count(gate) * self.gates.size
+        layout = self._along_gates(size)
+        return replace(self, name=f"{self.tensor}[gate={gate}]", gate=gate, layout=layout)
+
+    def whole(self) -> FaultSite:
+        """The site of the whole tensor, in every step."""
+        layout, step = self.layout, None if self.repeated else self.step
+        if self.gate is not None and self.gates is not None:
+            layout = self._along_gates(len(self.gates.blocks) * self.gates.size)
+        return replace(self, name=self.tensor, gate=None, step=step, layout=layout)
+
+    def _along_gates(self, size: int) -> SampleLayout:
+        """The layout with another number of entries along the axis of the gates."""
+        assert self.gates is not None
+        assert self.layout is not None
+        shape, axis = self.layout.shape, self.gates.axis
+        return replace(self.layout, shape=(*shape[:axis], size, *shape[axis + 1 :]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from onnxfi.faults._gates import gate_site
 from onnxfi.faults._site import FaultSite
 from onnxfi.faults._tie import find_tie
 
@@ -12,7 +13,9 @@ _AT = re.compile(r"(?P<tensor>.+)@(?P<step>\d{1,9})", re.DOTALL)
 
 
 def find_site(name: str, sites: Mapping[str, FaultSite]) -> FaultSite | None:
-    """The site of a name: one that is listed, or one step or several (``NAME@STEPS``) of one.
+    """The site of a name: one that is listed, or steps or a gate of a listed one.
+
+    Those are called ``NAME@STEPS`` and ``NAME[gate=f]``.
 
     Args:
         name: Name of a site.
@@ -21,6 +24,9 @@ def find_site(name: str, sites: Mapping[str, FaultSite]) -> FaultSite | None:
     found = sites.get(name)
     if found is not None:
         return found
+    gate = gate_site(name, sites)
+    if gate is not None:
+        return gate
     apart = split_step(name)
     whole = None if apart is None else sites.get(apart[0])
     if apart is None or whole is None:

@@ -61,7 +61,8 @@ class Stored:
         reader, last = self._reader(data.name)
         if last is None:
             return _site(data, SiteKind.WEIGHT, reader, reader)
-        return _site(data, self._kind(data, last), reader, self._layer(last))
+        site = _site(data, self._kind(data, last), reader, self._layer(last))
+        return replace(site, gates=self.index.gates.get(data.name))
 
     @cached_property
     def _nodes(self) -> dict[str, Node]:

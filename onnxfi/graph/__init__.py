@@ -12,6 +12,7 @@ from onnxfi.graph._expose import expose
 from onnxfi.graph._facts import operators, read_tensor
 from onnxfi.graph._fingerprint import fingerprint
 from onnxfi.graph._flipper import byte_flipper
+from onnxfi.graph._gates import Gates
 from onnxfi.graph._index import Body, Form, GraphIndex, Handover, Home, Initializer, Node, Use
 from onnxfi.graph._insert import NodeGroup, NodeSpec, endpoints, insert, unique_prefix
 from onnxfi.graph._limits import Limits
@@ -34,6 +35,7 @@ __all__ = [
     "Cuts",
     "Endpoints",
     "Form",
+    "Gates",
     "GraphIndex",
     "Handover",
     "Home",

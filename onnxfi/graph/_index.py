@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from onnxfi.bits import ElementType
+from onnxfi.graph._gates import Gates
 from onnxfi.graph._spec import Shape, TensorSpec
 
 
@@ -169,6 +170,12 @@ class GraphIndex:
     _handed: Mapping[str, tuple[Handover, ...]] = field(repr=False)
     _places: Mapping[str, Place] = field(repr=False)
     _homes: Mapping[str, Home] = field(repr=False)
+    _find_gates: Callable[[], Mapping[str, Gates]] = field(repr=False)
+
+    @property
+    def gates(self) -> Mapping[str, Gates]:
+        """Stored tensors that recurrent operators read gate by gate, and how they are divided."""
+        return self._find_gates()
 
     def producer(self, value: str) -> Node | None:
         """The node that computes a value; None for graph inputs, initializers, unknown names."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from types import MappingProxyType
 
 from onnx import GraphProto, NodeProto, TensorProto
 
 from onnxfi.graph._attributes import attribute_data
 from onnxfi.graph._elements import data_bytes, element_from_onnx
+from onnxfi.graph._gates import RECURRENT, Gates, find_gates
 from onnxfi.graph._index import (
     Body,
     Form,
@@ -21,6 +23,7 @@ from onnxfi.graph._index import (
     Place,
     Use,
 )
+from onnxfi.graph._origins import Origins
 from onnxfi.graph._spec import TensorSpec
 from onnxfi.graph._tensors import element_count
 from onnxfi.graph._walk import Scope, Unique, join, own_names, scopes
@@ -70,6 +73,9 @@ class _Builder:
         self._initializers: dict[str, Initializer] = {}
         self._places: dict[str, Place] = {}
         self._producers: dict[str, Node] = {}
+        # Of the messages themselves, for what is looked for only when asked for.
+        self._makers: dict[str, NodeProto] = {}
+        self._tensors: dict[str, TensorProto] = {}
         self._uses: dict[str, list[Use]] = {}
         self._types: dict[str, TensorSpec] = {}
         self._returned: set[str] = set()
@@ -101,6 +107,9 @@ class _Builder:
     def index(self) -> GraphIndex:
         """The finished index."""
         stored = self._named()
+        every = [node for nodes in self._nodes.values() for node in nodes]
+        # Without a recurrent operator nothing of the message is kept alive for it.
+        recurrent = any(node.op_type in RECURRENT for node in every)
         return GraphIndex(
             nodes=tuple(self._ordered("")),
             initializers=MappingProxyType(self._initializers),
@@ -113,7 +122,14 @@ class _Builder:
             _returned=frozenset(self._returned),
             _handed={value: tuple(handed) for value, handed in self._handed.items()},
             _places=self._places,
+            _find_gates=cache(self._gates) if recurrent else dict,
         )
+
+    def _gates(self) -> Mapping[str, Gates]:
+        """Gates of stored tensors; only looked for when somebody asks."""
+        nodes = [(node.op_type, node.inputs) for each in self._nodes.values() for node in each]
+        inputs = {value: node.inputs for value, node in self._producers.items()}
+        return find_gates(nodes, Origins(self._makers, self._tensors, inputs))
 
     def _define(self, scope: Scope) -> _Names:
         outer = None
@@ -148,6 +164,7 @@ class _Builder:
             scope=path,
         )
         self._add_node(entry)
+        self._makers.update((value, node) for value in entry.outputs if value)
         return entry
 
     def _add_node(self, node: Node) -> None:
@@ -201,6 +218,7 @@ class _Builder:
         for position, tensor in enumerate(scope.graph.initializer):
             entry = _entry(names[tensor.name], tensor, scope.path, Form.TENSOR)
             self._add(entry, tensor.name, position, tuple(tensor.dims))
+            self._tensors[entry.name] = tensor
         for position, sparse in enumerate(scope.graph.sparse_initializer):
             local = sparse.values.name
             entry = _entry(names[local], sparse.values, scope.path, Form.SPARSE)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from onnxfi.errors import FaultError
-from onnxfi.faults import FaultGroup, FaultSite, Scenario
+from onnxfi.faults import FaultGroup, FaultSite, Scenario, whole_scenario, whole_tensors
 from onnxfi.graph import (
     Endpoints,
     Model,
@@ -46,6 +46,8 @@ def bake(model: Model, scenario: Scenario, sites: Mapping[str, FaultSite]) -> Mo
             bound to one sample.
         UnsupportedModelError: The opset can't be raised.
     """
+    scenario = whole_scenario(scenario, sites)
+    sites = {**sites, **{site.name: site for site in whole_tensors(sites.values())}}
     stored: list[tuple[FaultGroup, FaultSite]] = []
     computed: list[tuple[FaultGroup, FaultSite]] = []
     for group in scenario.groups:

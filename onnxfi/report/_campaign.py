@@ -59,9 +59,9 @@ _OUTCOMES = (
 
 
 def short_page(summary: CampaignSummary) -> Page:
-    """What the terminal shows: rates, layers, steps and parts where there are any, bits."""
+    """What the terminal shows: rates, layers, steps, parts and gates where there are any, bits."""
     tables = [rates_view(summary)] if summary.rates else []
-    for facet in ("layer", "part", "step", "bit"):
+    for facet in ("layer", "part", "step", "gate", "bit"):
         table = summary.tables.get(facet)
         if table is not None and table.rows:
             tables.append(domain_view(table, SHORT_ROWS))

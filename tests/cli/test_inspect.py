@@ -81,6 +81,8 @@ def test_sites_stream_as_json_lines(run_cli: Run, model: Path, samples: Path) ->
         "layer": "head",
         "step": None,
         "part": None,
+        "gate": None,
+        "gates": None,
         "shape": [6, 3],
         "batch_axis": None,
         "elements": 18,

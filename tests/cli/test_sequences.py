@@ -120,3 +120,34 @@ def test_what_can_not_be_is_told(run_cli, files, words, message):
 def test_the_deployed_graph_streams_too(run_cli, files):
     done = run_cli("run", "c", *BASE, "--graph", "deployed", "-n", "5")
     assert done.exit_code == 0, done.stderr
+
+
+def test_gates_of_a_recurrent_operator(run_cli, tmp_path):
+    proto = parser.parse_model(
+        """
+        <ir_version: 10, opset_import: ["" : 17]>
+        m (float[5, batch, 2] x) => (float[5, 1, batch, 3] y) { y = LSTM<hidden_size = 3>(x, w, r) }
+        """
+    )
+    rng = np.random.default_rng(0)
+    for name, shape in (("w", (1, 12, 2)), ("r", (1, 12, 3))):
+        values = rng.normal(size=shape).astype(np.float32)
+        proto.graph.initializer.append(onnx.numpy_helper.from_array(values, name))
+    onnx.save(proto, tmp_path / "lstm.onnx")
+    words = ("--model", "lstm.onnx", "--inputs", "random:8:1", "--criterion", "tolerance:0.1")
+    done = run_cli("run", "c", *words, "--gate", "i,f", "-n", "40")
+    assert done.exit_code == 0, done.stderr
+    assert run_cli("run", "c", *words, "--gate", "i,f", "-n", "40").exit_code == 0
+    report = run_cli("report", "c")
+    assert "By gate" in report.stdout
+    (document,) = json.loads(run_cli("report", "c", "--json").stdout)["campaigns"]
+    assert "w[gate=i]" in json.dumps(document["tables"]["site"])
+    listed = run_cli("sample", "lstm.onnx", "--gate", "c", "-n", "3", "-o", "faults.jsonl")
+    assert listed.exit_code == 0, listed.stderr
+    again = run_cli("run", "d", *words, "--faults", "faults.jsonl")
+    assert again.exit_code == 0, again.stderr
+    baked = run_cli("inject", "lstm.onnx", "faults.jsonl", "--scenario", "1", "-o", "faulty.onnx")
+    assert baked.exit_code == 0, baked.stderr
+    refused = run_cli("run", "e", *words, "--gate", "z")
+    assert refused.exit_code == 1
+    assert "no chosen site has gate 'z'; they are i, o, f, c" in refused.stderr
