@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import ClassVar
 
+from onnxfi.engine._bake import BakeEngine
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._execute import Armed, Windows, scenario_windows
@@ -31,18 +32,24 @@ class CutEngine(EngineBase):
     def __init__(self, context: EngineContext) -> None:
         super().__init__(context)
         self._openings = Openings(context, self._watchdog)
+        self._baking = BakeEngine(context)
 
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
         """A scenario ready to run, and the windows to run it in."""
         self._check_sites(scenario)
+        if self._openings.baked(scenario.sites):
+            return self._baking.arm(scenario)
         late = self._openings.late(scenario.sites)
         return ArmedLate(late, scenario), scenario_windows(self._context, scenario)
 
     def _shared_by(self, scenario: Scenario) -> Hashable:
         self._check_sites(scenario)
+        if self._openings.baked(scenario.sites):
+            return id(scenario)  # alone: each baked model has a session of its own
         return self._openings.shared_by(scenario.sites)
 
     def close(self) -> None:
         """Let go of sessions and threads."""
         self._openings.clear()
+        self._baking.close()
         self._watchdog.close()

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
+from onnxfi.engine._fed import FedSites
 from onnxfi.engine._grouping import Together, kept_together
 from onnxfi.engine._late import LateStart
 from onnxfi.engine._opened import Opening, open_executable, open_stored, with_inputs
@@ -39,6 +40,11 @@ class Openings:
         self._sites = {site.name: site for site in context.sites if not site.body}
         self._held: Cache[LateStart] = Cache(context.settings.memory_limit_bytes)
         self._used: Hashable = None
+        self._fed = FedSites(context)
+
+    def baked(self, touched: Sequence[str]) -> bool:
+        """Whether scenarios that touch some sites have to be baked: fed, faults reach nothing."""
+        return not self._lost(touched).isdisjoint(touched)
 
     def late(self, touched: Sequence[str]) -> LateStart:
         """The graph of the scenarios that touch some sites.
@@ -89,15 +95,29 @@ class Openings:
         # What is opened runs otherwise than deployed: integer operators that a float comes between,
         # and half-precision values, which are rounded to where they have to exist. So no more of
         # it than need be; but a graph for every set of sites would be too many.
-        shared, one = self._shared, len(touched) == 1
-        sites: Sequence[FaultSite] = tuple(self._sites.values())
-        if shared.halves or (one and (shared.quantized or self._sites[touched[0]].kind.stored)):
-            sites = [self._sites[name] for name in sorted(touched)]
+        sites = self._beside(touched)
         return Opening(
             computed=tuple(site for site in sites if not site.kind.stored),
             mapped=tuple(s for s in sites if s.kind.stored and s.name in self._together),
-            fed=tuple(s for s in sites if s.kind.stored and s.name not in self._together),
+            fed=self._fed.settle(self._to_feed(sites)).kept,
         )
+
+    def _beside(self, touched: Sequence[str]) -> Sequence[FaultSite]:
+        """The sites that are open together with some that are not in the main graph."""
+        shared, one = self._shared, len(touched) == 1
+        if shared.halves or (one and (shared.quantized or self._sites[touched[0]].kind.stored)):
+            return [self._sites[name] for name in sorted(touched)]
+        return tuple(self._sites.values())
+
+    def _lost(self, touched: Sequence[str]) -> frozenset[str]:
+        """Names of the sites that would have to be fed, and can't be."""
+        if self._together.issuperset(touched):
+            return frozenset()
+        lost = self._fed.settle(self._to_feed(self._beside(touched))).lost
+        return frozenset(site.name for site in lost)
+
+    def _to_feed(self, sites: Sequence[FaultSite]) -> list[FaultSite]:
+        return [site for site in sites if site.kind.stored and site.name not in self._together]
 
     def _kept(self, opening: Opening) -> LateStart:
         key = opening.key

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
+from onnxfi.engine._bake import BakeEngine
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._device import Place, device_memory
 from onnxfi.engine._execute import Armed, Windows, scenario_windows
+from onnxfi.engine._fed import FedSites
 from onnxfi.engine._golden import Feeds
 from onnxfi.engine._inputs import open_inputs
 from onnxfi.engine._kept import Kept
@@ -65,6 +67,8 @@ class PortsEngine(EngineBase):
         on_cpu = find_provider(context.settings).on_cpu
         executable = place is device_memory and on_cpu and not streams
         self._openings = Openings(context, self._watchdog) if executable else None
+        self._baking = BakeEngine(context)
+        self._fed = FedSites(context)
 
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
         """A scenario ready to run, and the windows to run it in."""
@@ -74,13 +78,21 @@ class PortsEngine(EngineBase):
         # What lies in a control-flow body has no place of its own in the optimised graph.
         inside = any(self._sites[name].body for name in touched)
         if self._openings is not None and not inside:
+            if self._openings.baked(touched):
+                return self._baking.arm(scenario)
             late = self._openings.late(touched)
             replayed = self._replayed(late, scenario) if can_replay(self._context, late) else None
             if replayed is not None:
                 return replayed, windows
         tensors = {self._sites[name].tensor for name in touched}
         only = tensors.pop() if len(tensors) == 1 else None
-        opened = self._open.get(only, lambda: self._opened(only))
+        every = self._context.sites
+        sites = every if only is None else tuple(site for site in every if site.tensor == only)
+        settled = self._fed.settle([site for site in sites if site.kind.stored])
+        lost = {site.name for site in settled.lost}.difference(touched if inside else ())
+        if not lost.isdisjoint(touched):
+            return self._baking.arm(scenario)
+        opened = self._open.get((only, *sorted(lost)), lambda: self._opened(sites, lost))
         assert isinstance(opened, OpenModel)
         return _ArmedModel(opened, scenario), windows
 
@@ -106,16 +118,17 @@ class PortsEngine(EngineBase):
     def close(self) -> None:
         """Let go of sessions and threads."""
         self._open.clear()
+        self._baking.close()
         if self._openings is not None:
             self._openings.clear()
         if self._kept is not None:
             self._kept.batches.clear()
         self._watchdog.close()
 
-    def _opened(self, only: str | None) -> OpenModel:
-        every = self._context.sites
-        sites = every if only is None else tuple(site for site in every if site.tensor == only)
-        return OpenModel(self._context, sites, self._watchdog, self._kept)
+    def _opened(self, sites: Sequence[FaultSite], lost: Set[str]) -> OpenModel:
+        """A session with some sites open, but for those that would be overlooked."""
+        kept = tuple(site for site in sites if site.name not in lost)
+        return OpenModel(self._context, kept, self._watchdog, self._kept)
 
 
 class OpenModel:
