@@ -1,0 +1,86 @@
+"""Sampling designs: how scenarios were chosen, and what their mean says about all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.analysis._betting import bounded_mean
+from onnxfi.analysis._interval import Interval, failure_rate
+
+Values = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+class Domain(NamedTuple):
+    """A part of all scenarios.
+
+    Attributes:
+        inside: bool (n,), which of those seen are in it.
+        faults: Scenarios that exist in it, None if not known.
+    """
+
+    inside: Flags
+    faults: int | None
+
+
+class Design(Protocol):
+    """How the scenarios seen were chosen from all that exist."""
+
+    def rate(self, hit: Flags, confidence: float, domain: Domain | None = None) -> Interval:
+        """Share of all scenarios that are hit.
+
+        Args:
+            hit: bool (n,), of the scenarios seen, in the order drawn.
+            confidence: Level of the interval.
+            domain: The part that is asked for; None for all.
+
+        Raises:
+            ConfigError: No scenario was seen, or a confidence out of range.
+        """
+        ...
+
+    def mean(self, values: Values, confidence: float) -> Interval:
+        """Mean over all scenarios of values in [0, 1]; arguments and errors as :meth:`rate`."""
+        ...
+
+    def point(self, values: Values, inside: Flags) -> float:
+        """Mean over the scenarios of a domain, without an interval."""
+        ...
+
+    def total(self, values: Values) -> float:
+        """Estimated sum over all scenarios, in any fixed unit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EqualDesign:
+    """All scenarios equally likely.
+
+    Attributes:
+        population: Scenarios in all, if drawn without replacement; else None.
+    """
+
+    population: int | None = None
+
+    def rate(self, hit: Flags, confidence: float, domain: Domain | None = None) -> Interval:
+        """Share of all scenarios that are hit; within a domain they are equally likely, too."""
+        population = self.population
+        if domain is not None:
+            hit, population = hit[domain.inside], domain.faults
+        return failure_rate(int(hit.sum()), len(hit), population=population, confidence=confidence)
+
+    def mean(self, values: Values, confidence: float) -> Interval:
+        """Mean over all scenarios."""
+        return bounded_mean(values, population=self.population, confidence=confidence)
+
+    def point(self, values: Values, inside: Flags) -> float:
+        """Mean over a domain."""
+        return float(values[inside].mean())
+
+    def total(self, values: Values) -> float:
+        """Sum over those seen."""
+        return float(values.sum())

@@ -1,0 +1,105 @@
+"""Exact intervals for counts: Clopper-Pearson, hypergeometric, and the bound of a thinned count."""
+
+from __future__ import annotations
+
+import math
+
+from onnxfi.analysis._interval import Interval, check_confidence, check_drawn
+
+
+def clopper_pearson(failures: int, n: int, *, confidence: float = 0.95) -> Interval:
+    """Share of failing scenarios of independent draws, never below its level.
+
+    Args:
+        failures: Failing scenarios among those seen.
+        n: Scenarios seen.
+        confidence: Level of the interval.
+
+    Raises:
+        ConfigError: No scenario, or a confidence out of range.
+    """
+    check_drawn(n, None)
+    tail = (1 - check_confidence(confidence)) / 2
+    return Interval(
+        value=failures / n,
+        low=_lower(failures, n, tail),
+        high=1 - _lower(n - failures, n, tail),
+        confidence=confidence,
+        n=n,
+        method="clopper-pearson",
+    )
+
+
+def hypergeometric(failures: int, n: int, population: int, *, confidence: float = 0.95) -> Interval:
+    """Share of failing scenarios drawn without replacement, never below its level.
+
+    The ends are the numbers of failing scenarios in the population under which a count as high, or
+    as low, as that seen has half the error probability.
+
+    Args:
+        failures: Failing scenarios among those seen.
+        n: Scenarios seen, equally likely and each once.
+        population: Scenarios in all.
+        confidence: Level of the interval.
+
+    Raises:
+        ConfigError: No scenario, more than the population, or a confidence out of range.
+    """
+    from scipy import stats
+
+    check_drawn(n, population)
+    tail = (1 - check_confidence(confidence)) / 2
+
+    def too_few(total: int) -> bool:
+        return float(stats.hypergeom.sf(failures - 1, population, total, n)) <= tail
+
+    def too_many(total: int) -> bool:
+        return float(stats.hypergeom.cdf(failures, population, total, n)) <= tail
+
+    least, most = failures, population - (n - failures)
+    low = _first(least, most, lambda total: not too_few(total)) if failures else 0
+    high = _first(least, most + 1, too_many) - 1
+    return Interval(
+        value=failures / n,
+        low=min(failures / n, low / population),
+        high=max(failures / n, high / population),
+        confidence=confidence,
+        n=n,
+        method="hypergeometric",
+    )
+
+
+def total_bounds(seen: int, probability: float, tail: float) -> tuple[float, float]:
+    """Bounds of a total of which each member was seen with the same probability.
+
+    Args:
+        seen: Members seen, a binomial count.
+        probability: Of each to be seen, above 0.
+        tail: Error probability of either bound.
+    """
+    if probability >= 1:
+        return float(seen), float(seen)
+    from scipy import stats
+
+    # With the mean fixed a binomial count varies less than a Poisson one, so these bounds hold.
+    low = float(stats.chi2.ppf(tail, 2 * seen)) / 2 if seen else 0.0
+    high = float(stats.chi2.ppf(1 - tail, 2 * seen + 2)) / 2
+    return max(float(seen), low / probability), high / probability
+
+
+def _lower(failures: int, n: int, tail: float) -> float:
+    from scipy import stats
+
+    return float(stats.beta.ppf(tail, failures, n - failures + 1)) if failures else 0.0
+
+
+def _first(low: int, high: int, holds: object) -> int:
+    """The first number in [low, high] for which a condition holds that goes on holding."""
+    assert callable(holds)
+    while low < high:
+        middle = math.floor((low + high) / 2)
+        if holds(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low

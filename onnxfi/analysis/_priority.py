@@ -1,0 +1,194 @@
+"""Estimates from priority samples: unbiased rates though likely failures were drawn first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from onnxfi.analysis._design import Domain, Flags, Values
+from onnxfi.analysis._exact import total_bounds
+from onnxfi.analysis._interval import Interval, check_confidence, check_drawn
+from onnxfi.errors import ConfigError
+
+_CLASS = 4.0  # ratio of the inclusion probabilities within a class of the assumption-free bound
+_FEW = 5  # failures below which their spread says too little about itself
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PriorityDesign:
+    """The first n scenarios by falling key w / u.
+
+    With tau the key of the scenario that comes next, a scenario is among them with probability
+    p = min(1, w / tau), and sum y / p is unbiased (Duffield, Lund and Thorup, J. ACM 2007). The
+    mean is that sum over sum w / p, whose true value is known to be 1: a ratio estimator with half
+    the spread and a bias of order 1/n.
+
+    Attributes:
+        weight: float64 (n,), of each scenario; over all that exist they sum to 1.
+        key: float64 (n,), falling.
+        next_key: Key of the next scenario; 0 if there is none.
+        population: Scenarios that exist.
+        least: Smallest weight that any of them has.
+    """
+
+    weight: Values
+    key: Values
+    next_key: float
+    population: int
+    least: float
+
+    def __post_init__(self) -> None:
+        if (np.diff(self.key) > 0).any() or (len(self.key) and self.key[-1] < self.next_key):
+            raise ConfigError("scenarios of a priority sample must come by falling key")
+
+    @cached_property
+    def probability(self) -> Values:
+        """Inclusion probability of each scenario seen, float64 (n,)."""
+        if self.next_key == 0:
+            return np.ones(len(self.weight))
+        return np.minimum(1.0, self.weight / self.next_key)
+
+    def rate(self, hit: Flags, confidence: float, domain: Domain | None = None) -> Interval:
+        """Share of all scenarios that are hit.
+
+        The interval is of the ratio estimator, on a logarithmic scale, with Student's t for the
+        number of scenarios that the spread rests on. It takes for granted that scenarios with
+        small weights hold no cluster of failures that none was drawn of; :meth:`safe_rate` does
+        not. With fewer than five failures that one is given instead.
+        """
+        check_drawn(len(self.weight), self.population)
+        values = hit.astype(np.float64)
+        faults = self.population
+        if domain is not None:
+            values = np.where(domain.inside, values, 0.0)
+            faults = domain.faults or self._size(domain.inside)
+        return self._interval(values, faults, confidence)
+
+    def mean(self, values: Values, confidence: float) -> Interval:
+        """Mean over all scenarios."""
+        check_drawn(len(self.weight), self.population)
+        return self._interval(values, self.population, confidence)
+
+    def point(self, values: Values, inside: Flags) -> float:
+        """Mean over a domain."""
+        expansion = 1 / self.probability[inside]
+        return float((values[inside] * expansion).sum() / expansion.sum())
+
+    def total(self, values: Values) -> float:
+        """Estimated sum over all scenarios."""
+        return float((values / self.probability).sum()) / self._calibration
+
+    def safe_rate(self, hit: Flags, confidence: float) -> Interval:
+        """The share with bounds that assume nothing about how scores and failures go together.
+
+        Scenarios are divided into classes by their inclusion probability. Within a class those
+        whose u stays below the smallest probability of the class were drawn with that probability
+        each, so the number of hits among them bounds the number of hits in the class (binomial,
+        by Poisson bounds, the error shared out among classes).
+        """
+        low, high = self._safe(hit.astype(np.float64), confidence)
+        value = min(1.0, self.total(hit.astype(np.float64)) / self.population)
+        return Interval(
+            value=value,
+            low=min(value, low / self.population),
+            high=max(value, min(1.0, high / self.population)),
+            confidence=check_confidence(confidence),
+            n=len(self.weight),
+            method="classes of inclusion probability, Poisson bounds",
+        )
+
+    def effective_size(self) -> float:
+        """(sum 1/p)^2 / sum 1/p^2 (Kish): how well the sample serves for other quantities."""
+        expansion = 1 / self.probability
+        return float(expansion.sum() ** 2 / (expansion**2).sum())
+
+    def variance_reduction(self, hit: Flags) -> float | None:
+        """P (1 - P) / n over the estimated variance: uniform scenarios that one stands for.
+
+        None where nothing, or everything, was hit, or nothing is left to chance.
+        """
+        values = hit.astype(np.float64)
+        value = self.total(values) / self.population
+        variance = self._variance(values, self.population)[0]
+        if not 0 < value < 1 or variance == 0:
+            return None
+        return value * (1 - value) / len(values) / variance
+
+    @cached_property
+    def _calibration(self) -> float:
+        """Estimated sum of all weights, which is 1."""
+        return float((self.weight / self.probability).sum())
+
+    def _size(self, inside: Flags) -> int:
+        """Estimated number of scenarios that exist in a domain."""
+        return max(1, round(self.total(inside.astype(np.float64))))
+
+    def _variance(self, values: Values, faults: int) -> tuple[float, float]:
+        """Estimated variance of the mean, and the degrees of freedom it rests on."""
+        p = self.probability
+        total = self.total(values)
+        residual = (values - total * self.weight) / faults
+        parts = residual**2 * (1 - p) / p**2 / self._calibration**2
+        whole = float(parts.sum())
+        if whole == 0:
+            return 0.0, math.inf
+        return whole, max(1.0, whole**2 / float((parts**2).sum()) - 1)
+
+    def _interval(self, values: Values, faults: int, confidence: float) -> Interval:
+        tail = (1 - check_confidence(confidence)) / 2
+        value = min(1.0, self.total(values) / faults)
+        seen = float(values.sum())
+        if (self.probability == 1).all() and self.next_key == 0:
+            low = high = value
+            method = "census"
+        elif np.count_nonzero(values) < _FEW:
+            bounds = self._safe(values, confidence)
+            low, high = bounds[0] / faults, bounds[1] / faults
+            method = "classes of inclusion probability, Poisson bounds"
+        else:
+            from scipy import stats
+
+            variance, freedom = self._variance(values, faults)
+            reach = math.exp(stats.t.ppf(1 - tail, freedom) * math.sqrt(variance) / value)
+            low, high = value / reach, value * reach
+            method = "priority, ratio-calibrated"
+        return Interval(
+            value=value,
+            # What was seen exists.
+            low=min(value, max(low, min(1.0, seen / faults))),
+            high=max(value, min(1.0, high)),
+            confidence=confidence,
+            n=len(values),
+            method=method,
+        )
+
+    def _safe(self, values: Values, confidence: float) -> tuple[float, float]:
+        """Bounds of the sum over all scenarios of values in [0, 1]."""
+        p, hits = self.probability, values > 0
+        low = high = float(values[p == 1].sum())
+        if self.next_key == 0:
+            return low, high
+        edges = self._edges()
+        tail = (1 - check_confidence(confidence)) / 2 / max(1, len(edges))
+        u = self.weight / self.key
+        for edge in edges:
+            mine = (p >= edge) & (p < edge * _CLASS) & (p < 1)
+            seen = int(np.count_nonzero(hits & mine & (u < edge)))
+            bounds = total_bounds(seen, edge, tail)
+            # Values below 1 count as 1 above, and below only by what they are where drawn.
+            exact = bool((values[mine & hits] == 1).all())
+            low += bounds[0] if exact else float(values[mine].sum())
+            high += bounds[1]
+        return low, high
+
+    def _edges(self) -> list[float]:
+        """Lower ends of the classes of inclusion probabilities below 1."""
+        edge = self.least / self.next_key
+        edges = []
+        while edge < 1:
+            edges.append(edge)
+            edge *= _CLASS
+        return edges

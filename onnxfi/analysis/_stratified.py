@@ -1,0 +1,119 @@
+"""Estimates from stratified samples: each stratum's own, put together by its size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.analysis._betting import bounded_mean
+from onnxfi.analysis._design import Domain, Flags, Values
+from onnxfi.analysis._interval import Interval, check_confidence, check_drawn, failure_rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StratifiedDesign:
+    """Within each stratum equally likely, without replacement.
+
+    The mean is sum W_h mean_h; its ends come from those of the strata by MOVER (Zou and Donner,
+    Stat. Med. 2008): low = mean - sqrt(sum W_h^2 (mean_h - low_h)^2), high alike. A stratum that
+    nothing was seen of yet counts from 0 to 1, and as the others on average.
+
+    Attributes:
+        codes: int64 (n,), stratum of each scenario seen.
+        sizes: int64 (H,), scenarios that exist in each stratum.
+    """
+
+    codes: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+    def rate(self, hit: Flags, confidence: float, domain: Domain | None = None) -> Interval:
+        """Share of all scenarios that are hit."""
+        if domain is not None:
+            return self._within(hit, confidence, domain)
+        return self._joined(
+            [
+                failure_rate(
+                    int(hit[mine].sum()),
+                    int(mine.sum()),
+                    population=int(self.sizes[stratum]),
+                    confidence=confidence,
+                )
+                if (mine := self.codes == stratum).any()
+                else None
+                for stratum in range(len(self.sizes))
+            ],
+            confidence,
+        )
+
+    def mean(self, values: Values, confidence: float) -> Interval:
+        """Mean over all scenarios."""
+        return self._joined(
+            [
+                bounded_mean(
+                    values[mine], population=int(self.sizes[stratum]), confidence=confidence
+                )
+                if (mine := self.codes == stratum).any()
+                else None
+                for stratum in range(len(self.sizes))
+            ],
+            confidence,
+        )
+
+    def point(self, values: Values, inside: Flags) -> float:
+        """Mean over a domain."""
+        expansion = self._expansion()[inside]
+        return float((values[inside] * expansion).sum() / expansion.sum())
+
+    def total(self, values: Values) -> float:
+        """Estimated sum over all scenarios of the strata seen."""
+        return float((values * self._expansion()).sum())
+
+    def _expansion(self) -> Values:
+        """How many scenarios each of those seen stands for."""
+        seen = np.bincount(self.codes, minlength=len(self.sizes))
+        return np.asarray((self.sizes / np.maximum(seen, 1))[self.codes], np.float64)
+
+    def _joined(self, parts: list[Interval | None], confidence: float) -> Interval:
+        n = len(self.codes)
+        check_drawn(n, int(self.sizes.sum()))
+        weight = self.sizes / self.sizes.sum()
+        known = np.array([part is not None for part in parts])
+        value = sum(
+            part.value * share for part, share in zip(parts, weight, strict=True) if part
+        ) / float(weight[known].sum())
+        below = above = 0.0
+        for part, share in zip(parts, weight.tolist(), strict=True):
+            own = (value, 0.0, 1.0) if part is None else (part.value, part.low, part.high)
+            below += (share * (own[0] - own[1])) ** 2
+            above += (share * (own[2] - own[0])) ** 2
+        return Interval(
+            value=value,
+            low=max(0.0, value - math.sqrt(below)),
+            high=min(1.0, value + math.sqrt(above)),
+            confidence=check_confidence(confidence),
+            n=n,
+            method="stratified, MOVER",
+        )
+
+    def _within(self, hit: Flags, confidence: float, domain: Domain) -> Interval:
+        """A domain across strata: Wilson's interval for Kish's effective number of scenarios."""
+        expansion = self._expansion()[domain.inside]
+        value = self.point(hit.astype(np.float64), domain.inside)
+        n = len(expansion)
+        same = bool((expansion == expansion[0]).all())
+        population = domain.faults if same else None
+        effective = max(1, int(expansion.sum() ** 2 / (expansion**2).sum()))
+        alike = failure_rate(
+            round(value * effective), effective, population=population, confidence=confidence
+        )
+        return Interval(
+            value=value,
+            low=min(alike.low, value),
+            high=max(alike.high, value),
+            confidence=confidence,
+            n=n,
+            method=alike.method if same else "wilson, effective size",
+        )
