@@ -1,29 +1,42 @@
 """From results to rates with intervals, by domain; pure functions."""
 
 from onnxfi.analysis._betting import bounded_mean
+from onnxfi.analysis._chosen import PRIORITY, design_of
 from onnxfi.analysis._coverage import interval_coverage
+from onnxfi.analysis._design import Design, EqualDesign
 from onnxfi.analysis._domains import DomainRow, DomainTable, domain_table
 from onnxfi.analysis._drawn import source_facets, space_facets
 from onnxfi.analysis._estimates import Accuracy, Estimates, estimate, outcome_shares
+from onnxfi.analysis._exact import clopper_pearson, hypergeometric
 from onnxfi.analysis._facets import Facet, absent_facets, listed_facets
 from onnxfi.analysis._interval import Interval, failure_rate
 from onnxfi.analysis._monitors import MonitorRow, monitor_rows
 from onnxfi.analysis._observations import Observations, observe
+from onnxfi.analysis._priority import PriorityDesign
+from onnxfi.analysis._stratified import StratifiedDesign
 
 __all__ = [
+    "PRIORITY",
     "Accuracy",
+    "Design",
     "DomainRow",
     "DomainTable",
+    "EqualDesign",
     "Estimates",
     "Facet",
     "Interval",
     "MonitorRow",
     "Observations",
+    "PriorityDesign",
+    "StratifiedDesign",
     "absent_facets",
     "bounded_mean",
+    "clopper_pearson",
+    "design_of",
     "domain_table",
     "estimate",
     "failure_rate",
+    "hypergeometric",
     "interval_coverage",
     "listed_facets",
     "monitor_rows",

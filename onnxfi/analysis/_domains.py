@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from onnxfi.analysis._design import Design, Domain, EqualDesign
 from onnxfi.analysis._facets import Facet
-from onnxfi.analysis._interval import Interval, failure_rate
+from onnxfi.analysis._interval import Interval
 from onnxfi.analysis._observations import Observations
 from onnxfi.errors import ConfigError
 
@@ -63,16 +64,20 @@ class DomainTable:
 
 
 def domain_table(
-    observations: Observations, facet: Facet, *, confidence: float = 0.95
+    observations: Observations,
+    facet: Facet,
+    *,
+    design: Design = EqualDesign(),  # noqa: B008  # frozen
+    confidence: float = 0.95,
 ) -> DomainTable:
     """Rates by the domains of a facet.
 
-    Only scenarios in a single domain contribute. Within a domain they are a simple random sample
-    of its faults, so its size takes the place of the population.
+    Only scenarios in a single domain contribute.
 
     Args:
         observations: Finished scenarios.
         facet: Domains of the same scenarios, in the same order.
+        design: How the scenarios were chosen.
         confidence: Level of the intervals.
 
     Raises:
@@ -83,36 +88,35 @@ def domain_table(
             f"facet {facet.name} is of {len(facet.codes)} scenarios, {observations.n} are observed"
         )
     inside = facet.codes >= 0
-    codes, size = facet.codes[inside], len(facet.keys)
-    counts = np.bincount(codes, minlength=size)
-    failures = np.bincount(codes[observations.failed[inside]], minlength=size)
-    samples = np.maximum(observations.samples[inside], 1)
-    critical = np.bincount(codes, observations.critical[inside] / samples, minlength=size)
-    due = np.bincount(codes, observations.due[inside] / samples, minlength=size)
-    together = int(failures.sum())
+    samples = np.maximum(observations.samples, 1)
+    critical, due = observations.critical / samples, observations.due / samples
+    failed = observations.failed.astype(np.float64)
+    together = design.total(np.where(inside, failed, 0.0)) if inside.any() else 0.0
+    counts = np.bincount(facet.codes[inside], minlength=len(facet.keys))
     rows = []
     for position in np.flatnonzero(counts).tolist():
-        n, failed = int(counts[position]), int(failures[position])
-        population = None if facet.faults is None else facet.faults[position]
-        shares = float(critical[position]) / n, float(due[position]) / n
+        mine = facet.codes == position
+        faults = None if facet.faults is None else facet.faults[position]
+        shares = design.point(critical, mine), design.point(due, mine)
+        own = design.total(np.where(mine, failed, 0.0))
         rows.append(
             DomainRow(
                 key=facet.keys[position],
-                n=n,
-                failures=failed,
-                rate=failure_rate(failed, n, population=population, confidence=confidence),
+                n=int(counts[position]),
+                failures=int(observations.failed[mine].sum()),
+                rate=design.rate(observations.failed, confidence, Domain(mine, faults)),
                 failed_share=shares[0] + shares[1],
                 critical_share=shares[0],
                 due_share=shares[1],
                 bits=facet.bits[position],
-                share_of_failures=failed / together if together else None,
+                share_of_failures=own / together if together else None,
             )
         )
-    left_out = int(observations.n - len(codes))
+    left_out = int(observations.n - inside.sum())
     return DomainTable(
         facet=facet.name,
         rows=tuple(rows),
-        not_sampled=size - len(rows),
+        not_sampled=len(facet.keys) - len(rows),
         left_out=left_out,
         reason=facet.reason if left_out else "",
     )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onnxfi.analysis._betting import bounded_mean
+from onnxfi.analysis._design import Design, EqualDesign
 from onnxfi.analysis._domains import DomainTable, domain_table
 from onnxfi.analysis._facets import Facet
-from onnxfi.analysis._interval import Interval, failure_rate
+from onnxfi.analysis._interval import Interval
 from onnxfi.analysis._observations import Observations
+from onnxfi.analysis._priority import PriorityDesign
 from onnxfi.errors import ConfigError
 from onnxfi.outcome import OutcomeCounts
 
@@ -40,9 +41,10 @@ class Estimates:
     Attributes:
         n: Finished scenarios.
         failures: Those that failed.
-        rates: ``failure`` (share of failing scenarios), ``failed_share``, ``critical_share``,
-            ``due_share`` (mean over scenarios of such samples / samples) and, with labels,
-            ``accuracy``; empty if no scenario is finished.
+        rates: ``failure`` (share of failing scenarios), for an importance sample also
+            ``failure_bound`` (with an interval that assumes nothing of the scores);
+            ``failed_share``, ``critical_share``, ``due_share`` (mean over scenarios of such
+            samples / samples) and, with labels, ``accuracy``; empty if no scenario is finished.
         total: Outcomes of all samples of all scenarios.
         accuracy: With labels.
         tables: One a facet.
@@ -82,7 +84,7 @@ class Estimates:
 def estimate(
     observations: Observations,
     *,
-    population: int | None = None,
+    design: Design = EqualDesign(),  # noqa: B008  # frozen
     facets: Sequence[Facet] = (),
     confidence: float = 0.95,
 ) -> Estimates:
@@ -90,8 +92,7 @@ def estimate(
 
     Args:
         observations: Finished scenarios: the longest finished prefix.
-        population: Scenarios in all, if these were drawn from them without replacement and equally
-            likely; else None.
+        design: How the scenarios were chosen from all that exist.
         facets: Domains of the same scenarios.
         confidence: Level of all intervals.
 
@@ -102,22 +103,17 @@ def estimate(
     accuracy = None
     if observations.n:
         samples = np.maximum(observations.samples, 1)
-        rates["failure"] = failure_rate(
-            int(observations.failed.sum()),
-            observations.n,
-            population=population,
-            confidence=confidence,
-        )
+        rates["failure"] = design.rate(observations.failed, confidence)
+        if isinstance(design, PriorityDesign):
+            rates["failure_bound"] = design.safe_rate(observations.failed, confidence)
         shares = {
             "failed_share": observations.critical + observations.due,
             "critical_share": observations.critical,
             "due_share": observations.due,
         }
         for name, counts in shares.items():
-            rates[name] = bounded_mean(
-                counts / samples, population=population, confidence=confidence
-            )
-        accuracy = _accuracy(observations, population, confidence)
+            rates[name] = design.mean(counts / samples, confidence)
+        accuracy = _accuracy(observations, design, confidence)
         if accuracy is not None:
             rates["accuracy"] = accuracy.mean
     return Estimates(
@@ -126,7 +122,10 @@ def estimate(
         rates=rates,
         total=observations.total(),
         accuracy=accuracy,
-        tables=tuple(domain_table(observations, facet, confidence=confidence) for facet in facets),
+        tables=tuple(
+            domain_table(observations, facet, design=design, confidence=confidence)
+            for facet in facets
+        ),
     )
 
 
@@ -141,9 +140,7 @@ def outcome_shares(total: OutcomeCounts) -> dict[str, float]:
     }
 
 
-def _accuracy(
-    observations: Observations, population: int | None, confidence: float
-) -> Accuracy | None:
+def _accuracy(observations: Observations, design: Design, confidence: float) -> Accuracy | None:
     correct, golden = observations.correct, observations.golden_correct
     if correct is None or golden is None:
         return None
@@ -151,7 +148,7 @@ def _accuracy(
     worst = int(np.argmin(shares))
     return Accuracy(
         golden=golden / int(observations.samples[0]),
-        mean=bounded_mean(shares, population=population, confidence=confidence),
+        mean=design.mean(shares, confidence),
         worst=float(shares[worst]),
         worst_scenario=int(observations.scenario[worst]),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from onnxfi.analysis._interval import Interval, check_confidence, check_drawn
+from onnxfi.analysis._scipy import distributions
 
 
 def clopper_pearson(failures: int, n: int, *, confidence: float = 0.95) -> Interval:
@@ -45,16 +46,14 @@ def hypergeometric(failures: int, n: int, population: int, *, confidence: float 
     Raises:
         ConfigError: No scenario, more than the population, or a confidence out of range.
     """
-    from scipy import stats
-
     check_drawn(n, population)
     tail = (1 - check_confidence(confidence)) / 2
 
     def too_few(total: int) -> bool:
-        return float(stats.hypergeom.sf(failures - 1, population, total, n)) <= tail
+        return float(distributions().hypergeom.sf(failures - 1, population, total, n)) <= tail
 
     def too_many(total: int) -> bool:
-        return float(stats.hypergeom.cdf(failures, population, total, n)) <= tail
+        return float(distributions().hypergeom.cdf(failures, population, total, n)) <= tail
 
     least, most = failures, population - (n - failures)
     low = _first(least, most, lambda total: not too_few(total)) if failures else 0
@@ -79,18 +78,14 @@ def total_bounds(seen: int, probability: float, tail: float) -> tuple[float, flo
     """
     if probability >= 1:
         return float(seen), float(seen)
-    from scipy import stats
-
     # With the mean fixed a binomial count varies less than a Poisson one, so these bounds hold.
-    low = float(stats.chi2.ppf(tail, 2 * seen)) / 2 if seen else 0.0
-    high = float(stats.chi2.ppf(1 - tail, 2 * seen + 2)) / 2
+    low = float(distributions().chi2.ppf(tail, 2 * seen)) / 2 if seen else 0.0
+    high = float(distributions().chi2.ppf(1 - tail, 2 * seen + 2)) / 2
     return max(float(seen), low / probability), high / probability
 
 
 def _lower(failures: int, n: int, tail: float) -> float:
-    from scipy import stats
-
-    return float(stats.beta.ppf(tail, failures, n - failures + 1)) if failures else 0.0
+    return float(distributions().beta.ppf(tail, failures, n - failures + 1)) if failures else 0.0
 
 
 def _first(low: int, high: int, holds: object) -> int:

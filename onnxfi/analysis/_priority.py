@@ -11,9 +11,11 @@ import numpy as np
 from onnxfi.analysis._design import Domain, Flags, Values
 from onnxfi.analysis._exact import total_bounds
 from onnxfi.analysis._interval import Interval, check_confidence, check_drawn
+from onnxfi.analysis._scipy import distributions
 from onnxfi.errors import ConfigError
 
 _CLASS = 4.0  # ratio of the inclusion probabilities within a class of the assumption-free bound
+_FAR = 100.0  # a factor of e^100 says that nothing is known
 _FEW = 5  # failures below which their spread says too little about itself
 
 
@@ -149,10 +151,9 @@ class PriorityDesign:
             low, high = bounds[0] / faults, bounds[1] / faults
             method = "classes of inclusion probability, Poisson bounds"
         else:
-            from scipy import stats
-
             variance, freedom = self._variance(values, faults)
-            reach = math.exp(stats.t.ppf(1 - tail, freedom) * math.sqrt(variance) / value)
+            quantile = float(distributions().t.ppf(1 - tail, freedom))
+            reach = math.exp(min(_FAR, quantile * math.sqrt(variance) / value))
             low, high = value / reach, value * reach
             method = "priority, ratio-calibrated"
         return Interval(

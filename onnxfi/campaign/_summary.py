@@ -10,6 +10,7 @@ from onnxfi.analysis import (
     DomainTable,
     Interval,
     MonitorRow,
+    design_of,
     estimate,
     monitor_rows,
     observe,
@@ -113,7 +114,7 @@ def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSumma
     experiment = campaign.experiment()
     estimates = estimate(
         observe(records, golden_correct=plan.golden_correct, drop=settings.drop),
-        population=plan.population,
+        design=design_of(experiment.source, experiment.header, used),
         facets=source_facets(experiment.source, experiment.sites, used),
         confidence=confidence,
     )

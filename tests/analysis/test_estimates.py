@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onnxfi.analysis import estimate, observe, outcome_shares, source_facets
+from onnxfi.analysis import EqualDesign, estimate, observe, outcome_shares, source_facets
 from onnxfi.errors import ConfigError, GoldenError
 from onnxfi.outcome import InjectionRecord, Outcome, OutcomeCounts, scenario_failed
 from onnxfi.sampling import SampledScenarios, UniformSampler
@@ -64,7 +64,9 @@ def test_labels_on_one_side_only_are_refused():
 
 
 def test_nothing_finished_yet():
-    estimates = estimate(observe([], golden_correct=9, drop=0.05), population=100)
+    estimates = estimate(
+        observe([], golden_correct=9, drop=0.05), design=EqualDesign(population=100)
+    )
     assert (estimates.n, estimates.failures, estimates.rates) == (0, 0, {})
     assert estimates.accuracy is None
     assert outcome_shares(estimates.total) == dict.fromkeys(
@@ -84,7 +86,7 @@ def test_all_rates_with_labels():
     observations = observe(
         [record(k, one) for k, one in enumerate(counts)], golden_correct=9, drop=0.05
     )
-    estimates = estimate(observations, population=4)
+    estimates = estimate(observations, design=EqualDesign(population=4))
     assert estimates.failures == 2
     values = {name: rate.value for name, rate in estimates.rates.items()}
     assert values == pytest.approx(
@@ -117,7 +119,12 @@ def test_confidence_and_population_reach_every_interval(floats, space_of):
     )
     facets = source_facets(source, {}, 400)
     narrow, wide = (
-        estimate(observations, population=population, facets=facets, confidence=confidence)
+        estimate(
+            observations,
+            design=EqualDesign(population=population),
+            facets=facets,
+            confidence=confidence,
+        )
         for population, confidence in ((source.population, 0.8), (None, 0.99))
     )
     for name, rate in narrow.rates.items():

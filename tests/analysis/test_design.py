@@ -1,0 +1,175 @@
+"""Designs against simulated truth: unbiased, and intervals that hold what they promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from onnxfi.analysis import EqualDesign, PriorityDesign, StratifiedDesign
+from onnxfi.analysis._design import Domain
+from onnxfi.errors import ConfigError
+
+SHARE = 0.1
+
+
+class Population:
+    """Scenarios with scores and fates."""
+
+    def __init__(self, kind: str, size: int = 20_000) -> None:
+        rng = np.random.default_rng(7)
+        chance, high = rng.random(size), rng.random(size) < 0.03
+        if kind == "sharp":  # scores tell nearly everything
+            score = np.where(high, np.sqrt(rng.random(size)), 1e-4 * rng.random(size))
+            self.failed = chance < np.where(high, 0.9 * score, 0)
+        elif kind == "soft":  # scores tell a little
+            score = np.minimum(1, rng.lognormal(-4, 1.5, size))
+            self.failed = chance < 0.5 * score
+        elif kind == "wrong":  # scores mislead: failures among the lowest
+            score = np.where(high, 1.0, 0.01)
+            self.failed = chance < np.where(high, 0.01, 0.05)
+        else:  # almost nothing fails
+            score = rng.random(size) ** 8
+            self.failed = chance < 2e-3 * score
+        self.size = size
+        self.weight = (1 - SHARE) * score / score.sum() + SHARE / size
+        self.rate = float(self.failed.mean())
+        self.domain = rng.random(size) < 0.2
+
+    def draw(self, rng: np.random.Generator, n: int) -> tuple[PriorityDesign, np.ndarray]:
+        key = self.weight / (1 - rng.random(self.size))
+        best = np.argpartition(-key, n)[: n + 1]
+        best = best[np.argsort(-key[best])]
+        design = PriorityDesign(
+            weight=self.weight[best[:n]],
+            key=key[best[:n]],
+            next_key=float(key[best[n]]),
+            population=self.size,
+            least=SHARE / self.size,
+        )
+        return design, best[:n]
+
+
+@pytest.mark.parametrize(
+    ("kind", "n", "low", "high"),
+    [("sharp", 200, 0.93, 0.98), ("soft", 400, 0.93, 0.985), ("wrong", 400, 0.93, 1.0)],
+)
+def test_priority_estimates_are_unbiased_and_covered(kind, n, low, high):
+    population, rng = Population(kind), np.random.default_rng(1)
+    repeats, inside, safe, values, domains = 1000, 0, 0, [], 0
+    for repeat in range(repeats):
+        design, drawn = population.draw(rng, n)
+        hit = population.failed[drawn]
+        found = design.rate(hit, 0.95)
+        values.append(found.value)
+        inside += found.low <= population.rate <= found.high
+        if repeat < 300:
+            bound = design.safe_rate(hit, 0.95)
+            safe += bound.low <= population.rate <= bound.high
+            part = Domain(population.domain[drawn], int(population.domain.sum()))
+            one = design.rate(hit, 0.95, part)
+            domains += one.low <= population.failed[population.domain].mean() <= one.high
+    error = np.std(values) / np.sqrt(repeats)
+    assert abs(np.mean(values) - population.rate) < 4 * error + 0.02 * population.rate
+    assert low <= inside / repeats <= high
+    assert safe / 300 >= 0.95
+    assert domains / 300 >= 0.92
+
+
+def test_a_rate_of_almost_nothing_is_bounded_not_denied():
+    population, rng = Population("rare"), np.random.default_rng(2)
+    for _ in range(100):
+        design, drawn = population.draw(rng, 300)
+        found = design.rate(population.failed[drawn], 0.95)
+        assert found.low <= population.rate <= found.high
+        assert found.high > 0
+
+
+def test_importance_needs_fewer_scenarios_and_says_so():
+    population, rng = Population("sharp"), np.random.default_rng(3)
+    told, values = [], []
+    for _ in range(300):
+        design, drawn = population.draw(rng, 300)
+        hit = population.failed[drawn]
+        told.append(design.variance_reduction(hit))
+        values.append(design.rate(hit, 0.95).value)
+    truth = population.rate * (1 - population.rate) / 300 / np.var(values)
+    assert truth > 20
+    assert 0.7 < np.median(told) / truth < 1.4
+    assert 1 <= design.effective_size() <= 300
+
+
+def test_a_complete_order_is_a_census():
+    population, rng = Population("soft", 500), np.random.default_rng(4)
+    key = population.weight / (1 - rng.random(500))
+    order = np.argsort(-key)
+    design = PriorityDesign(
+        weight=population.weight[order],
+        key=key[order],
+        next_key=0.0,
+        population=500,
+        least=SHARE / 500,
+    )
+    hit = population.failed[order]
+    for found in (design.rate(hit, 0.95), design.safe_rate(hit, 0.95)):
+        assert np.isclose([found.value, found.low, found.high], population.rate).all()
+    assert design.rate(hit, 0.95).method == "census"
+    assert design.variance_reduction(hit) is None
+    share = design.mean(hit * 0.5, 0.95)
+    assert np.isclose([share.value, share.low, share.high], population.rate / 2).all()
+
+
+def test_scenarios_out_of_order_are_refused():
+    with pytest.raises(ConfigError, match="falling key"):
+        PriorityDesign(
+            weight=np.ones(2), key=np.array([1.0, 2.0]), next_key=0.5, population=9, least=0.1
+        )
+
+
+def strata_of(rates, sizes, rng):
+    return [rng.random(size) < rate for rate, size in zip(rates, sizes, strict=True)]
+
+
+@pytest.mark.parametrize("counts", [(100, 100, 100), (250, 40, 10)])
+def test_stratified_estimates_are_unbiased_and_covered(counts):
+    sizes = np.array([3000, 5000, 2000])
+    strata = strata_of([0.2, 0.01, 0.5], sizes, np.random.default_rng(5))
+    truth = sum(part.sum() for part in strata) / sizes.sum()
+    rng, values, inside = np.random.default_rng(6), [], 0
+    codes = np.repeat(np.arange(3), counts)
+    for _ in range(600):
+        parts = [rng.choice(part, n, False) for part, n in zip(strata, counts, strict=True)]
+        hit = np.concatenate(parts)
+        found = StratifiedDesign(codes=codes, sizes=sizes).rate(hit, 0.95)
+        values.append(found.value)
+        inside += found.low <= truth <= found.high
+    assert abs(np.mean(values) - truth) < 4 * np.std(values) / np.sqrt(600)
+    assert inside / 600 >= 0.93
+
+
+def test_a_stratum_not_seen_yet_could_hold_anything():
+    design = StratifiedDesign(codes=np.zeros(50, np.int64), sizes=np.array([500, 500]))
+    found = design.rate(np.zeros(50, bool), 0.95)
+    assert found.value == 0
+    assert found.high >= 0.5
+    half = StratifiedDesign(codes=np.zeros(50, np.int64), sizes=np.array([1000]))
+    assert half.rate(np.zeros(50, bool), 0.95).high < 0.1
+
+
+def test_domains_across_strata_are_weighted():
+    sizes = np.array([9000, 1000])
+    codes = np.repeat([0, 1], [100, 100])
+    design = StratifiedDesign(codes=codes, sizes=sizes)
+    hit = codes == 1  # every scenario of the small stratum fails
+    mixed = Domain(np.ones(200, bool), 10_000)
+    assert np.isclose(design.rate(hit, 0.95, mixed).value, 0.1)
+    assert np.isclose(design.point(hit.astype(float), mixed.inside), 0.1)
+    one = design.rate(hit, 0.95, Domain(codes == 1, 1000))
+    assert (one.value, one.high) == (1.0, 1.0)
+    assert one.low > 0.9
+
+
+def test_one_stratum_is_a_simple_random_sample():
+    hit = np.arange(80) % 9 == 0
+    one = StratifiedDesign(codes=np.zeros(80, np.int64), sizes=np.array([700])).rate(hit, 0.95)
+    plain = EqualDesign(population=700).rate(hit, 0.95)
+    assert np.isclose([one.value, one.low, one.high], [plain.value, plain.low, plain.high]).all()
