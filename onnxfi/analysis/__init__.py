@@ -6,7 +6,7 @@ from onnxfi.analysis._coverage import interval_coverage
 from onnxfi.analysis._design import Design, EqualDesign
 from onnxfi.analysis._domains import DomainRow, DomainTable, domain_table
 from onnxfi.analysis._drawn import source_facets, space_facets
-from onnxfi.analysis._estimates import Accuracy, Estimates, estimate, outcome_shares
+from onnxfi.analysis._estimates import Accuracy, Efficiency, Estimates, estimate, outcome_shares
 from onnxfi.analysis._exact import clopper_pearson, hypergeometric
 from onnxfi.analysis._facets import Facet, absent_facets, listed_facets
 from onnxfi.analysis._interval import Interval, failure_rate
@@ -21,6 +21,7 @@ __all__ = [
     "Design",
     "DomainRow",
     "DomainTable",
+    "Efficiency",
     "EqualDesign",
     "Estimates",
     "Facet",

@@ -43,8 +43,12 @@ class Design(Protocol):
         """
         ...
 
-    def mean(self, values: Values, confidence: float) -> Interval:
-        """Mean over all scenarios of values in [0, 1]; arguments and errors as :meth:`rate`."""
+    def mean(self, values: Values, confidence: float, usual: float = 0.0) -> Interval:
+        """Mean over all scenarios of values in [0, 1].
+
+        Arguments and errors as :meth:`rate`, and ``usual``: what the value is where a fault does
+        nothing.
+        """
         ...
 
     def point(self, values: Values, inside: Flags) -> float:
@@ -73,8 +77,9 @@ class EqualDesign:
             hit, population = hit[domain.inside], domain.faults
         return failure_rate(int(hit.sum()), len(hit), population=population, confidence=confidence)
 
-    def mean(self, values: Values, confidence: float) -> Interval:
+    def mean(self, values: Values, confidence: float, usual: float = 0.0) -> Interval:
         """Mean over all scenarios."""
+        del usual
         return bounded_mean(values, population=self.population, confidence=confidence)
 
     def point(self, values: Values, inside: Flags) -> float:

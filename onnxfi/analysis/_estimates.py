@@ -35,6 +35,21 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Efficiency:
+    """How much an importance sample tells.
+
+    Attributes:
+        variance_reduction: Uniform scenarios that one of these stands for in the failure rate, by
+            its estimated variance; None where nothing or everything failed.
+        effective_size: Uniform scenarios that all of these stand for in quantities that the scores
+            know nothing of (Kish).
+    """
+
+    variance_reduction: float | None
+    effective_size: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Estimates:
     """What the finished scenarios say.
 
@@ -48,6 +63,7 @@ class Estimates:
         total: Outcomes of all samples of all scenarios.
         accuracy: With labels.
         tables: One a facet.
+        efficiency: How an importance sample fared; None for other designs.
     """
 
     n: int
@@ -56,6 +72,7 @@ class Estimates:
     total: OutcomeCounts
     accuracy: Accuracy | None
     tables: tuple[DomainTable, ...]
+    efficiency: Efficiency | None = None
 
     def rate(self, name: str) -> Interval:
         """One rate.
@@ -100,12 +117,16 @@ def estimate(
         ConfigError: More scenarios than the population has, or a confidence out of range.
     """
     rates: dict[str, Interval] = {}
-    accuracy = None
+    accuracy = efficiency = None
     if observations.n:
         samples = np.maximum(observations.samples, 1)
         rates["failure"] = design.rate(observations.failed, confidence)
         if isinstance(design, PriorityDesign):
             rates["failure_bound"] = design.safe_rate(observations.failed, confidence)
+            efficiency = Efficiency(
+                variance_reduction=design.variance_reduction(observations.failed),
+                effective_size=design.effective_size(),
+            )
         shares = {
             "failed_share": observations.critical + observations.due,
             "critical_share": observations.critical,
@@ -126,6 +147,7 @@ def estimate(
             domain_table(observations, facet, design=design, confidence=confidence)
             for facet in facets
         ),
+        efficiency=efficiency,
     )
 
 
@@ -145,10 +167,11 @@ def _accuracy(observations: Observations, design: Design, confidence: float) -> 
     if correct is None or golden is None:
         return None
     shares = correct / np.maximum(observations.samples, 1)
+    usual = golden / int(observations.samples[0])
     worst = int(np.argmin(shares))
     return Accuracy(
-        golden=golden / int(observations.samples[0]),
-        mean=design.mean(shares, confidence),
+        golden=usual,
+        mean=design.mean(shares, confidence, usual),
         worst=float(shares[worst]),
         worst_scenario=int(observations.scenario[worst]),
     )

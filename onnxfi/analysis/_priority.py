@@ -69,10 +69,26 @@ class PriorityDesign:
             faults = domain.faults or self._size(domain.inside)
         return self._interval(values, faults, confidence)
 
-    def mean(self, values: Values, confidence: float) -> Interval:
-        """Mean over all scenarios."""
+    def mean(self, values: Values, confidence: float, usual: float = 0.0) -> Interval:
+        """Mean over all scenarios, by what lies below and above the usual value.
+
+        Scenarios are drawn for what they change: most of those that change nothing are never seen,
+        so that a mean of values that are not 0 there would rest on few.
+        """
         check_drawn(len(self.weight), self.population)
-        return self._interval(values, self.population, confidence)
+        if usual == 0:
+            return self._interval(values, self.population, confidence)
+        level = 1 - (1 - confidence) / 2
+        lost = self._interval(np.maximum(usual - values, 0), self.population, level)
+        gained = self._interval(np.maximum(values - usual, 0), self.population, level)
+        return Interval(
+            value=usual - lost.value + gained.value,
+            low=max(0.0, usual - lost.high + gained.low),
+            high=min(1.0, usual - lost.low + gained.high),
+            confidence=confidence,
+            n=len(values),
+            method=f"{lost.method}; losses and gains",
+        )
 
     def point(self, values: Values, inside: Flags) -> float:
         """Mean over a domain."""

@@ -48,8 +48,9 @@ class StratifiedDesign:
             confidence,
         )
 
-    def mean(self, values: Values, confidence: float) -> Interval:
+    def mean(self, values: Values, confidence: float, usual: float = 0.0) -> Interval:
         """Mean over all scenarios."""
+        del usual
         return self._joined(
             [
                 bounded_mean(

@@ -8,6 +8,7 @@ from onnxfi.campaign._isolate import ExecutorFactory
 from onnxfi.campaign._memory import parse_size
 from onnxfi.campaign._replay import Replay, ReplayOptions, replay
 from onnxfi.campaign._run import Progress, RunOptions, RunSummary, run_campaign
+from onnxfi.campaign._scores import sampler_of
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._signals import StopRequest, stop_on_signals
 from onnxfi.campaign._summary import CampaignSummary, summarize
@@ -33,6 +34,7 @@ __all__ = [
     "replay",
     "resume_or_create",
     "run_campaign",
+    "sampler_of",
     "stop_on_signals",
     "summarize",
 ]

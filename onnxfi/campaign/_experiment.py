@@ -12,6 +12,7 @@ import msgspec
 from onnxfi.campaign._document import LayoutEntry, Plan
 from onnxfi.campaign._listed import recipe_in, renumbered, sites_named_in
 from onnxfi.campaign._monitors import laid_out, named_monitors
+from onnxfi.campaign._scores import sampler_of
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.engine import EngineSettings, Graph, Optimization, Profile, Scenarios, deployed, profile
 from onnxfi.errors import ConfigError
@@ -35,11 +36,11 @@ from onnxfi.faults import (
 from onnxfi.graph import Model, fingerprint, load
 from onnxfi.outcome import Criterion
 from onnxfi.sampling import (
+    ImportanceSampler,
     ListedScenarios,
     SampledScenarios,
     Sampler,
     ScenarioSource,
-    from_recipe,
 )
 from onnxfi.workload import Stream, Workload, read_workload, stream_of
 
@@ -294,25 +295,25 @@ def _drawn(
 ) -> Experiment:
     models = custom.fault_models or tuple(map(parse_fault_model, settings.fault_models))
     space = FaultSpace(sites, models)
-    sampler = custom.sampler or from_recipe(settings.sampler)
-    recipe = sampler.recipe()
-    seed = recipe.get("seed")
+    sampler = custom.sampler or sampler_of(settings.sampler, space)
+    source = SampledScenarios(space, sampler)
     header = FaultListHeader(
         model_sha256=subject.model.sha256,
         graph=subject.graph,
         graph_sha256=subject.graph_sha256,
-        space=space.describe(),
-        sampler=dict(recipe),
-        seed=seed if isinstance(seed, int) else None,
+        **source.header_fields(),
     )
     return Experiment(
         subject=subject,
         profile=found,
         sites={site.name: site for site in untied(sites)},
         space=space,
-        source=SampledScenarios(space, sampler),
+        source=source,
         header=header,
-        recipe=not custom.fault_models and custom.sampler is None,
+        # Scores are no part of a recipe: what was drawn with them is written out.
+        recipe=not (
+            custom.fault_models or custom.sampler or isinstance(sampler, ImportanceSampler)
+        ),
     )
 
 

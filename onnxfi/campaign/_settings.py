@@ -100,8 +100,12 @@ def absolute(settings: CampaignSettings) -> CampaignSettings:
     inputs = settings.inputs
     if not inputs.startswith("random:"):
         inputs = str(Path(inputs).absolute())
+    sampler = settings.sampler
+    if sampler.get("scores"):
+        sampler = sampler | {"scores": str(Path(sampler["scores"]).absolute())}
     return msgspec.structs.replace(
         settings,
+        sampler=sampler,
         model=str(Path(settings.model).absolute()),
         inputs=inputs,
         faults=None if settings.faults is None else str(Path(settings.faults).absolute()),

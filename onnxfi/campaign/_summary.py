@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from onnxfi.analysis import (
     Accuracy,
     DomainTable,
+    Efficiency,
     Interval,
     MonitorRow,
     design_of,
@@ -61,6 +62,7 @@ class CampaignSummary:
         attempts: Machinery failures that were retried.
         notes: What a reader must know to trust the numbers.
         monitors: Monitored values over the used scenarios, beside the fault-free run.
+        efficiency: How much an importance sample tells; None for other designs.
     """
 
     folder: str
@@ -95,6 +97,7 @@ class CampaignSummary:
     attempts: int
     notes: tuple[str, ...]
     monitors: tuple[MonitorRow, ...] = ()
+    efficiency: Efficiency | None = None
 
 
 def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSummary:
@@ -156,6 +159,7 @@ def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSumma
             *_notes(campaign, done, used, attempts),
         ),
         monitors=_monitors(campaign, records),
+        efficiency=estimates.efficiency,
     )
 
 

@@ -73,29 +73,37 @@ def sampler_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UsageError: Options of different samplers are mixed.
     """
-    kind = options["sampler"] or ("uniform" if options["ber"] is None else "ber")
+    kind = options["sampler"] or _implied(options)
     _refuse_mixtures(kind, options)
     recipe: dict[str, Any] = {"kind": kind, "seed": options["seed"]}
     if kind == "uniform":
         recipe |= _size(options)
         recipe["faults_per_scenario"] = options["faults_per_scenario"] or 1
+    elif kind == "stratified":
+        recipe |= {"n": _scenarios(options), "by": list(options["strata"] or ("site",))}
+    elif kind == "importance":
+        recipe |= {"n": _scenarios(options), "scores": options["scores"]}
+        for name in ("uniform_share", "power"):
+            if options[name] is not None:
+                recipe[name] = float(options[name])
     elif kind == "ber":
         recipe |= {"n": _ber_scenarios(options), "ber": options["ber"]}
         recipe["per_sample"] = options["ber_per_sample"]
     return recipe
 
 
-def build_sampler(options: Mapping[str, Any], samples: int | None) -> Sampler:
+def build_sampler(options: Mapping[str, Any], space: FaultSpace, samples: int | None) -> Sampler:
     """The sampler of the options; ``samples`` of the workload are needed for --ber-per-sample."""
+    from onnxfi.campaign import sampler_of
     from onnxfi.errors import ConfigError
-    from onnxfi.sampling import fitted_recipe, from_recipe
+    from onnxfi.sampling import fitted_recipe
 
     recipe = sampler_recipe(options)
     if samples is not None:
         recipe = fitted_recipe(recipe, samples)
     elif recipe.get("per_sample"):
         raise ConfigError("--ber-per-sample needs --inputs, which tells how many samples")
-    return from_recipe(recipe)
+    return sampler_of(recipe, space)
 
 
 def build_space(
@@ -109,8 +117,12 @@ def build_space(
 
 def _refuse_mixtures(kind: str, options: Mapping[str, Any]) -> None:
     belongs = {
-        "n": ("uniform", "ber"),
-        "plan_margin": ("uniform", "ber"),
+        "n": ("uniform", "stratified", "importance", "ber"),
+        "plan_margin": ("uniform", "stratified", "importance", "ber"),
+        "strata": ("stratified",),
+        "scores": ("importance",),
+        "uniform_share": ("importance",),
+        "power": ("importance",),
         "faults_per_scenario": ("uniform",),
         "ber": ("ber",),
         "ber_per_sample": ("ber",),
@@ -122,6 +134,8 @@ def _refuse_mixtures(kind: str, options: Mapping[str, Any]) -> None:
         raise click.UsageError("-n and --plan-margin both say how many scenarios; give one")
     if kind == "ber" and options["ber"] is None:
         raise click.UsageError("--sampler ber needs --ber, the probability of each bit")
+    if kind == "importance" and options["scores"] is None:
+        raise click.UsageError("--sampler importance needs --scores, a .npz of scores by site")
 
 
 def _flag(name: str) -> str:
@@ -138,8 +152,21 @@ def _size(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ber_scenarios(options: Mapping[str, Any]) -> int:
+    if options["plan_margin"] is None and options["n"] is None:
+        return DEFAULT_BER_SCENARIOS
+    return _scenarios(options)
+
+
+def _scenarios(options: Mapping[str, Any]) -> int:
+    """As many as are asked for, or as an interval of the planned margin needs."""
     from onnxfi.sampling import sample_size
 
-    if options["plan_margin"] is not None:
-        return sample_size(None, options["plan_margin"], options["confidence"])
-    return int(options["n"] or DEFAULT_BER_SCENARIOS)
+    if options["n"] is not None:
+        return int(options["n"])
+    return sample_size(None, options["plan_margin"] or DEFAULT_MARGIN, options["confidence"])
+
+
+def _implied(options: Mapping[str, Any]) -> str:
+    """The sampler that belongs to the options given, where none is named."""
+    told = {"ber": "ber", "strata": "stratified", "scores": "importance"}
+    return next((kind for name, kind in told.items() if options[name] is not None), "uniform")

@@ -169,9 +169,10 @@ fault_options = _stack(
 sampler_options = _stack(
     click.option(
         "--sampler",
-        type=click.Choice(["uniform", "exhaustive", "ber"]),
-        help="uniform (the default; distinct scenarios, all equally likely), exhaustive (all of "
-        "them), or ber (each bit on its own with probability --ber).",
+        type=click.Choice(["uniform", "stratified", "importance", "exhaustive", "ber"]),
+        help="uniform (the default; distinct scenarios, all equally likely), stratified (a fixed "
+        "part for each of --strata), importance (likely failures first, by --scores), exhaustive "
+        "(all of them), or ber (each bit on its own with probability --ber).",
     ),
     click.option(
         "-n",
@@ -196,6 +197,32 @@ sampler_options = _stack(
         type=click.IntRange(min=1),
         metavar="K",
         help="Faults present together in one uniform scenario.  [default: 1]",
+    ),
+    click.option(
+        "--strata",
+        type=Names(),
+        metavar="FACETS",
+        help="What single faults of one stratum share: site, layer, op_type, kind, bit, field, or "
+        "several, such as layer,bit; implies --sampler stratified.  [default: site]",
+    ),
+    click.option(
+        "--scores",
+        type=click.Path(exists=True, dir_okay=False),
+        help="How likely faults are to fail: a .npz with an array a site, a number for each "
+        "element, or for each bit of each element; implies --sampler importance.",
+    ),
+    click.option(
+        "--uniform-share",
+        type=click.FloatRange(0, 1, min_open=True),
+        metavar="E",
+        help="Part of an importance sample's weight that all faults share alike: 0.05 to find "
+        "failures, 0.3 to trust scores less.  [default: 0.1]",
+    ),
+    click.option(
+        "--power",
+        type=click.FloatRange(0, 100, max_open=True),
+        metavar="A",
+        help="Exponent of the scores: 1 to estimate rates, 2 to find failures.  [default: 1]",
     ),
     click.option(
         "--ber",

@@ -66,7 +66,7 @@ def command(model: str, inputs: str | None, output: str, **options: Any) -> None
     subject = load_subject(model, inputs, options)
     space = build_space(subject, options, targets)
     samples = None if subject.workload is None else subject.workload.samples
-    sampler = build_sampler(options, samples)
+    sampler = build_sampler(options, space, samples)
     _write(output, subject, space, sampler)
     _tell(output, space, sampler, options["as_json"])
 
@@ -75,16 +75,13 @@ def _write(output: str, subject: Subject, space: FaultSpace, sampler: Sampler) -
     from onnxfi.faults import FaultListHeader, untied, write_fault_list
     from onnxfi.sampling import SampledScenarios
 
-    recipe = sampler.recipe()
+    scenarios = SampledScenarios(space, sampler)
     header = FaultListHeader(
         model_sha256=subject.model.sha256,
         graph=subject.graph,
         graph_sha256=subject.graph_sha256,
-        space=space.describe(),
-        sampler=recipe,
-        seed=int(str(recipe["seed"])),
+        **scenarios.header_fields(),
     )
-    scenarios = SampledScenarios(space, sampler)
     sites = {site.name: site for site in untied(space.sites)}
     if output != "-":
         write_fault_list(output, header, scenarios, sites)

@@ -47,8 +47,21 @@ _SAMPLER = (
     "ber",
     "ber_per_sample",
     "faults_per_scenario",
+    "strata",
+    "scores",
+    "uniform_share",
+    "power",
 )
 SETTING_OPTIONS = (*_PLAIN, *_FAULT, *_SAMPLER, "faults")
+_AS_IN_RECIPE = (
+    "n",
+    "ber",
+    "faults_per_scenario",
+    "confidence",
+    "scores",
+    "uniform_share",
+    "power",
+)
 #: What a fault list decides by itself: option, flag.
 _DECIDED_BY_LIST = {
     "targets": "--targets",
@@ -68,6 +81,10 @@ _DECIDED_BY_LIST = {
     "ber": "--ber",
     "ber_per_sample": "--ber-per-sample",
     "faults_per_scenario": "--faults-per-scenario",
+    "strata": "--strata",
+    "scores": "--scores",
+    "uniform_share": "--uniform-share",
+    "power": "--power",
 }
 
 
@@ -123,6 +140,8 @@ def changed_settings(
         changes |= {"faults": _absolute(options["faults"]), "sampler": {}}
     elif any(name in given for name in _SAMPLER):
         asked = _over_recipe(stored.sampler, options, given)
+        if asked["scores"] is not None:
+            asked["scores"] = _absolute(asked["scores"])
         recipe = sampler_recipe(asked)
         if recipe.get("per_sample") and changes.get("inputs", stored.inputs) == stored.inputs:
             recipe["samples"] = stored.sampler.get("samples")
@@ -173,15 +192,17 @@ def _over_recipe(
 ) -> dict[str, Any]:
     """Sampler options as the stored recipe has them, but for those that are given."""
     kind = options["sampler"] if "sampler" in given else recipe.get("kind")
-    if "ber" in given and "sampler" not in given:
-        kind = "ber"
+    if "sampler" not in given:
+        implied = {"ber": "ber", "strata": "stratified", "scores": "importance"}
+        kind = next((kind for name, kind in implied.items() if name in given), kind)
     asked: dict[str, Any] = dict.fromkeys(_SAMPLER) | {"ber_per_sample": False, "seed": 0}
     asked["confidence"] = options["confidence"]
     if kind == recipe.get("kind"):
         for name, key in (("plan_margin", "margin"), ("ber_per_sample", "per_sample")):
             asked[name] = recipe.get(key) or asked[name]
-        for name in ("n", "ber", "faults_per_scenario", "confidence"):
+        for name in _AS_IN_RECIPE:
             asked[name] = recipe.get(name, asked[name])
+        asked["strata"] = recipe.get("by")
         asked["seed"] = recipe.get("seed", 0)
     asked["sampler"] = kind
     if "n" in given:

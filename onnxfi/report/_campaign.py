@@ -19,7 +19,7 @@ from onnxfi.report._monitors import monitor_views
 from onnxfi.report._view import Column, Fact, Page, Row, TableView
 
 if TYPE_CHECKING:
-    from onnxfi.analysis import DomainRow, DomainTable
+    from onnxfi.analysis import DomainRow, DomainTable, Efficiency
     from onnxfi.campaign import CampaignSummary
 
 #: Lines of a table in the terminal; files show all.
@@ -28,6 +28,7 @@ SHORT_ROWS = 20
 RATE_TITLES: Mapping[str, str] = MappingProxyType(
     {
         "failure": "scenarios that fail",
+        "failure_bound": "the same, whatever the scores are worth",
         "failed_share": "samples that fail",
         "critical_share": "samples answered differently",
         "due_share": "samples with a detectable error",
@@ -105,7 +106,20 @@ def campaign_facts(summary: CampaignSummary) -> Iterator[Fact]:
         label="criterion",
         text=f"{summary.criterion}; a scenario fails from a {drop} of {summary.drop:g} on",
     )
+    if summary.efficiency is not None:
+        yield _sampling_fact(summary.efficiency)
     yield engine_fact(summary)
+
+
+def _sampling_fact(efficiency: Efficiency) -> Fact:
+    factor = efficiency.variance_reduction
+    text = (
+        "nothing failed yet, or everything"
+        if factor is None
+        else (f"one scenario tells as much of the failure rate as {factor:.3g} uniform ones")
+    )
+    size = f"for quantities unrelated to the scores all together as {efficiency.effective_size:.3g}"
+    return Fact(label="importance", text=f"{text}; {size}")
 
 
 def engine_fact(summary: CampaignSummary) -> Fact:

@@ -53,6 +53,7 @@ def summary_document(summary: CampaignSummary) -> dict[str, Any]:
         "accuracy": None if summary.accuracy is None else asdict(summary.accuracy),
         "outcomes": outcome_document(summary.counts),
         "tables": {facet: _table(table) for facet, table in summary.tables.items()},
+        "efficiency": None if summary.efficiency is None else asdict(summary.efficiency),
         "monitors": [asdict(row) for row in summary.monitors],
         "run_s": summary.run_s,
         "attempts": summary.attempts,

@@ -39,6 +39,7 @@ class ImportanceSampler:
     uniform_share: float = 0.1
     power: float = 1.0
     kind: str = field(default="importance", init=False)
+    design: str = field(default="priority", init=False, repr=False)
     _drawn: dict[FaultSpace, PriorityOrder] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -74,6 +75,10 @@ class ImportanceSampler:
                 space, self.scores, self.mixture, n=self.size(space), seed=self.seed
             )
         return self._drawn[space]
+
+    def next_key(self, space: FaultSpace) -> float:
+        """Priority of the first fault that is not drawn; 0 if all are."""
+        return self.order(space).next_key
 
     def scenario(self, space: FaultSpace, k: int) -> Scenario:
         """Scenario k."""

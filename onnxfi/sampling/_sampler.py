@@ -48,6 +48,20 @@ class SingleFaultSampler(Sampler, Protocol):
 
 
 @runtime_checkable
+class DesignedSampler(Sampler, Protocol):
+    """A sampler whose scenarios are not equally likely, by a design that estimates must know."""
+
+    @property
+    def design(self) -> str:
+        """Name of the design, as headers of fault lists have it."""
+        ...
+
+    def next_key(self, space: FaultSpace) -> float | None:
+        """Priority of the first scenario that is not drawn; None for designs without one."""
+        ...
+
+
+@runtime_checkable
 class BulkSampler(Sampler, Protocol):
     """A sampler that draws many scenarios faster together than one by one."""
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.faults import FaultSpace, Scenario
-from onnxfi.sampling._sampler import BulkSampler, Sampler, SingleFaultSampler, check_number
+from onnxfi.sampling._sampler import (
+    BulkSampler,
+    DesignedSampler,
+    Sampler,
+    SingleFaultSampler,
+    check_number,
+)
 
 _TOGETHER = 1_000  # scenarios drawn at once, all held until the last one is used
 
@@ -91,6 +97,20 @@ class SampledScenarios:
         if isinstance(self.sampler, SingleFaultSampler):
             return self.sampler.population(self.space)
         return None
+
+    def header_fields(self) -> dict[str, Any]:
+        """What a fault list of these scenarios says of how they were drawn."""
+        recipe = self.sampler.recipe()
+        seed = recipe.get("seed")
+        fields: dict[str, Any] = {
+            "space": self.space.describe(),
+            "sampler": recipe,
+            "seed": seed if isinstance(seed, int) else None,
+        }
+        if isinstance(self.sampler, DesignedSampler):
+            fields["design"] = self.sampler.design
+            fields["next_key"] = self.sampler.next_key(self.space)
+        return fields
 
     def fault_numbers(self, start: int, stop: int) -> NDArray[np.int64] | None:
         """Fault numbers of scenarios ``start`` to ``stop``, None unless each is a single fault."""

@@ -53,6 +53,7 @@ class StratifiedSampler:
     rates: Mapping[str, float] | None = None
     least: int = 1
     kind: str = field(default="stratified", init=False)
+    design: str = field(default="stratified", init=False, repr=False)
     _allotted: dict[FaultSpace, Allotted] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -90,6 +91,10 @@ class StratifiedSampler:
             counts = allot(found, self.size(space), self.rates, self.least)
             self._allotted[space] = Allotted(found, *_in_turns(counts))
         return self._allotted[space]
+
+    def next_key(self, space: FaultSpace) -> None:
+        """None: strata have no priorities."""
+        del space
 
     def scenario(self, space: FaultSpace, k: int) -> Scenario:
         """Scenario k."""
