@@ -82,9 +82,10 @@ class StratifiedDesign:
         check_drawn(n, int(self.sizes.sum()))
         weight = self.sizes / self.sizes.sum()
         known = np.array([part is not None for part in parts])
-        value = sum(
-            part.value * share for part, share in zip(parts, weight, strict=True) if part
-        ) / float(weight[known].sum())
+        pairs = zip(parts, weight.tolist(), strict=True)
+        value = sum(part.value * share for part, share in pairs if part) / float(
+            weight[known].sum()
+        )
         below = above = 0.0
         for part, share in zip(parts, weight.tolist(), strict=True):
             own = (value, 0.0, 1.0) if part is None else (part.value, part.low, part.high)

@@ -39,9 +39,19 @@ from onnxfi.faults import (
 )
 from onnxfi.faults import scenario_of as scenario
 from onnxfi.outcome import Outcome, OutcomeCounts
-from onnxfi.sampling import BitErrorRateSampler, ExhaustiveSampler, UniformSampler, sample_size
+from onnxfi.sampling import (
+    ArrayScores,
+    BitErrorRateSampler,
+    ExhaustiveSampler,
+    FunctionScores,
+    ImportanceSampler,
+    StratifiedSampler,
+    UniformSampler,
+    sample_size,
+)
 
 __all__ = [
+    "ArrayScores",
     "BackendError",
     "BitErrorRateSampler",
     "BitFlip",
@@ -63,7 +73,9 @@ __all__ = [
     "FaultList",
     "FaultListError",
     "FaultSite",
+    "FunctionScores",
     "GoldenError",
+    "ImportanceSampler",
     "Interval",
     "MissingExtraError",
     "ModelError",
@@ -78,6 +90,7 @@ __all__ = [
     "SetValue",
     "SiteKind",
     "StoreError",
+    "StratifiedSampler",
     "StuckAt",
     "UniformSampler",
     "UnsupportedModelError",

@@ -178,11 +178,11 @@ def _sampler_text(campaign: OpenCampaign) -> str:
         return "a written fault list"
     recipe = dict(campaign.settings.sampler)
     kind = str(recipe.pop("kind", "?"))
-    usual = {"faults_per_scenario": 1, "per_sample": False}
+    usual = {"faults_per_scenario": 1, "per_sample": False, "least": 1}
     details = ", ".join(
-        f"{key.replace('_', ' ')} {value}"
+        f"{key.replace('_', ' ')} {' and '.join(value) if isinstance(value, list) else value}"
         for key, value in recipe.items()
-        if value is not None and usual.get(key) != value
+        if value is not None and usual.get(key) != value and not isinstance(value, dict)
     )
     return f"{kind} ({details})" if details else kind
 

@@ -240,3 +240,100 @@ def test_a_recipe_of_activations_says_that_it_needs_inputs(
     refused = run_cli("inject", model, "c/faults.jsonl", "--scenario", 0, "-o", "a.onnx")
     assert refused.exit_code == 1
     assert "--inputs" in refused.stderr
+
+
+def _scores(path: Path, sizes: dict[str, int], bit: int = 30) -> Path:
+    arrays = {}
+    for name, elements in sizes.items():
+        arrays[name] = np.full((elements, 32), 0.001)
+        arrays[name][:, bit] = 1.0
+    np.savez(path, **arrays)
+    return path
+
+
+def _told(run_cli: Run, folder: str) -> dict[str, Any]:
+    result = run_cli("report", folder, "--json")
+    assert result.exit_code == 0, result.stderr
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document["campaigns"][0]
+
+
+def _sizes(run_cli: Run, model: Path) -> dict[str, int]:
+    listed = _lines(run_cli("sites", model, "--targets", "weight", "--json").stdout)
+    return {site["site"]: int(site["elements"]) for site in listed[1:]}
+
+
+def test_an_importance_sample_is_written_with_weights_and_keys(
+    run_cli: Run, model: Path, samples: Path, tmp_path: Path
+) -> None:
+    scores = _scores(tmp_path / "scores.npz", _sizes(run_cli, model))
+    words = ("sample", model, "--scores", scores, "-n", 60, "--uniform-share", "0.2", "-o")
+    header, *lines = _lines(run_cli(*words, "-").stdout)
+    assert header["design"] == "priority"
+    assert header["sampler"]["uniform_share"] == 0.2
+    keys = [line["key"] for line in lines]
+    assert keys == sorted(keys, reverse=True)
+    assert keys[-1] > header["next_key"] > 0
+    top = [line["faults"][0]["xor"] == ["40000000"] for line in lines]
+    assert sum(top) >= 30
+    assert run_cli(*words, "list.jsonl").exit_code == 0
+    ran = run_cli("run", "c", "--model", model, "--inputs", samples, "--faults", "list.jsonl")
+    assert ran.exit_code == 0
+    told = _told(run_cli, "c")
+    assert {"failure", "failure_bound"} <= told["rates"].keys()
+    assert told["efficiency"]["effective_size"] < 60
+    # The same scenarios by drawing: the same experiment but for how the list was come by.
+    drawn = ("run", "d", "--model", model, "--inputs", samples, "--scores", scores, "-n", 60)
+    assert run_cli(*drawn, "--uniform-share", "0.2").exit_code == 0
+    again = _told(run_cli, "d")
+    assert again["rates"] == told["rates"]
+    resumed = run_cli("run", "d", "--scores", scores)
+    assert resumed.exit_code == 0
+    assert "nothing to do" in resumed.stderr
+
+
+def test_a_stratified_sample_is_a_recipe_and_a_report_by_strata(
+    run_cli: Run, model: Path, samples: Path
+) -> None:
+    words = ("--model", model, "--inputs", samples, "--strata", "site,bit", "-n", 100)
+    assert run_cli("run", "c", *words).exit_code == 0
+    told = _told(run_cli, "c")
+    assert told["rates"]["failure"]["method"] == "stratified, MOVER"
+    assert "by site and bit" in told["sampler"]
+    assert run_cli("run", "c", "--strata", "site").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sampler", "importance"], "needs --scores"),
+        (["--strata", "colour", "-n", "60"], "'colour'"),
+        (["--strata", "site", "--power", "2"], "--power does not go with --sampler stratified"),
+        (["--strata", "bit", "-n", "3"], "raise n, lower least, or make fewer strata"),
+    ],
+)
+def test_samples_that_can_not_be_drawn(
+    run_cli: Run, model: Path, options: list[str], message: str
+) -> None:
+    result = run_cli("sample", model, *options, "-o", "-")
+    assert result.exit_code in (1, 2)
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_scores_that_do_not_fit(run_cli: Run, model: Path, tmp_path: Path) -> None:
+    sizes = _sizes(run_cli, model)
+    first, *others = sizes
+    cases = {
+        "have no array for site": {name: sizes[name] for name in others},
+        "have 160 numbers": sizes | {first: 5},
+    }
+    for message, chosen in cases.items():
+        scores = _scores(tmp_path / "scores.npz", chosen)
+        result = run_cli("sample", model, "--scores", scores, "-n", 9, "-o", "-")
+        assert result.exit_code == 1
+        assert message in result.stderr
+    (tmp_path / "text.npz").write_text("no scores")
+    result = run_cli("sample", model, "--scores", tmp_path / "text.npz", "-n", 9, "-o", "-")
+    assert result.exit_code == 1
+    assert "can't be read as .npz" in result.stderr

@@ -1,0 +1,113 @@
+"""Campaigns whose scenarios are not equally likely, from drawing to rates."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import onnxfi as fi
+
+MODEL = "models/lenet5_mnist_fp32.onnx"
+INPUTS = "models/mnist_test1000.npz"
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    with np.load(INPUTS) as file:
+        arrays = {name: file[name][:24] for name in file.files}
+    path = tmp_path_factory.mktemp("inputs") / "few.npz"
+    np.savez(path, **arrays)
+    return str(path)
+
+
+def bias_site():
+    sites = fi.enumerate_sites(MODEL, targets=["bias"])
+    return min(sites, key=lambda site: site.layout.elements)
+
+
+def scores_of(site):
+    by_bit = np.full((site.layout.elements, 32), 0.01)
+    by_bit[:, 30] = 1.0
+    return fi.ArrayScores.read({site.name: by_bit}, {site.name: site})
+
+
+def campaign_of(folder, samples, site, sampler):
+    return fi.Campaign.create(
+        folder,
+        model=MODEL,
+        inputs=samples,
+        targets=["bias"],
+        include=[site.name],
+        sampler=sampler,
+        drop=0.01,
+    )
+
+
+def test_a_complete_importance_order_equals_the_census(tmp_path, samples):
+    site = bias_site()
+    size = site.layout.elements * 32
+    sampler = fi.ImportanceSampler(n=size, scores=scores_of(site), seed=2)
+    ordered = campaign_of(tmp_path / "order", samples, site, sampler)
+    census = campaign_of(tmp_path / "census", samples, site, fi.ExhaustiveSampler())
+    ordered.run()
+    census.run()
+    one, other = ordered.summary(), census.summary()
+    assert one.counts == other.counts
+    assert one.rates["failure"].value == pytest.approx(other.rates["failure"].value)
+    assert one.rates["failure"].value > 0
+    assert one.rates["failure"].method == "census"
+    assert one.accuracy is not None
+    assert other.accuracy is not None
+    assert one.accuracy.mean.value == pytest.approx(other.accuracy.mean.value)
+
+
+def test_importance_campaigns_resume_from_their_list_and_estimate_from_a_prefix(tmp_path, samples):
+    site = bias_site()
+    sampler = fi.ImportanceSampler(n=120, scores=scores_of(site), seed=5)
+    campaign = campaign_of(tmp_path / "c", samples, site, sampler)
+    campaign.run(max_injections=70)
+    part = campaign.summary()
+    assert part.used == 50  # whole blocks
+    assert part.efficiency is not None
+    again = fi.Campaign.open(tmp_path / "c")
+    again.run()
+    whole = again.summary()
+    census = campaign_of(tmp_path / "all", samples, site, fi.ExhaustiveSampler())
+    census.run()
+    truth = census.estimate("failure").value
+    for found in (part.rates["failure"], whole.rates["failure"]):
+        assert found.low <= truth <= found.high
+    assert whole.rates["failure_bound"].low <= truth <= whole.rates["failure_bound"].high
+    assert whole.tables["bit"].rows
+    same = campaign_of(tmp_path / "c", samples, site, sampler)
+    assert same.summary().identity == whole.identity
+
+
+def test_stratified_campaigns_estimate_by_strata(tmp_path, samples):
+    site = bias_site()
+    sampler = fi.StratifiedSampler(n=100, by=["field"], seed=1)
+    campaign = campaign_of(tmp_path / "s", samples, site, sampler)
+    campaign.run()
+    found = campaign.estimate("failure")
+    assert found.method == "stratified, MOVER"
+    census = campaign_of(tmp_path / "all", samples, site, fi.ExhaustiveSampler())
+    census.run()
+    assert found.low <= census.estimate("failure").value <= found.high
+
+
+def test_a_list_that_lost_its_keys_gives_no_rate(tmp_path, samples):
+    site = bias_site()
+    sampler = fi.ImportanceSampler(n=60, scores=scores_of(site), seed=5)
+    campaign = campaign_of(tmp_path / "c", samples, site, sampler)
+    listed = (tmp_path / "c" / "faults.jsonl").read_text()
+    damaged = tmp_path / "damaged.jsonl"
+    damaged.write_text(re.sub(r'"key":[^,}]+,', "", listed))
+    other = fi.Campaign.create(
+        tmp_path / "d", model=MODEL, inputs=samples, faults=damaged, drop=0.01
+    )
+    other.run()
+    with pytest.raises(fi.FaultListError, match="priority sample"):
+        other.summary()
+    assert campaign.summary().total == 60
