@@ -1,4 +1,4 @@
-"""What ``inspect`` says of unrolled networks: layers, parts of neurons, time steps."""
+"""What ``inspect`` says of networks over time: layers, parts of neurons, time steps."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class _Group:
 
 
 def time_document(sites: Sequence[FaultSite]) -> dict[str, Any] | None:
-    """The time steps of a model's sites as JSON; None if they have none."""
-    if not _unrolled(sites):
+    """Time steps and parts of a model's sites as JSON; None if they have neither."""
+    if not _in_time(sites):
         return None
     return {
         "steps": _count(sites),
@@ -40,16 +40,16 @@ def time_document(sites: Sequence[FaultSite]) -> dict[str, Any] | None:
 
 
 def time_view(sites: Sequence[FaultSite]) -> TableView | None:
-    """The time steps of a model's sites as a table; None if they have none."""
+    """Time steps and parts of a model's sites as a table; None if they have neither."""
     from onnxfi.faults import steps_text
     from onnxfi.report import Column, Row, TableView
 
-    if not _unrolled(sites):
+    if not _in_time(sites):
         return None
     groups = _groups(sites)
-    spiking = any(part for _, part in groups)
+    steps, spiking = _count(sites), any(part for _, part in groups)
     return TableView(
-        title=f"Unrolled over {_count(sites)} time steps",
+        title="Spiking neurons in a loop" if steps is None else f"Unrolled over {steps} time steps",
         columns=(
             Column(title="layer", number=False),
             Column(title="part of spiking neurons", number=False),
@@ -73,12 +73,14 @@ def time_view(sites: Sequence[FaultSite]) -> TableView | None:
     )
 
 
-def _unrolled(sites: Sequence[FaultSite]) -> bool:
-    return any(site.series is not None for site in sites)
+def _in_time(sites: Sequence[FaultSite]) -> bool:
+    return any(site.series is not None or site.part is not None for site in sites)
 
 
-def _count(sites: Sequence[FaultSite]) -> int:
-    return 1 + max(site.step or 0 for site in sites if site.series is not None)
+def _count(sites: Sequence[FaultSite]) -> int | None:
+    """Steps of an unrolled network; None for a loop, which has its body once."""
+    unrolled = [site.step or 0 for site in sites if site.series is not None]
+    return 1 + max(unrolled) if unrolled else None
 
 
 def _groups(sites: Sequence[FaultSite]) -> dict[tuple[str, str | None], _Group]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -58,13 +58,16 @@ class Flow:
         starts: Step of the first node of each operator.
         readers: By position of an operator: positions of those that read it, each with the steps
             from the making of the value to its reading.
-        carried: Results of a body that only go on to its next iteration, as the body names them.
+        carried: What the body of a loop hands on to its next iteration, by name of the value.
+        states: What the body gets from the iteration before: name of the value, and position of
+            the operator that made it there.
     """
 
     operators: tuple[tuple[Node, ...], ...]
     starts: tuple[int, ...]
     readers: Mapping[int, frozenset[tuple[int, int]]]
     carried: frozenset[str] = frozenset()
+    states: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def makers(self) -> Mapping[int, frozenset[tuple[int, int]]]:

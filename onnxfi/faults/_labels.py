@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from onnxfi.faults._flow import reach
-from onnxfi.faults._parts import Parts, neuron_parts
+from onnxfi.faults._looped import looped_flows
+from onnxfi.faults._parts import Parts, joined, neuron_parts
 from onnxfi.faults._site import FaultSite
 from onnxfi.faults._unrolled import Unrolled, unrolled
 from onnxfi.graph import GraphIndex
@@ -17,8 +18,9 @@ def labelled(
 ) -> tuple[FaultSite, ...]:
     """The sites with what is known of their place in time; as they are in an ordinary network.
 
-    Computed tensors get their step, and the layer that their first step has. Stored ones that are
-    read in one step only, as constants often are, get that step; weights are read in all.
+    Computed tensors of an unrolled network get their step, and the layer that their first step
+    has. Stored ones that are read in one step only, as constants often are, get that step; weights
+    are read in all. In the body of a loop, as in the steps, neurons are found.
 
     Args:
         sites: Sites of a graph.
@@ -26,29 +28,30 @@ def labelled(
         static: Values that no sample has a part in.
     """
     found = unrolled(index, static)
-    if found is None:
+    flows = [*looped_flows(index, static)] if found is None else [found.flow]
+    parts = joined(neuron_parts(index, static, flow) for flow in flows)
+    if found is None and not parts.computed:
         return tuple(sites)
-    parts = neuron_parts(index, static, found.flow)
+    known = found or Unrolled(steps=0, step={}, first={}, flow=flows[0])
     return tuple(
-        _stored(site, index, static, found, parts)
+        _stored(site, index, static, known, parts)
         if site.kind.stored
-        else _computed(site, index, found, parts)
+        else _computed(site, index, known, parts)
         for site in sites
     )
 
 
 def _computed(site: FaultSite, index: GraphIndex, found: Unrolled, parts: Parts) -> FaultSite:
-    first = found.first.get(site.node)
-    if first is None:
-        return site
-    node = index.producer(site.name)
-    place = 0 if node is None else node.outputs.index(site.name)
+    node, first = index.producer(site.name), found.first.get(site.node)
+    if node is None:
+        home = parts.home.get(site.name, site.layer)
+        return replace(site, part=parts.states.get(site.name), layer=home)
     return replace(
         site,
         layer=_layer(site.node, site.layer, found, parts),
-        step=found.step[site.node],
+        step=found.step.get(site.node),
         part=parts.computed.get(site.node),
-        series=first.outputs[place],
+        series=None if first is None else first.outputs[node.outputs.index(site.name)],
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import takewhile
+from typing import Any
 
 from onnxfi.faults._flow import Flow, reach
 from onnxfi.faults._neuron import Neuron, find_neurons
@@ -31,12 +32,14 @@ class Parts:
 
     Attributes:
         computed: Part of a node's results, by name of the node.
+        states: Part of what a loop's body gets from the iteration before, by name of the value.
         stored: Part of a stored tensor, by its name.
         layer: Name of the layer of neurons that a node belongs to, by name of the node.
-        home: Name of the layer of neurons that a stored tensor belongs to, by its name.
+        home: Name of the layer of neurons that a stored tensor or a state belongs to, by its name.
     """
 
     computed: Mapping[str, NeuronPart] = field(default_factory=dict)
+    states: Mapping[str, NeuronPart] = field(default_factory=dict)
     stored: Mapping[str, NeuronPart] = field(default_factory=dict)
     layer: Mapping[str, str] = field(default_factory=dict)
     home: Mapping[str, str] = field(default_factory=dict)
@@ -72,10 +75,22 @@ def neuron_parts(index: GraphIndex, static: frozenset[str], flow: Flow) -> Parts
     }
     return Parts(
         computed={node.name: part for at, part in places.items() for node in flow.operators[at]},
+        states={value: places[at] for value, at in flow.states.items() if at in places},
         stored={name: part for name, (part, _) in chosen.items()},
         layer={node.name: name for at, name in named.items() for node in flow.operators[at]},
-        home={name: named[at] for name, (_, at) in chosen.items() if at in named},
+        home={name: named[at] for name, (_, at) in chosen.items() if at in named}
+        | {value: named[at] for value, at in flow.states.items() if at in named},
     )
+
+
+def joined(parts: Iterable[Parts]) -> Parts:
+    """What the tensors of several networks in one graph are, the first network's word first."""
+    every = list(parts)[::-1]
+
+    def union(name: str) -> dict[str, Any]:
+        return {key: value for one in every for key, value in getattr(one, name).items()}
+
+    return Parts(**{each.name: union(each.name) for each in fields(Parts)})
 
 
 def _currents(flow: Flow, places: Mapping[int, NeuronPart]) -> set[int]:

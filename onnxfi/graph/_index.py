@@ -126,12 +126,14 @@ class Body:
         owner: The node that it belongs to.
         inputs: Its inputs by their names in the index, in order.
         slices: How many of them, the last ones, are slices that a Scan reads.
+        outputs: What it returns, by names in the index, in order.
     """
 
     path: str
     owner: Node
     inputs: tuple[str, ...]
     slices: int = 0
+    outputs: tuple[str, ...] = ()
 
     @property
     def repeats(self) -> bool:

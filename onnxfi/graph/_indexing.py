@@ -95,6 +95,7 @@ class _Builder:
                 owner=self._nodes[scope.parent.path][scope.owner],
                 inputs=tuple(names[value.name] for value in scope.graph.input),
                 slices=_scanned(scope.parent.graph.node[scope.owner]),
+                outputs=tuple(names[value.name] for value in scope.graph.output),
             )
         self._add_initializers(scope, names)
         self._nodes[scope.path] = nodes = []

@@ -186,6 +186,15 @@ def test_inspect_shows_the_steps_and_parts_of_spiking_networks(run_cli: Run) -> 
     assert re.search(r"/lif1 +membrane +0-7 +\d+ +\?", shown)
 
 
+def test_inspect_shows_the_neurons_of_a_loop(run_cli: Run) -> None:
+    path = ROOT / "models/snn_snntorch_mnist_loop.onnx"
+    time = _document(run_cli("inspect", path, "--json"))["time"]
+    assert isinstance(time, dict)
+    assert time["steps"] is None
+    assert {group["part"] for group in time["parts"]} >= {"synapse", "membrane", "spike", "reset"}
+    assert "Spiking neurons in a loop" in run_cli("inspect", path).stdout
+
+
 def test_inspect_has_nothing_to_say_of_steps_elsewhere(run_cli: Run, model: Path) -> None:
     assert _document(run_cli("inspect", model, "--json"))["time"] is None
     assert "time steps" not in run_cli("inspect", model).stdout

@@ -23,6 +23,8 @@ def test_real_models_lose_nothing_in_silence(path):
     expected = {spec.name for spec in model.inputs} | set(model.index.stored)
     for node in model.index.nodes:
         expected.update(filter(None, node.outputs))
+    for body in model.index.bodies.values():
+        expected.update(body.inputs)
     assert set(names) == expected
     stored = [site for site in found.sites if site.kind.stored]
     assert sum(site.layout.elements for site in stored if site.kind == "weight") > 1000

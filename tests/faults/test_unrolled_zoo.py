@@ -162,3 +162,35 @@ def test_no_other_model_is_taken_for_unrolled(path):
         pytest.skip("a spiking network of its own kind")
     for site in sites_of(path):
         assert (site.step, site.part, site.series) == (None, None, None)
+
+
+def test_parts_in_a_loop_are_those_of_the_steps():
+    """The looped file has the same network: its body has the parts that each step has."""
+    sites = {site.name: site for site in sites_of(MODELS / "snn_snntorch_mnist_loop.onnx")}
+    parts = {
+        "conv1.weight": "synapse",
+        "lif1.threshold": "threshold",
+        "lif2.beta": "decay",
+        "time/body/conv1/current": "current",
+        "time/body/lif1/current": "current",
+        "time/body/lif1/carried": "membrane",
+        "time/body/lif1/leaked": "membrane",
+        "time/body/lif1/excess": "membrane",
+        "time/body/lif1/fired": "reset",
+        "time/body/lif1/reset": "reset",
+        "time/body/lif1/fires": "spike",
+        "time/body/flatten/spike": "spike",
+        "time/body/readout/current": "current",
+        "time/body/readout/sum": None,
+        "time/body/encoder/spike": None,
+        "logits": None,
+    }
+    assert {name: sites[name].part for name in parts} == parts
+    neurons = {site.layer for site in sites.values() if site.part in ("membrane", "spike", "decay")}
+    assert neurons == {"time/body/lif1", "time/body/lif2"}
+    for name, site in sites.items():
+        assert site.step is None
+        assert site.series is None
+        if name.startswith("time/body/lif"):
+            assert site.repeated
+            assert site.at(3).part == site.part

@@ -19,6 +19,7 @@ MODELS = Path(__file__).resolve().parents[2] / "models"
 CARDS: dict[str, Any] = json.loads((MODELS / "cards.json").read_text(encoding="utf-8"))
 NAMES = sorted(CARDS["models"])
 SNNS = [name for name in NAMES if name.startswith("snn_")]
+LOOPED = [name for name in SNNS if name.endswith("_loop.onnx")]
 TOLERANCE = 2
 """Samples by which an accuracy may differ from its card.
 
@@ -98,7 +99,7 @@ def test_accuracy_is_what_the_card_says(name, data):
 
 def test_no_variant_loses_more_than_half_a_point():
     for name, card in CARDS["models"].items():
-        if card["variant"] != "fp32" and not card["variant"].startswith("pruned"):
+        if card["variant"] not in ("fp32", "loop") and not card["variant"].startswith("pruned"):
             base = CARDS["models"][name.replace(card["variant"], "fp32")]
             assert card["accuracy"] >= base["accuracy"] - MAX_LOSS, name
 
@@ -235,7 +236,21 @@ def test_the_sparse_files_hold_the_same_weights_in_less_room(name, data):
     assert answers[0].tobytes() == answers[1].tobytes()
 
 
-@pytest.mark.parametrize("name", SNNS)
+@pytest.mark.parametrize("name", LOOPED)
+def test_looped_networks_answer_as_the_unrolled_ones_with_the_same_weights(name, data):
+    unrolled = name.replace("_loop", "")
+    weights, theirs = _weights(name), _weights(unrolled)
+    shared = [key for key in weights if key in theirs]
+    assert len(shared) == 10
+    for key in shared:
+        assert weights[key].tobytes() == theirs[key].tobytes(), key
+    assert CARDS["models"][name]["operators"]["Loop"] == 1
+    image, _ = data[CARDS["models"][name]["data"]]
+    answers = [_session(each).run(None, {"image": image[:100]})[0] for each in (name, unrolled)]
+    assert answers[0].tobytes() == answers[1].tobytes()
+
+
+@pytest.mark.parametrize("name", [name for name in SNNS if name not in LOOPED])
 def test_spiking_weights_are_single_initializers_used_in_every_step(name):
     graph = _load(name).graph
     uses = Counter(value for node in graph.node for value in node.input)

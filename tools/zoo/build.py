@@ -13,6 +13,7 @@ from zoo.cnn import fold_batchnorm
 from zoo.data import TEST_SLICE, Dataset, Split
 from zoo.errors import ZooError
 from zoo.export import exported
+from zoo.looped import looped
 from zoo.prune import Pruning, pruned
 from zoo.quantize import VARIANTS
 from zoo.recipes import RECIPES, Recipe
@@ -64,6 +65,8 @@ def _make(recipe: Recipe, stems: list[str], folders: Folders) -> None:
         variant = recipe.files[stem]
         if variant.startswith("pruned"):
             model = _pruned(recipe, variant, network, train, folders)
+        elif variant == "loop":
+            model = looped(base)
         else:
             model = base if variant == "fp32" else VARIANTS[variant](base, train.image)
         path = folders.out / f"{stem}.onnx"

@@ -41,6 +41,7 @@ _VARIANTS = {
         "dynamic 8 bit: weights uint8 per tensor, activation ranges found at run time"
         " (ConvInteger, MatMulInteger)"
     ),
+    "loop": "float32, the weights of the unrolled file; the time steps are in a Loop",
     "pruned50": "float32, 50 % of all weights pruned by magnitude while trained on",
     "pruned90": "float32, 90 % of all weights pruned by magnitude while trained on",
     "pruned90_sparse": (

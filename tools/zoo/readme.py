@@ -56,6 +56,8 @@ the files. Calibration uses training images only; no test image has any influenc
   initializer that 8 nodes use. Step t of a layer has the suffix `_t` (`/conv1_3/Conv` is the fourth
   step). A spike is the output of Greater(OrEqual) and Cast. Logits are the readout's mean over the
   steps. Membranes cross thresholds, so where rounding differs a spike may appear or vanish.
+- `snn_snntorch_mnist_loop.onnx` has the weights of `snn_snntorch_mnist.onnx` and, bit for bit, its
+  answers; its steps are iterations of a Loop (`tools/zoo/looped.py`).
 
 ## Licences
 

@@ -21,6 +21,7 @@ SPARSE_FROM = 67
 class Recipe:
     """One network. `quantized` ones give a file a variant, the others a single float32 file.
 
+    `looped` ones have a second file with the time steps in a Loop.
     `pruned` has the schedules of its pruned variants by percent of weights that become zero.
     """
 
@@ -30,12 +31,13 @@ class Recipe:
     schedule: Schedule
     quantized: bool
     pruned: dict[int, Schedule] = field(default_factory=dict)
+    looped: bool = False
 
     @property
     def files(self) -> dict[str, str]:
         """The file stems this recipe makes, each with its variant."""
         if not self.quantized:
-            return {self.name: "fp32"}
+            return {self.name: "fp32"} | ({f"{self.name}_loop": "loop"} if self.looped else {})
         plain = ("fp32", *VARIANTS, *(f"pruned{percent}" for percent in self.pruned))
         sparse = [f"pruned{percent}_sparse" for percent in self.pruned if percent >= SPARSE_FROM]
         return {f"{self.name}_{variant}": variant for variant in (*plain, *sparse)}
@@ -67,6 +69,7 @@ RECIPES = (
         SnntorchNet,
         Schedule(epochs=2, rate=5e-3, samples=30_000),
         quantized=False,
+        looped=True,
     ),
     Recipe(
         "snn_spikingjelly_mnist",
