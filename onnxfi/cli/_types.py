@@ -130,20 +130,6 @@ class Parts(Kinds):
         return [part.value for part in NeuronPart]
 
 
-class Names(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
-    """Names with commas between them."""
-
-    name = "names"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Return the names."""
-        del param, ctx
-        parts = value.split(",") if isinstance(value, str) else value
-        return tuple(filter(None, (part.strip() for part in parts)))
-
-
 class FaultModelText(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """The text of a fault model, as ``onnxfi.faults.parse_fault_model`` takes it."""
 

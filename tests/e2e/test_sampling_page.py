@@ -22,7 +22,7 @@ def test_the_page_runs(cli, tmp_path, monkeypatch):
         assert program == "onnxfi"
         result = cli(*arguments, cwd=tmp_path)
         assert result.returncode == 0, f"{line}\n{result.stderr}"
-        assert "stratified (n 60, by site and field" in result.stdout + result.stderr
+        assert "n 60, by site and field" in result.stdout + result.stderr
     (tmp_path / "runs").mkdir(exist_ok=True)
     monkeypatch.chdir(tmp_path)
     space: dict[str, object] = {}
