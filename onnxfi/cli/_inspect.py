@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from onnxfi.cli._options import (
     state_option,
 )
 from onnxfi.cli._time import time_document, time_view
+from onnxfi.cli._zeros import zeros_by_group
 
 if TYPE_CHECKING:
     from onnxfi.cli._subject import Subject
@@ -61,6 +63,7 @@ def _document(subject: Subject) -> dict[str, Any]:
 
     model = subject.model
     covered, in_file = stored_bits(subject)
+    zeros = zeros_by_group(subject)
     return {
         "model": model.source,
         "model_sha256": model.sha256,
@@ -71,7 +74,12 @@ def _document(subject: Subject) -> dict[str, Any]:
         "outputs": [_spec(spec) for spec in model.outputs],
         "operators": dict(operators(model).most_common()),
         "sites": [
-            {"kind": kind, "op_type": op_type, **_tally(tally)}
+            {
+                "kind": kind,
+                "op_type": op_type,
+                **_tally(tally),
+                "zeros": zeros.get((kind, op_type)),
+            }
             for (kind, op_type), tally in tally_sites(subject.table.sites).items()
         ],
         "stored_bits": {
@@ -212,20 +220,27 @@ def _sites_view(subject: Subject) -> TableView:
     from onnxfi.report import Column, Row, TableView
 
     tallies = tally_sites(subject.table.sites)
+    zeros = zeros_by_group(subject)
     unknown = any(tally.unknown for tally in tallies.values())
     return TableView(
         title="Fault sites by kind and operator",
         columns=(
             Column(title="kind", number=False),
             Column(title="operator", number=False),
-            *(Column(title=title) for title in ("sites", "elements", "bits")),
+            *(Column(title=title) for title in ("sites", "elements", "bits", "zero")),
         ),
         rows=tuple(
-            Row(cells=(kind, op_type or "-", *_tally_texts(tally)))
-            for (kind, op_type), tally in tallies.items()
+            Row(cells=(key[0], key[1] or "-", *_tally_texts(tally), _zero_text(tally, zeros, key)))
+            for key, tally in tallies.items()
         ),
         note="? is known only with --inputs" if unknown and subject.profile is None else "",
     )
+
+
+def _zero_text(tally: Tally, zeros: Mapping[tuple[str, str], int], key: tuple[str, str]) -> str:
+    from onnxfi.report import share_text
+
+    return share_text(zeros[key], tally.elements) if key in zeros else "-"
 
 
 def _left_out_view(subject: Subject) -> TableView:
