@@ -35,6 +35,7 @@ from onnxfi.outcome import RunOutputs
 
 _GROUP_BYTES = 64 << 20
 _GROWN = 3
+_SCAN_OPSET = 9  # before, a Scan ran over a batch of sequences
 _BRANCH = "its branch was not taken by any profiled sample"
 _LOOP = "its loop ran no iteration for any profiled sample"
 _EITHER = "it was computed for no profiled sample: a branch not taken, or a loop of no iterations"
@@ -77,10 +78,12 @@ def nested_layouts(
     index = model.index
     able = []
     for name in names:
-        if tappable(index, name):
-            able.append(name)
-        else:
+        if not tappable(index, name):
             found.add(name, "it is computed in a body that can't be looked into")
+        elif model.opset < _SCAN_OPSET and _in_scan(index, name):
+            found.add(name, f"its Scan is of opset {model.opset}, which has batches of its own")
+        else:
+            able.append(name)
     looked_at = 2 if verdict.isolated else LOOKED_AT
     samples = np.linspace(0, last, looked_at).astype(int).tolist()
     for study in _studies(model, open_, able, found):
