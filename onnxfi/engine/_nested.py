@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ from onnxfi.engine._layouts import (
 from onnxfi.engine._probe import Prober
 from onnxfi.engine._values import LOOKED_AT, ValueLayouts
 from onnxfi.errors import BackendError, GoldenError
-from onnxfi.faults import SampleLayout
+from onnxfi.faults import PORT_TYPES, SampleLayout
 from onnxfi.graph import TAPPED, GraphIndex, Model, Tap, recorded, tap
 from onnxfi.outcome import RunOutputs
 
@@ -80,106 +79,146 @@ def nested_layouts(
     for name in names:
         if not tappable(index, name):
             found.add(name, "it is computed in a body that can't be looked into")
+        elif index.element_of(name) not in PORT_TYPES:
+            found.add(name, "no operator can hand it out")
         elif model.opset < _SCAN_OPSET and _in_scan(index, name):
             found.add(name, f"its Scan is of opset {model.opset}, which has batches of its own")
         else:
             able.append(name)
     looked_at = 2 if verdict.isolated else LOOKED_AT
-    samples = np.linspace(0, last, looked_at).astype(int).tolist()
-    for study in _studies(model, open_, able, found):
-        _study(study, verdict, rows, samples, found)
+    samples = dict.fromkeys(np.linspace(0, last, looked_at).astype(int).tolist())
+    bodies = _Bodies(model=model, open=open_, verdict=verdict, rows=rows, samples=tuple(samples))
+    for study in bodies.studies(able, found):
+        _layouts(bodies, study, found)
     return found
 
 
 def tappable(index: GraphIndex, name: str) -> bool:
     """Whether a value lies in bodies that can be looked into, and only in such."""
-    home = index.home(name)
-    around = () if home is None else index.around(home.scope)
+    around = index.around(_scope(index, name))
     return all(body.owner.op_type in TAPPED and not body.owner.domain for body in around)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Study:
-    """Values that one model was opened for, to see their records."""
+    """Values that one model was opened for, and how they were computed in some runs.
+
+    Attributes:
+        names: The values.
+        solo: In runs of single samples.
+        several: In runs of several; the last one is that which replaced samples are compared with.
+    """
+
+    names: tuple[str, ...]
+    solo: tuple[Mapping[str, Seen], ...]
+    several: tuple[Mapping[str, Seen], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Bodies:
+    """The bodies of a model, to be looked into.
+
+    Attributes:
+        model: The model.
+        open: Opens it for probing.
+        verdict: What its outputs showed.
+        rows: Rows of a fixed batch, else 1.
+        samples: Samples that run singly.
+    """
 
     model: Model
     open: Open
-    prober: Prober
-    taps: Mapping[str, Tap]
+    verdict: Verdict
+    rows: int
+    samples: Sequence[int]
 
-    def seen(self, run: Callable[[list[str]], RunOutputs]) -> dict[str, Seen]:
-        """How values are computed in a run."""
-        outputs = run([each.record for each in self.taps.values()])
-        return {
-            name: Seen(times=tuple(recorded(outputs[each.record])))
-            for name, each in self.taps.items()
-        }
+    @property
+    def together(self) -> tuple[int, ...]:
+        """Samples of the runs that hold several; none where samples can't share a run."""
+        if not self.verdict.isolated or self.verdict.mode is Mode.ALONE:
+            return ()
+        return (2, _GROWN) if self.verdict.mode is Mode.GROWN else (self.rows,)
 
-
-def _studies(
-    model: Model, open_: Open, names: Sequence[str], found: ValueLayouts
-) -> Iterator[_Study]:
-    """The values, all at once; in halves where a run with all of them fails."""
-    if not names:
-        return
-    tapped, taps = tap(model, names, data=False)
-    try:
-        prober = open_(tapped)
-        prober.solo(0, [each.record for each in taps.values()])
-    except (BackendError, GoldenError) as error:
-        if len(names) > 1:
-            half = len(names) // 2
-            yield from _studies(model, open_, names[:half], found)
-            yield from _studies(model, open_, names[half:], found)
+    def studies(self, names: Sequence[str], found: ValueLayouts) -> Iterator[_Study]:
+        """The values, all at once; apart where a run with all of them fails."""
+        if not names:
             return
-        found.add(names[0], _SCAN if _in_scan(model.index, names[0]) else f"not seen: {error}")
-        return
-    yield _Study(model=model, open=open_, prober=prober, taps=taps)
+        try:
+            yield self._study(names)
+            return
+        except (BackendError, GoldenError) as error:
+            failure = error
+        index = self.model.index
+        by_scope: dict[str, list[str]] = {}
+        for name in names:
+            by_scope.setdefault(_scope(index, name), []).append(name)
+        parts = list(by_scope.values())
+        # What one branch computes is there at the same times.
+        if len(parts) == 1 and len(names) > 1 and not _at_times(index, names[0]):
+            half = len(names) // 2
+            parts = [list(names[:half]), list(names[half:])]
+        if len(parts) > 1:
+            for part in parts:
+                yield from self.studies(part, found)
+            return
+        for name in names:
+            found.add(name, _SCAN if _in_scan(index, name) else f"not seen: {failure}")
+
+    def _study(self, names: Sequence[str]) -> _Study:
+        tapped, taps = tap(self.model, names, data=False)
+        prober = self.open(tapped)
+        records = [each.record for each in taps.values()]
+
+        def seen(outputs: RunOutputs) -> dict[str, Seen]:
+            return {
+                name: Seen(times=tuple(recorded(outputs[each.record])))
+                for name, each in taps.items()
+            }
+
+        return _Study(
+            names=tuple(names),
+            solo=tuple(seen(prober.solo(sample, records)) for sample in self.samples),
+            several=tuple(seen(prober.base(size, records)) for size in self.together),
+        )
 
 
-def _study(
-    study: _Study, verdict: Verdict, rows: int, samples: Sequence[int], found: ValueLayouts
-) -> None:
-    prober, index = study.prober, study.model.index
-    solo = [study.seen(partial(prober.solo, sample)) for sample in dict.fromkeys(samples)]
-    runs = list(solo)
-    if verdict.isolated and verdict.mode is not Mode.ALONE:
-        sizes = (2, _GROWN) if verdict.mode is Mode.GROWN else (rows,)
-        runs += [study.seen(partial(prober.base, size)) for size in sizes]
+def _layouts(bodies: _Bodies, study: _Study, found: ValueLayouts) -> None:
+    """Layouts of the values of a study, or why they have none."""
+    index = bodies.model.index
     whole: dict[str, SampleLayout] = {}
-    for name in study.taps:
-        found_here = _from_shapes([run[name] for run in runs], len(solo), verdict, rows)
-        if found_here is None:
+    for name in study.names:
+        solo = [run[name] for run in study.solo]
+        several = [run[name] for run in study.several]
+        layout = _from_shapes(solo, several, bodies)
+        if layout is None:
             found.add(name, _unrun(index, name))
-        elif isinstance(found_here, str):
-            found.add(name, found_here)
+        elif isinstance(layout, str):
+            found.add(name, layout)
         else:
-            whole[name] = found_here
-    if verdict.isolated and verdict.mode is not Mode.ALONE:
-        last = runs[-1]
-        proofs = _proofs(study, whole, {name: last[name] for name in whole}, verdict, rows)
-    else:
-        proofs = dict(whole)
+            whole[name] = layout
+    proofs: Mapping[str, SampleLayout | str] = whole
+    if study.several:
+        proofs = _proofs(bodies, whole, study.several[-1])
     for name, layout in proofs.items():
         if not isinstance(layout, str) and _repeats(index, name):
+            runs = (*study.solo, *study.several)
             times = [iteration for run in runs for iteration, _ in run[name].times]
             layout = replace(layout, steps=max(times) + 1)
         found.add(name, layout)
 
 
 def _from_shapes(
-    seen: Sequence[Seen], solo: int, verdict: Verdict, rows: int
+    solo: Sequence[Seen], together: Sequence[Seen], bodies: _Bodies
 ) -> SampleLayout | str | None:
     """What shapes alone tell of a value; None if it was never computed.
 
     Args:
-        seen: The runs: ``solo`` of single samples, then those of several.
-        solo: How many are of single samples.
-        verdict: What the outputs showed.
-        rows: Rows of a fixed batch, else 1.
+        solo: Runs of single samples.
+        together: Runs of several.
+        bodies: What is looked into.
     """
-    alone = [each for each in seen[:solo] if each.times]
-    several = [each for each in seen[solo:] if each.times]
+    alone = [each for each in solo if each.times]
+    several = [each for each in together if each.times]
     if not alone and not several:
         return None
     if any(each.shape is None for each in (*alone, *several)):
@@ -187,28 +226,28 @@ def _from_shapes(
     shapes = {each.shape for each in alone}
     if len(shapes) > 1:
         return _BY_DATA
-    if len(several) < len(seen) - solo:
+    if len(several) < len(together):
         return _SOLO_ONLY
     if not several:
-        return of_repeated_sample(alone[0].shape or (), rows)
-    if verdict.mode is Mode.GROWN:
+        return of_repeated_sample(alone[0].shape or (), bodies.rows)
+    if bodies.verdict.mode is Mode.GROWN:
         return by_growth(several[0].shape or (), several[1].shape or ())
     return SampleLayout(shape=several[0].shape or (), batch_axis=None)
 
 
 def _proofs(
-    study: _Study,
-    layouts: Mapping[str, SampleLayout],
-    seen: Mapping[str, Seen],
-    verdict: Verdict,
-    rows: int,
+    bodies: _Bodies, layouts: Mapping[str, SampleLayout], seen: Mapping[str, Seen]
 ) -> dict[str, SampleLayout | str]:
     """Layouts borne out by replacing samples, or why they are not."""
-    samples = _GROWN if verdict.mode is Mode.GROWN else rows
+    samples = bodies.together[-1]
     found: dict[str, SampleLayout | str] = {}
-    for group in _groups(study.model.index, layouts, seen):
-        tapped, taps = tap(study.model, group, data=True)
-        prober = study.open(tapped)
+    for group in _groups(bodies.model.index, layouts, seen):
+        tapped, taps = tap(bodies.model, group, data=True)
+        try:
+            prober = bodies.open(tapped)
+        except BackendError as error:
+            found |= dict.fromkeys(group, f"not seen: {error}")
+            continue
         names = [part for name in group for part in (taps[name].record, taps[name].data) if part]
         base = prober.base(samples, names)
         changes: dict[str, list[Change]] = {name: [] for name in group}
@@ -217,7 +256,7 @@ def _proofs(
                 changes[name] += _changes(sample, taps[name], base, outputs)
         for name in group:
             layout = layouts[name]
-            if verdict.mode is Mode.GROWN:
+            if bodies.verdict.mode is Mode.GROWN:
                 found[name] = proven([layout], changes[name], samples)
             else:
                 found[name] = by_replacement(layout.shape, changes[name], samples)
@@ -261,20 +300,25 @@ def _groups(
 
 def _unrun(index: GraphIndex, name: str) -> str:
     """Why a value was never computed."""
-    home = index.home(name)
-    around = () if home is None else index.around(home.scope)
-    repeats = {body.repeats for body in around}
+    repeats = {body.repeats for body in index.around(_scope(index, name))}
     if repeats == {True}:
         return _LOOP
     return _BRANCH if repeats == {False} else _EITHER
 
 
-def _repeats(index: GraphIndex, name: str) -> bool:
+def _scope(index: GraphIndex, name: str) -> str:
     home = index.home(name)
-    return home is not None and any(body.repeats for body in index.around(home.scope))
+    return "" if home is None else home.scope
+
+
+def _repeats(index: GraphIndex, name: str) -> bool:
+    return any(body.repeats for body in index.around(_scope(index, name)))
 
 
 def _in_scan(index: GraphIndex, name: str) -> bool:
-    home = index.home(name)
-    around = () if home is None else index.around(home.scope)
-    return any(body.owner.op_type == "Scan" for body in around)
+    return any(body.owner.op_type == "Scan" for body in index.around(_scope(index, name)))
+
+
+def _at_times(index: GraphIndex, name: str) -> bool:
+    """Whether a value is in a branch, so that some iterations of a Scan may lack it."""
+    return any(body.owner.op_type == "If" for body in index.around(_scope(index, name)))

@@ -38,14 +38,11 @@ def read_entry(
         FaultError: There is no such site, columns don't fit each other, or a mask, bit, value or
             step is wrong.
     """
-    site = site_named(entry.site, sites)
-    group, steps = _columns(entry, site)
-    for step in dict.fromkeys(steps.tolist()) or (-1,):
-        if step < -1:
-            raise FaultError(
-                f"step {step} at site {site.name!r} does not exist; -1 stands for every step"
-            )
-        here = site if step == -1 else site_named(f"{site.name}@{step}", {site.name: site})
+    asked = _integers(-1 if entry.step is None else entry.step, "step").tolist()
+    homes = {step: _home(entry.site, step, sites) for step in dict.fromkeys(asked) or (-1,)}
+    # All are steps of one tensor.
+    group, steps = _columns(entry, next(iter(homes.values())))
+    for step, here in homes.items():
         chosen = steps == step
         yield (
             here,
@@ -57,6 +54,13 @@ def read_entry(
                 sample=None if group.sample is None else group.sample[chosen],
             ),
         )
+
+
+def _home(name: str, step: int, sites: Mapping[str, FaultSite]) -> FaultSite:
+    """The site of an entry in one step, -1 for every step."""
+    if step < -1:
+        raise FaultError(f"step {step} at site {name!r} does not exist; -1 stands for every step")
+    return site_named(name if step == -1 else f"{name}@{step}", sites)
 
 
 def _columns(entry: FaultEntry, site: FaultSite) -> tuple[FaultGroup, NDArray[np.int64]]:

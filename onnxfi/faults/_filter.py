@@ -83,7 +83,7 @@ class SiteFilter:
                 found += [site] * (site.step in steps)
             elif site.repeated:
                 found += filter(None, map(site.at, self.steps))
-        check_steps(self.steps, found)
+        check_steps(self.steps, found, sites)
         return tuple(found)
 
     def _of_parts(self, sites: tuple[FaultSite, ...]) -> tuple[FaultSite, ...]:
@@ -105,17 +105,28 @@ class SiteFilter:
         return wanted and not unwanted and (not self.op_types or site.op_type in self.op_types)
 
 
-def check_steps(steps: Iterable[int], sites: Iterable[FaultSite]) -> None:
+def check_steps(
+    steps: Iterable[int], chosen: Iterable[FaultSite], sites: Iterable[FaultSite] = ()
+) -> None:
     """Refuse chosen steps that no site is about.
+
+    Args:
+        steps: The steps.
+        chosen: The sites that were chosen by them.
+        sites: Those that were chosen from; for the message.
 
     Raises:
         ConfigError: There is such a step; the message names the steps that there are.
     """
-    there = {site.step for site in sites if site.step is not None}
+    there = {site.step for site in chosen if site.step is not None}
     missing = sorted(set(steps) - there)
-    if missing:
-        has = f"sites have steps {min(there)} to {max(there)}" if there else "no site has a step"
-        raise ConfigError(f"no chosen site has step {missing[0]}; {has}; see `onnxfi sites`")
+    if not missing:
+        return
+    there |= {site.step for site in sites if site.step is not None}
+    layouts = [site.layout for site in sites if site.repeated and site.layout is not None]
+    there |= {step for each in layouts if each.steps for step in (0, each.steps - 1)}
+    has = f"sites have steps {min(there)} to {max(there)}" if there else "no site has a step"
+    raise ConfigError(f"no chosen site has step {missing[0]}; {has}; see `onnxfi sites`")
 
 
 def _names(site: FaultSite) -> tuple[str, ...]:

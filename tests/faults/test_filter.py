@@ -83,8 +83,11 @@ def test_the_site_of_a_step(timed):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"steps": (7,), "targets": ("state",)}, "no chosen site has step 7; no site has a step"),
-        ({"steps": (0, 7), "targets": ("state",)}, "step 7; sites have steps 0 to 0"),
+        (
+            {"steps": (7,), "targets": ("state",)},
+            "no chosen site has step 7; sites have steps 0",
+        ),
+        ({"steps": (0, 7), "targets": ("state",)}, "step 7; sites have steps 0 to 2"),
         ({"steps": (0,), "targets": ("weight",)}, "no site has a step"),
         ({"steps": (0, 1), "include": ("spike1",)}, "no chosen site has step 0; .* 1 to 1"),
         ({"include": ("loop/body/h@3",)}, "no chosen site matches 'loop/body/h@3'"),
