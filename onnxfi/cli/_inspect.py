@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from onnxfi.cli._bits import (
+    Tally,
+    bits_facts,
+    stored_bits,
+    tally_left_out,
+)
 from onnxfi.cli._options import (
     common_options,
     graph_options,
@@ -18,25 +23,13 @@ from onnxfi.cli._options import (
     state_option,
 )
 from onnxfi.cli._time import time_document, time_view
-from onnxfi.cli._zeros import zeros_by_group
+from onnxfi.cli._zeros import zeros_by_group, zeros_document, zeros_view
 
 if TYPE_CHECKING:
     from onnxfi.cli._subject import Subject
     from onnxfi.faults import FaultSite
     from onnxfi.graph import TensorSpec
     from onnxfi.report import TableView
-
-_NAMED = 3
-
-
-@dataclass(slots=True)
-class Tally:
-    """Sites or tensors counted together; ``unknown`` of them have no known number of elements."""
-
-    tensors: int = 0
-    elements: int = 0
-    bits: int = 0
-    unknown: int = 0
 
 
 @click.command(name="inspect", short_help="Show a model's inputs, operators and fault sites.")
@@ -97,6 +90,7 @@ def _document(subject: Subject) -> dict[str, Any]:
             }
             for reason, (tally, names) in tally_left_out(subject).items()
         ],
+        "zero_weights": zeros_document(subject),
         "time": time_document(subject.table.sites),
         "profile": _profile(subject),
     }
@@ -152,49 +146,18 @@ def tally_sites(sites: tuple[FaultSite, ...]) -> dict[tuple[str, str], Tally]:
     return dict(sorted(tallies.items(), key=lambda item: kinds.index(item[0][0])))
 
 
-def tally_left_out(subject: Subject) -> dict[str, tuple[Tally, list[str]]]:
-    """What is not a site, by reason, most frequent first, with a few names of each."""
-    grouped: dict[str, tuple[Tally, list[str]]] = {}
-    # The profile knows better why it has no run-time shape for a value.
-    seen = {} if subject.profile is None else subject.profile.left_out
-    for left in subject.table.left_out:
-        reason = seen.get(left.name, left.reason)
-        tally, names = grouped.setdefault(reason, (Tally(), []))
-        tally.tensors += 1
-        tally.bits += left.bits
-        if left.elements is None:
-            tally.unknown += 1
-        else:
-            tally.elements += left.elements
-        if len(names) < _NAMED:
-            names.append(left.name)
-    return dict(sorted(grouped.items(), key=lambda item: -item[1][0].tensors))
-
-
-def stored_bits(subject: Subject) -> tuple[int, int]:
-    """Bits of the file's tensors that can be faulted, and bits of all of them."""
-    stored = tuple(site for site in subject.table.sites if site.kind.stored)
-    covered = sum(tally.bits for tally in tally_sites(stored).values())
-    return covered, covered + sum(left.bits for left in subject.table.left_out)
-
-
 def _print(subject: Subject) -> None:
     from onnxfi.cli._output import print_page
     from onnxfi.graph import operators
-    from onnxfi.report import Fact, Page, count_text, share_text
+    from onnxfi.report import Fact, Page
 
     model = subject.model
-    covered, in_file = stored_bits(subject)
     counted = operators(model).most_common()
     facts = [
         Fact(label="sha256", text=model.sha256),
         Fact(label="opset", text=f"{model.opset} (IR version {model.ir_version})"),
         Fact(label="operators", text=", ".join(f"{name} {count}" for name, count in counted)),
-        Fact(
-            label="stored bits",
-            text=f"{count_text(covered)} of {count_text(in_file)} can be faulted "
-            f"({share_text(covered, in_file)})",
-        ),
+        *bits_facts(subject),
     ]
     facts += [Fact(label=f"input {spec.name}", text=_spec_text(spec)) for spec in model.inputs]
     facts += [Fact(label=f"output {spec.name}", text=_spec_text(spec)) for spec in model.outputs]
@@ -202,7 +165,12 @@ def _print(subject: Subject) -> None:
     if profile is not None:
         text = f"{profile['samples']} samples, batch {profile['batch_size']} ({profile['reason']})"
         facts.append(Fact(label="inputs", text=text))
-    tables = (_sites_view(subject), time_view(subject.table.sites), _left_out_view(subject))
+    tables = (
+        _sites_view(subject),
+        time_view(subject.table.sites),
+        zeros_view(subject),
+        _left_out_view(subject),
+    )
     shown = tuple(table for table in tables if table is not None and table.rows)
     print_page(Page(title=model.source, facts=tuple(facts), tables=shown))
 
@@ -230,7 +198,7 @@ def _sites_view(subject: Subject) -> TableView:
             *(Column(title=title) for title in ("sites", "elements", "bits", "zero")),
         ),
         rows=tuple(
-            Row(cells=(key[0], key[1] or "-", *_tally_texts(tally), _zero_text(tally, zeros, key)))
+            Row(cells=(key[0], key[1] or "-", *tally.texts(), _zero_text(tally, zeros, key)))
             for key, tally in tallies.items()
         ),
         note="? is known only with --inputs" if unknown and subject.profile is None else "",
@@ -254,13 +222,7 @@ def _left_out_view(subject: Subject) -> TableView:
             Column(title="such as", number=False),
         ),
         rows=tuple(
-            Row(cells=(reason, *_tally_texts(tally)[:2], f"{tally.bits:,}", ", ".join(names)))
+            Row(cells=(reason, *tally.texts()[:2], f"{tally.bits:,}", ", ".join(names)))
             for reason, (tally, names) in tally_left_out(subject).items()
         ),
     )
-
-
-def _tally_texts(tally: Tally) -> tuple[str, str, str]:
-    if tally.unknown:
-        return f"{tally.tensors:,}", "?", "?"
-    return f"{tally.tensors:,}", f"{tally.elements:,}", f"{tally.bits:,}"

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from onnxfi.cli._subject import Subject
+    from onnxfi.faults import FaultSite
+    from onnxfi.graph import Model
+    from onnxfi.report import TableView
 
 _LEARNED = ("weight", "bias")
+_ROWS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zeros:
+    """How much of a weight tensor is exactly zero.
+
+    Attributes:
+        site: Its site.
+        elements: Its elements; of a sparse tensor those of the dense one that it stands for.
+        zeros: Those that are zero, of either sign.
+    """
+
+    site: FaultSite
+    elements: int
+    zeros: int
 
 
 def zeros_by_group(subject: Subject) -> dict[tuple[str, str], int]:
@@ -17,16 +38,90 @@ def zeros_by_group(subject: Subject) -> dict[tuple[str, str], int]:
     Integers count where the stored number is zero, whatever the zero point. Zeros that a sparse
     tensor leaves out are not stored, and not counted.
     """
+    found: dict[tuple[str, str], int] = defaultdict(int)
+    for site in subject.table.sites:
+        if site.kind.value in _LEARNED:
+            found[site.kind.value, site.op_type] += _stored_zeros(subject.model, site)[1]
+    return dict(found)
+
+
+def zero_weights(subject: Subject) -> list[Zeros]:
+    """Zeros in each weight tensor, in file order."""
+    sites = [site for site in subject.table.sites if site.kind.value == "weight"]
+    return [_zeros(subject.model, site) for site in sites]
+
+
+def _zeros(model: Model, site: FaultSite) -> Zeros:
+    from onnxfi.graph import Form
+
+    stored, zeros = _stored_zeros(model, site)
+    if site.form is not Form.SPARSE:
+        return Zeros(site=site, elements=stored, zeros=zeros)
+    shape = model.index.shape_of(site.name) or ()
+    elements = math.prod(dim for dim in shape if isinstance(dim, int))
+    return Zeros(site=site, elements=elements, zeros=elements - stored + zeros)
+
+
+def _stored_zeros(model: Model, site: FaultSite) -> tuple[int, int]:
+    """Stored numbers, and how many of them are zero."""
     import numpy as np
 
     from onnxfi.bits import format_of
     from onnxfi.graph import initializer_words
 
-    found: dict[tuple[str, str], int] = defaultdict(int)
-    for site in subject.table.sites:
-        if site.kind.value in _LEARNED:
-            form = format_of(site.element)
-            words = initializer_words(subject.model, site.name)
-            values = words.astype(form.word, copy=False).view(form.value)
-            found[site.kind.value, site.op_type] += len(values) - int(np.count_nonzero(values))
-    return dict(found)
+    form = format_of(site.element)
+    words = initializer_words(model, site.name)
+    values = words.astype(form.word, copy=False).view(form.value)
+    return len(values), len(values) - int(np.count_nonzero(values))
+
+
+def zeros_document(subject: Subject) -> dict[str, Any]:
+    """Zero weights for programs."""
+    found = zero_weights(subject)
+    elements, zeros = sum(each.elements for each in found), sum(each.zeros for each in found)
+    return {
+        "elements": elements,
+        "zeros": zeros,
+        "share": zeros / elements if elements else None,
+        "tensors": [
+            {
+                "site": each.site.name,
+                "layer": each.site.layer,
+                "elements": each.elements,
+                "zeros": each.zeros,
+                "share": each.zeros / each.elements if each.elements else None,
+            }
+            for each in found
+        ],
+    }
+
+
+def zeros_view(subject: Subject) -> TableView:
+    """The weight tensors that hold zeros, those with the most first."""
+    from onnxfi.report import Column, Row, TableView, count_text, share_text
+
+    found = zero_weights(subject)
+    elements, zeros = sum(each.elements for each in found), sum(each.zeros for each in found)
+    ranked = sorted((each for each in found if each.zeros), key=lambda each: -each.zeros)
+    whole = f"{count_text(zeros)} of {count_text(elements)} weights are exactly zero"
+    return TableView(
+        title="Zero weights",
+        columns=(
+            *(Column(title=title, number=False) for title in ("site", "layer")),
+            *(Column(title=title) for title in ("weights", "zeros", "share")),
+        ),
+        rows=tuple(
+            Row(
+                cells=(
+                    each.site.name,
+                    each.site.layer,
+                    f"{each.elements:,}",
+                    f"{each.zeros:,}",
+                    share_text(each.zeros, each.elements),
+                )
+            )
+            for each in ranked[:_ROWS]
+        ),
+        note=f"{whole} ({share_text(zeros, elements)})",
+        left_out=max(0, len(ranked) - _ROWS),
+    )

@@ -158,12 +158,15 @@ class GraphIndex:
         initializers: Stored tensors by name, in file order, outer graphs first.
         stored: All stored data by name: the initializers, those in sparse form followed by their
             indices; then what nodes hold in attributes.
+        settings: Bits of the numbers in attributes that are no such data (kernel sizes, axes), by
+            node; nodes without any are not there.
         bodies: Nested graphs by scope, outer ones first.
     """
 
     nodes: tuple[Node, ...]
     initializers: Mapping[str, Initializer]
     stored: Mapping[str, Initializer]
+    settings: Mapping[str, int]
     bodies: Mapping[str, Body]
     _producers: Mapping[str, Node] = field(repr=False)
     _uses: Mapping[str, tuple[Use, ...]] = field(repr=False)

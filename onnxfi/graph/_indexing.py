@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from onnx import GraphProto, NodeProto, TensorProto
 
-from onnxfi.graph._attributes import attribute_data
+from onnxfi.graph._attributes import attribute_data, settings_bits
 from onnxfi.graph._elements import data_bytes, element_from_onnx
 from onnxfi.graph._gates import RECURRENT, Gates, find_gates
 from onnxfi.graph._index import (
@@ -83,6 +83,7 @@ class _Builder:
         # Data without a name of its own in the file, by what it belongs to; named in the end.
         self._indices: dict[str, tuple[Initializer, Place]] = {}
         self._attributes: list[tuple[Initializer, Place]] = []
+        self._settings: dict[str, int] = {}
         self._bodies: dict[str, Body] = {}
         self._homes: dict[str, Home] = {}
 
@@ -115,6 +116,7 @@ class _Builder:
             nodes=tuple(self._ordered("")),
             initializers=MappingProxyType(self._initializers),
             stored=MappingProxyType(stored),
+            settings=MappingProxyType(self._settings),
             bodies=MappingProxyType(self._bodies),
             _homes=self._homes,
             _producers=self._producers,
@@ -189,6 +191,9 @@ class _Builder:
             self._handed.setdefault(value, []).append(Handover(node=owner, value=received))
 
     def _add_attributes(self, node: NodeProto, entry: Node, position: int) -> None:
+        bits = settings_bits(node)
+        if bits:
+            self._settings[entry.name] = bits
         for data in attribute_data(node, entry.name, entry.scope):
             place = Place(
                 scope=entry.scope,

@@ -52,7 +52,9 @@ def test_inspect_counts_the_deployed_operators(run_cli: Run) -> None:
     document = json.loads(result.stdout)
     assert document["graph"] == "deployed"
     assert "com.microsoft::FusedGemm" in document["operators"]
-    assert document["stored_bits"]["share"] == 1.0
+    reasons = {line["reason"] for line in document["left_out"] if line["stored_bits"]}
+    assert reasons == {"settings of operators in attributes: kernel sizes, axes, epsilons"}
+    assert document["stored_bits"]["share"] > 0.99
 
 
 def test_a_drawn_list_is_run_and_injected(run_cli: Run, images: Path, tmp_path: Path) -> None:

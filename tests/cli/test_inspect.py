@@ -170,6 +170,37 @@ def test_models_of_packages_are_accounted_for(run_cli: Run, package: str) -> Non
         assert stored["share"] > 0.85
 
 
+def test_inspect_says_how_many_weights_are_zero(run_cli: Run) -> None:
+    """The same network, pruned, with its tensors dense and sparse."""
+    dense, sparse = (ROOT / f"models/lenet5_mnist_pruned90{form}.onnx" for form in ("", "_sparse"))
+    found = {path: _document(run_cli("inspect", path, "--json")) for path in (dense, sparse)}
+    zeros = [document["zero_weights"] for document in found.values()]
+    assert zeros[0] == zeros[1]
+    assert isinstance(zeros[0], dict)
+    assert (zeros[0]["zeros"], zeros[0]["elements"]) == (55_323, 61_470)
+    assert zeros[0]["share"] == zeros[0]["zeros"] / zeros[0]["elements"]
+    first = zeros[0]["tensors"][0]
+    assert first["site"] == "conv1.weight"
+    assert 0 < first["zeros"] < first["elements"] == 150
+    shown = run_cli("inspect", sparse).stdout
+    assert "55,323 of 61,470 weights are exactly zero (90.0 %)" in shown
+    assert re.search(r"sparse_index +Gemm +3 ", shown)
+
+
+def test_inspect_names_what_can_not_be_faulted(run_cli: Run) -> None:
+    path = ROOT / "models/resnet8_fashion_fp32.onnx"
+    document = _document(run_cli("inspect", path, "--json"))
+    (rest,) = (line for line in document["left_out"] if line["stored_bits"])  # type: ignore[attr-defined]
+    assert rest["reason"].startswith("settings of operators in attributes")
+    assert rest["names"][0] == "/stem/Conv"
+    stored = document["stored_bits"]
+    assert isinstance(stored, dict)
+    assert stored["in_file"] - stored["covered"] == rest["stored_bits"] == 6528
+    shown = run_cli("inspect", path).stdout
+    assert "2,477,376 of 2,483,904 can be faulted (99.7 %)" in shown
+    assert "the rest       6,528 settings of operators" in shown
+
+
 def test_inspect_shows_the_steps_and_parts_of_spiking_networks(run_cli: Run) -> None:
     path = ROOT / "models/snn_snntorch_mnist.onnx"
     time = _document(run_cli("inspect", path, "--json", "--inputs", "random:2:0"))["time"]
