@@ -25,7 +25,7 @@ from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError
 from onnxfi.faults import SampleLayout
 from onnxfi.graph import Model, expose
-from onnxfi.workload import Workload, fixed_batch
+from onnxfi.workload import Stream, Workload, fixed_batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,12 @@ def profile(
     for name in set(wanted).difference(typed):
         found.add(name, "its element type is not known")
     layouts = found.layouts | _inputs(workload.first_step())
-    if workload.steps is not None:
+    if workload.stream is not None:
+        growing = _growing(workload.stream, verdict.outputs, layouts)
+        if growing is not None:
+            for name in set(layouts).difference(workload.stream.inputs):
+                del layouts[name]
+                found.add(name, f"state {growing!r} changes its shape from step to step")
         layouts = {name: replace(each, steps=workload.steps) for name, each in layouts.items()}
     return Profile(
         layouts=MappingProxyType(layouts),
@@ -112,6 +117,16 @@ def profile(
         fixed_batch=rows,
         reason=reason,
     )
+
+
+def _growing(
+    stream: Stream, outputs: Mapping[str, SampleLayout], layouts: Mapping[str, SampleLayout]
+) -> str | None:
+    """A state whose last shape is not its first, so that values have no shape of their own."""
+    for output, name in stream.state:
+        if outputs[output].shape != layouts[name].shape:
+            return name
+    return None
 
 
 def _rows(model: Model, workload: Workload) -> int | None:

@@ -86,18 +86,12 @@ def random_sequences(
     Raises:
         WorkloadError: As :func:`random_arrays`, or the number of steps is not given.
     """
-    if _STEPS not in request.sizes:
-        sizes = ",".join(f"{name}={size}" for name, size in {**request.sizes, _STEPS: 16}.items())
-        raise WorkloadError(
-            f"how many steps random sequences have is open; say it, e.g."
-            f" random:{request.samples}:{request.seed}:{sizes}"
-        )
+    fed = [spec for spec in inputs if spec.name in stream.inputs]
+    axes = batch_axes(fed).axes
+    _refuse_open(request, fed, axes, stepped=True)
     steps = request.sizes[_STEPS]
     rest = {name: size for name, size in request.sizes.items() if name != _STEPS}
-    fed = [spec for spec in inputs if spec.name in stream.inputs]
     runs = replace(request, samples=request.samples * steps, sizes=rest)
-    axes = batch_axes(fed).axes
-    _refuse_open(request, fed, axes)
     return {
         name: a.reshape(request.samples, steps, *a.shape[1:]) if name in axes or not axes else a
         for name, a in random_arrays(runs, fed).items()
@@ -124,7 +118,11 @@ def _size(spec: TensorSpec, place: int, dim: Dim, request: RandomRequest) -> int
 
 
 def _refuse_open(
-    request: RandomRequest, inputs: Sequence[TensorSpec], axes: Mapping[str, int]
+    request: RandomRequest,
+    inputs: Sequence[TensorSpec],
+    axes: Mapping[str, int],
+    *,
+    stepped: bool = False,
 ) -> None:
     """Refuse open dimensions, all of them at once so that one more try is enough."""
     open_ones = [
@@ -133,18 +131,20 @@ def _refuse_open(
         for place, dim in enumerate(spec.shape or ())
         if place != axes.get(spec.name) and _size(spec, place, dim, request) is None
     ]
-    if not open_ones:
+    steps = [_STEPS] if stepped and _STEPS not in request.sizes else []
+    if not (open_ones or steps):
         return
-    told = ", ".join(f"dimension {place} of input {spec.name!r}" for spec, place, _ in open_ones)
+    told = [f"dimension {place} of input {spec.name!r}" for spec, place, _ in open_ones]
+    told += ["how many steps a sequence has"] * len(steps)
     names = dict.fromkeys(
         # Exporters also write "?" for dimensions that have nothing to do with each other.
         dim if isinstance(dim, str) and re.fullmatch(r"[\w.]+", dim) else f"{spec.name}.{place}"
         for spec, place, dim in open_ones
     )
     sizes = [f"{name}={size}" for name, size in request.sizes.items()]
-    sizes += [f"{name}=16" for name in names]
+    sizes += [f"{name}=16" for name in (*names, *steps)]
     raise WorkloadError(
-        f"the model leaves open {told}; give sizes, e.g."
+        f"the model leaves open {', '.join(told)}; give sizes, e.g."
         f" random:{request.samples}:{request.seed}:{','.join(sizes)}"
     )
 

@@ -232,3 +232,83 @@ def test_a_fault_free_run_that_fails_is_told(model_of: Callable[[str], Model]) -
     workload = _read(model, _arrays())
     with pytest.raises(GoldenError, match="fails"):
         profile(model, workload, EngineSettings(stream=workload.stream))
+
+
+GROWS = """
+<ir_version: 10, opset_import: ["" : 17]>
+cache (float[batch, 3] x, float[batch, n, 3] past) => (float[batch, 3] y, float[batch, m, 3] next)
+<int64[1] one = {1}>
+{
+  piece = Unsqueeze(x, one)
+  next = Concat<axis = 1>(past, piece)
+  doubled = Mul(next, two)
+  y = ReduceSum<keepdims = 0>(doubled, one)
+}
+"""
+
+
+def test_a_state_that_grows_leaves_computed_values_out(model_of: Callable[[str], Model]) -> None:
+    text = GROWS.replace("<int64[1] one = {1}>", "<int64[1] one = {1}, float two = {2.0}>")
+    model = model_of(text)
+    arrays = {"x": _arrays()["x"], "past": np.zeros((SAMPLES, 0, 3), np.float32)}
+    workload = _read(model, arrays, "next=past")
+    settings = EngineSettings(stream=workload.stream)
+    found = profile(model, workload, settings)
+    assert found.batch_size == SAMPLES
+    assert set(found.layouts) == {"x"}
+    assert "from step to step" in found.left_out["doubled"]
+    golden = golden_run(model, workload, found, settings)
+    np.testing.assert_allclose(
+        golden.samples("y"), 2 * np.cumsum(arrays["x"], axis=1), rtol=1e-5, atol=1e-6
+    )
+    assert golden.outputs[0]["next"].shape == (SAMPLES, STEPS, 3)
+
+
+BRANCHES = """
+<ir_version: 10, opset_import: ["" : 17]>
+branches (float[batch, 3] x, float[batch, 3] h, bool go) => (float[batch, 3] y, float[batch, 3] hn)
+<float[3] decay = {0.5, 0.25, 0.75}>
+{
+  hn = If<then_branch = then () => (float[batch, 3] sum) {
+    scaled = Mul(h, decay)
+    sum = Add(scaled, x)
+  }, else_branch = else () => (float[batch, 3] same) {
+    same = Identity(x)
+  }>(go)
+  y = Neg(hn)
+}
+"""
+
+
+@pytest.mark.parametrize("at", ["", "@2"])
+def test_values_in_a_body_have_steps_of_the_sequence(
+    model_of: Callable[[str], Model], context: EngineContext, at: str
+) -> None:
+    """The same faults in the same network with and without control flow."""
+    model = model_of(BRANCHES)
+    branched = _context(model, _read(model, {**_arrays(), "go": np.array(True)}), batch_size=2)
+    inner = next(site for site in branched.sites if site.name.endswith("/scaled"))
+    whole = {site.name: site for site in (*branched.sites, *context.sites)}
+    flat, inside = find_site(f"scaled{at}", whole), find_site(f"{inner.name}{at}", whole)
+    assert flat is not None
+    assert inside is not None
+    engines = [
+        open_engine("ports", replace(each, sites=(site,)))
+        for each, site in ((context, flat), (branched, inside))
+    ]
+    places = (0, 22), (2, 31)
+    outputs = [
+        [result.faulty for result in engine.results(_one(site.name, *places))]
+        for engine, site in zip(engines, (flat, inside), strict=True)
+    ]
+    for engine in engines:
+        engine.close()
+    for mine, theirs in zip(*outputs, strict=True):
+        assert mine is not None
+        assert theirs is not None
+        np.testing.assert_array_equal(mine["y"], theirs["y"])
+        np.testing.assert_array_equal(mine["hn"], theirs["hn"])
+
+
+def _one(site: str, *places: tuple[int, int]) -> Scenario:
+    return Scenario(number=0, groups=(_group(site, *places),))

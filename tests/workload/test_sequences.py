@@ -149,8 +149,14 @@ def test_random_sequences_have_the_steps_asked_for(model):
     workload = _read(model, "random:2:7:steps=6")
     assert workload.batch(0, 2)["x"].shape == (6, 2, 4)
     assert not workload.batch(0, 2)["state"].any()
-    with pytest.raises(WorkloadError, match="random:2:7:steps=16"):
+    with pytest.raises(WorkloadError, match=r"how many steps .*:2:7:steps=16"):
         _read(model, "random:2:7")
+
+
+def test_all_that_is_open_is_told_at_once(spec):
+    model = [spec("x", "batch", "n"), spec("h", "batch", 3)], [spec("hn", "batch", 3)]
+    with pytest.raises(WorkloadError, match=r"dimension 1 of input 'x', how .*:2:7:n=16,steps=16"):
+        _read(model, "random:2:7", "hn=h")
 
 
 def test_folders_hold_single_runs(model, tmp_path):
