@@ -20,7 +20,8 @@ class CutEngine(EngineBase):
     Values that cross a cut are computed once for each batch and kept. A fault changes one of them
     (or a stored tensor that a part reads) on the host; then only those parts run that it reaches
     (late start), and only for the samples in which what they read differs from golden (early
-    stop). Any number of faults may act at once, in any sites.
+    stop). Any number of faults may act at once, in any sites. What would cost integer operators as
+    an input is baked.
 
     Args:
         context: Model, workload and sites.

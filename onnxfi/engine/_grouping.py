@@ -41,10 +41,10 @@ def kept_together(context: EngineContext) -> Together:
     """
     model, settings = context.model, context.settings
     computed = [site for site in context.sites if not (site.kind.stored or site.body)]
-    plain = _optimized(model, (), settings)
+    plain = optimized_with(model, (), settings)
     if plain is None or not computed:
         return Together(sites=tuple(computed), quantized=False, halves=False)
-    wanted = _integer_kernels(plain)
+    wanted = integer_kernels(plain)
     # A half-precision value is rounded to wherever it is kept: never more of them than needed.
     computed = [site for site in computed if site.element not in _HALVES]
     kept: list[FaultSite] = []
@@ -57,10 +57,25 @@ def kept_together(context: EngineContext) -> Together:
         if kept and len(kept) == len(computed):
             break
         new = [site for site in more if site not in kept]
-        found = _optimized(model, [*kept, *new], settings)
-        if found is not None and _integer_kernels(found) == wanted:
+        found = optimized_with(model, [*kept, *new], settings)
+        if found is not None and integer_kernels(found) == wanted:
             kept.extend(site for site in new if _read(model, found, site.name))
     return Together(sites=tuple(kept), quantized=wanted > 0, halves=in_halves(model))
+
+
+def integer_kernels(model: Model | None) -> int:
+    """Integer operators in an optimised graph; -1 if there is no graph."""
+    return -1 if model is None else sum(_integer(node.op_type) for node in model.index.nodes)
+
+
+def optimized_with(
+    model: Model, opened: Sequence[FaultSite], settings: EngineSettings
+) -> Model | None:
+    """The optimised graph with some computed sites kept; None if there is none."""
+    try:
+        return optimized(expose(model, [site.name for site in opened]), settings)
+    except (BackendError, ModelError):
+        return None
 
 
 def in_halves(model: Model) -> bool:
@@ -72,14 +87,6 @@ def in_halves(model: Model) -> bool:
     return any(model.index.element_of(name) in _HALVES for name in made)
 
 
-def _optimized(model: Model, opened: Sequence[FaultSite], settings: EngineSettings) -> Model | None:
-    """The optimised graph with some sites kept; None if there is none."""
-    try:
-        return optimized(expose(model, [site.name for site in opened]), settings)
-    except (BackendError, ModelError):
-        return None
-
-
 def _read(model: Model, executable: Model, name: str) -> bool:
     """Whether a value that is kept is on the way to whoever reads it in the stored graph."""
     if not model.index.consumers(name) or executable.index.consumers(name):
@@ -89,10 +96,6 @@ def _read(model: Model, executable: Model, name: str) -> bool:
         return False
     # The readers take it in the layout that it is made in.
     return len(executable.index.consumers(node.inputs[0])) > 1
-
-
-def _integer_kernels(model: Model) -> int:
-    return sum(_integer(node.op_type) for node in model.index.nodes)
 
 
 def _integer(op_type: str) -> bool:

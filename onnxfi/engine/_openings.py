@@ -9,7 +9,12 @@ from functools import cached_property
 from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._fed import FedSites
-from onnxfi.engine._grouping import Together, kept_together
+from onnxfi.engine._grouping import (
+    Together,
+    integer_kernels,
+    kept_together,
+    optimized_with,
+)
 from onnxfi.engine._late import LateStart
 from onnxfi.engine._opened import Opening, open_executable, open_stored, with_inputs
 from onnxfi.engine._optimize import replay_differs
@@ -20,6 +25,7 @@ from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError, ModelError, RewriteError
 from onnxfi.faults import FaultSite
 from onnxfi.graph import expose
+from onnxfi.inject import can_bake
 
 
 class Openings:
@@ -41,10 +47,14 @@ class Openings:
         self._held: Cache[LateStart] = Cache(context.settings.memory_limit_bytes)
         self._used: Hashable = None
         self._fed = FedSites(context)
+        self._loses: dict[tuple[str, ...], bool] = {}
 
     def baked(self, touched: Sequence[str]) -> bool:
-        """Whether scenarios that touch some sites have to be baked: fed, faults reach nothing."""
-        return not self._lost(touched).isdisjoint(touched)
+        """Whether scenarios that touch some sites have to be baked.
+
+        Fed, some faults would reach nothing; others would cost the model integer operators.
+        """
+        return not self._lost(touched).isdisjoint(touched) or self._costs_kernels(touched)
 
     def late(self, touched: Sequence[str]) -> LateStart:
         """The graph of the scenarios that touch some sites.
@@ -59,6 +69,37 @@ class Openings:
         """What is equal for scenarios that run in the same graph, by the sites that they touch."""
         opening = self._opening(touched)
         return None if opening is self._main else opening.key
+
+    def _costs_kernels(self, touched: Sequence[str]) -> bool:
+        """Whether a graph with inputs in place of stored tensors lacks integer operators.
+
+        A stored tensor without a map is an input before the graph is optimised. Where that costs
+        integer operators, as most scales of QDQ models do, the model would run otherwise than
+        deployed: as a constant, faulty or not, the tensor leaves them.
+        """
+        sites = [self._sites[name] for name in touched if name in self._sites]
+        if len(sites) < len(touched) or not all(site.kind.stored for site in sites):
+            return False
+        if any(can_bake(site) is not None for site in sites) or not self._integer_kernels:
+            return False
+        lost = tuple(sorted(set(touched) - self._together))
+        if lost not in self._loses:
+            self._loses[lost] = bool(lost) and self._loses_kernels(lost)
+        return self._loses[lost]
+
+    def _loses_kernels(self, names: Sequence[str]) -> bool:
+        context = self._context
+        opened = with_inputs(context.model, [self._sites[name] for name in names])
+        found = integer_kernels(optimized_with(opened, (), context.settings))
+        return found < self._integer_kernels
+
+    @cached_property
+    def _integer_kernels(self) -> int:
+        """Integer operators that the model is deployed with; 0 where nothing is known."""
+        context = self._context
+        if not find_provider(context.settings).on_cpu:
+            return 0
+        return max(0, integer_kernels(optimized_with(context.model, (), context.settings)))
 
     def clear(self) -> None:
         """Let go of all graphs."""

@@ -43,7 +43,7 @@ class PortsEngine(EngineBase):
 
     On the CPU that is a session of the executable graph, in the same graph as engine `cut`'s; the
     stored graph is instrumented where there is none that can be trusted, for other providers, and
-    for sequences.
+    for sequences. What would cost integer operators as an input is baked.
 
     Args:
         context: Model, workload and sites.
@@ -123,6 +123,7 @@ class PortsEngine(EngineBase):
             self._openings.clear()
         if self._kept is not None:
             self._kept.batches.clear()
+        self._baking.close()
         self._watchdog.close()
 
     def _opened(self, sites: Sequence[FaultSite], lost: Set[str]) -> OpenModel:
