@@ -123,7 +123,6 @@ class PortsEngine(EngineBase):
             self._openings.clear()
         if self._kept is not None:
             self._kept.batches.clear()
-        self._baking.close()
         self._watchdog.close()
 
     def _opened(self, sites: Sequence[FaultSite], lost: Set[str]) -> OpenModel:
