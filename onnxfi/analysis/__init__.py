@@ -13,6 +13,7 @@ from onnxfi.analysis._interval import Interval, failure_rate
 from onnxfi.analysis._monitors import MonitorRow, monitor_rows
 from onnxfi.analysis._observations import Observations, observe
 from onnxfi.analysis._priority import PriorityDesign
+from onnxfi.analysis._spikes import SpikeRow, spike_rows
 from onnxfi.analysis._stratified import StratifiedDesign
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "MonitorRow",
     "Observations",
     "PriorityDesign",
+    "SpikeRow",
     "StratifiedDesign",
     "absent_facets",
     "bounded_mean",
@@ -45,4 +47,5 @@ __all__ = [
     "outcome_shares",
     "source_facets",
     "space_facets",
+    "spike_rows",
 ]

@@ -51,6 +51,7 @@ class CampaignArguments:
         block_size: Scenarios a block; None chooses.
         monitors: Globs of values that the model computes; their statistics are kept for every
             injection.
+        spikes: Count the spikes of each layer of an unrolled spiking network in every injection.
         state: Outputs of a streaming model and the inputs that they are fed back to, as
             ``{"stateN": "state"}``. Each sample is then a whole sequence: samples, steps, and what
             one sample has in one run.
@@ -80,6 +81,7 @@ class CampaignArguments:
     timeout_s: float | None = None
     block_size: int | None = None
     monitors: Sequence[str] = ()
+    spikes: bool = False
     state: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -117,6 +119,7 @@ def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, In
         timeout_s=given.timeout_s,
         block_size=given.block_size,
         monitors=_texts(given.monitors),
+        spikes=given.spikes,
         state=tuple(f"{output}={name}" for output, name in given.state.items()),
     )
     objects = InMemory(

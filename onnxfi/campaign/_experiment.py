@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -11,7 +11,7 @@ import msgspec
 
 from onnxfi.campaign._document import LayoutEntry, Plan
 from onnxfi.campaign._listed import recipe_in, renumbered, sites_named_in
-from onnxfi.campaign._monitors import laid_out, named_monitors
+from onnxfi.campaign._monitors import laid_out, named_monitors, spike_monitors
 from onnxfi.campaign._scores import sampler_of
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.engine import EngineSettings, Graph, Optimization, Profile, Scenarios, deployed, profile
@@ -114,6 +114,7 @@ class Experiment:
         header: Header of the campaign's fault list.
         recipe: Whether the header alone says how to make the scenarios again.
         monitors: Values whose statistics are kept for every injection.
+        spikes: Those of them that hold the spikes of a layer of neurons, by layer.
     """
 
     subject: Subject
@@ -124,6 +125,7 @@ class Experiment:
     header: FaultListHeader
     recipe: bool
     monitors: tuple[str, ...] = ()
+    spikes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def load_subject(settings: CampaignSettings, folder: Path | None = None) -> Subject:
@@ -187,9 +189,12 @@ def build_experiment(
     Raises:
         OnnxFIError: Nothing can be faulted, or the recipe is of another fault space.
     """
-    chosen = _select(settings, subject.site_table(None), recipe)
+    every = subject.site_table(None)
+    chosen = _select(settings, every, recipe)
     computed = [site.tensor for site in untied(chosen) if not site.kind.stored]
-    watched = named_monitors(settings.monitors, subject.model)
+    spikes = spike_monitors(every.sites) if settings.spikes else {}
+    counted = [value for values in spikes.values() for value in values]
+    watched = named_monitors((*settings.monitors, *counted), subject.model)
     how = engine_settings(settings, subject.workload.stream)
     found = profile(subject.model, subject.workload, how, [*computed, *watched])
     monitors = laid_out(watched, found)
@@ -203,7 +208,7 @@ def build_experiment(
         made = _drawn(settings, custom, subject, found, known)
     else:
         made = _listed(Path(settings.faults), subject, found, known)
-    return replace(made, monitors=monitors)
+    return replace(made, monitors=monitors, spikes=spikes)
 
 
 def restore_experiment(
@@ -226,7 +231,8 @@ def restore_experiment(
         made = _listed(faults, subject, found, sites)
     else:
         made = _drawn(settings, custom, subject, found, sites)
-    return replace(made, monitors=plan.monitors)
+    spikes = spike_monitors(subject.site_table(None).sites) if settings.spikes else {}
+    return replace(made, monitors=plan.monitors, spikes=spikes)
 
 
 def scenario_traits(source: ScenarioSource) -> Scenarios:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from onnxfi.bits import ElementType, has_format
 from onnxfi.engine import Profile
 from onnxfi.errors import ConfigError
-from onnxfi.faults import name_matches
+from onnxfi.faults import FaultSite, NeuronPart, name_matches, spike_values
 from onnxfi.graph import Model
 
 
@@ -64,3 +64,21 @@ def _why(glob: str, every: Sequence[str], known: Sequence[str]) -> str:
     near = difflib.get_close_matches(glob, known, 3, cutoff=0.4)
     hint = f"; near: {', '.join(map(repr, near))}" if near else ""
     return f"{hint}; `onnxfi sites MODEL --targets activation` lists what a model computes"
+
+
+def spike_monitors(sites: Iterable[FaultSite]) -> dict[str, tuple[str, ...]]:
+    """Values that hold the spikes of each layer of neurons, one a step.
+
+    Args:
+        sites: All sites of the model.
+
+    Raises:
+        ConfigError: There are none that can be monitored.
+    """
+    every = list(sites)
+    found = spike_values(every)
+    if not found:
+        looped = any(site.part is NeuronPart.SPIKE for site in every)
+        why = "its steps are iterations of a loop" if looped else "it has no spiking neurons"
+        raise ConfigError(f"spikes can be counted in unrolled spiking networks only; {why}")
+    return found

@@ -41,6 +41,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         timeout_s: Seconds after which a run counts as hung; None for the default of the plan.
         block_size: Scenarios a block; None chooses from their number.
         monitors: Globs of the values whose statistics are kept for every injection.
+        spikes: Whether the spikes of each layer of neurons are counted in every injection.
         state: ``OUT=IN`` pairs of a streaming model: outputs that are fed back. Each sample is
             then a whole sequence.
     """
@@ -69,6 +70,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     timeout_s: float | None = None
     block_size: int | None = None
     monitors: tuple[str, ...] = ()
+    spikes: bool = False
     state: tuple[str, ...] = ()
 
 

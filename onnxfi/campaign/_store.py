@@ -15,8 +15,10 @@ from onnxfi.outcome import (
     COUNT_COLUMNS,
     MONITORS,
     RECORD_COLUMNS,
+    SPIKES,
     InjectionRecord,
     OutcomeCounts,
+    spikes_from,
     statistics_from,
 )
 
@@ -200,6 +202,7 @@ def _record(row: tuple[object, ...]) -> InjectionRecord:
     values = dict(zip(RECORD_COLUMNS, row, strict=True))
     metrics = json.loads(str(values["metrics"]))
     monitors = statistics_from(metrics.pop(MONITORS, {}))
+    spikes = spikes_from(metrics.pop(SPIKES, {}))
     counts = OutcomeCounts(
         **{name: values[name] for name in COUNT_COLUMNS},  # type: ignore[arg-type]
         metrics=metrics,
@@ -211,4 +214,5 @@ def _record(row: tuple[object, ...]) -> InjectionRecord:
         worker=str(values["worker"]),
         finished_at=str(values["finished_at"]),
         monitors=monitors,
+        spikes=spikes,
     )

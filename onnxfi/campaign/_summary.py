@@ -11,16 +11,19 @@ from onnxfi.analysis import (
     Efficiency,
     Interval,
     MonitorRow,
+    SpikeRow,
     design_of,
     estimate,
     monitor_rows,
     observe,
     source_facets,
+    spike_rows,
 )
 from onnxfi.campaign._campaign import OpenCampaign
 from onnxfi.campaign._document import Plan
+from onnxfi.campaign._experiment import Experiment
 from onnxfi.campaign._goldenfile import GoldenFile
-from onnxfi.outcome import InjectionRecord, OutcomeCounts
+from onnxfi.outcome import InjectionRecord, OutcomeCounts, spike_counts
 from onnxfi.workload import Workload
 
 
@@ -62,6 +65,7 @@ class CampaignSummary:
         attempts: Machinery failures that were retried.
         notes: What a reader must know to trust the numbers.
         monitors: Monitored values over the used scenarios, beside the fault-free run.
+        spikes: Spikes by layer, likewise, where they are counted.
         efficiency: How much an importance sample tells; None for other designs.
     """
 
@@ -97,6 +101,7 @@ class CampaignSummary:
     attempts: int
     notes: tuple[str, ...]
     monitors: tuple[MonitorRow, ...] = ()
+    spikes: tuple[SpikeRow, ...] = ()
     efficiency: Efficiency | None = None
 
 
@@ -159,6 +164,7 @@ def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSumma
             *_notes(campaign, done, used, attempts),
         ),
         monitors=_monitors(campaign, records),
+        spikes=_spikes(campaign, experiment, records),
         efficiency=estimates.efficiency,
     )
 
@@ -167,6 +173,15 @@ def _monitors(campaign: OpenCampaign, records: Sequence[InjectionRecord]) -> tup
     if not campaign.plan.monitors:
         return ()
     return monitor_rows(records, GoldenFile.read(campaign.folder.golden).monitors)
+
+
+def _spikes(
+    campaign: OpenCampaign, experiment: Experiment, records: Sequence[InjectionRecord]
+) -> tuple[SpikeRow, ...]:
+    if not experiment.spikes:
+        return ()
+    golden = GoldenFile.read(campaign.folder.golden).monitors
+    return spike_rows(records, spike_counts(golden, experiment.spikes))
 
 
 def _share(part: int | None, whole: int) -> float | None:

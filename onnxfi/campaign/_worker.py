@@ -17,7 +17,7 @@ from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._memory import worker_limit
 from onnxfi.engine import Engine, EngineContext, golden_run, open_engine
 from onnxfi.faults import Scenario
-from onnxfi.outcome import BoundCriterion, InjectionRecord
+from onnxfi.outcome import BoundCriterion, InjectionRecord, spike_counts
 
 FAULTS_TOGETHER = 1_000_000
 
@@ -111,6 +111,7 @@ class Bench:
                     counts=injection.counts,
                     run_s=injection.run_s,
                     monitors=injection.monitors,
+                    spikes=spike_counts(injection.monitors, self.experiment.spikes),
                     worker=self._worker,
                     finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
                 )

@@ -303,6 +303,11 @@ study_options = _stack(
         help="Keep statistics of the values that match for every injection (min, max, mean, std, "
         "sum, zeros, non-finite, changed); may be repeated.",
     ),
+    click.option(
+        "--spikes",
+        is_flag=True,
+        help="Count the spikes of each layer of an unrolled spiking network in every injection.",
+    ),
 )
 
 #: How the work is done; none of it changes a result.

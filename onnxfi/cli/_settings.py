@@ -35,6 +35,7 @@ _PLAIN = {
     "batch_size": "batch_size",
     "timeout": "timeout_s",
     "monitors": "monitors",
+    "spikes": "spikes",
     "state": "state",
 }
 _FAULT = ("fault_models", "bits")

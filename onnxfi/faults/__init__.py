@@ -28,6 +28,7 @@ from onnxfi.faults._selection import BitSelection, select_bits
 from onnxfi.faults._setvalue import SetValue
 from onnxfi.faults._site import FaultSite, NeuronPart, SiteKind
 from onnxfi.faults._space import FaultSpace, Located, Segment, Stretch, site_bits
+from onnxfi.faults._spikes import spike_values
 from onnxfi.faults._steps import find_site
 from onnxfi.faults._steptext import parse_steps, steps_text
 from onnxfi.faults._tie import spread, tie, untied
@@ -86,6 +87,7 @@ __all__ = [
     "site_bits",
     "site_keys",
     "site_named",
+    "spike_values",
     "spread",
     "steps_text",
     "tie",

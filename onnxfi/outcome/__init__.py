@@ -17,9 +17,11 @@ from onnxfi.outcome._record import (
     COUNT_COLUMNS,
     MONITORS,
     RECORD_COLUMNS,
+    SPIKES,
     InjectionRecord,
 )
 from onnxfi.outcome._rows import rows_first
+from onnxfi.outcome._spikes import SpikeCount, spike_counts, spikes_document, spikes_from
 from onnxfi.outcome._statistics import (
     PartialStatistics,
     ValueStatistics,
@@ -34,6 +36,7 @@ __all__ = [
     "COUNT_COLUMNS",
     "MONITORS",
     "RECORD_COLUMNS",
+    "SPIKES",
     "BoundCriterion",
     "Criterion",
     "Divergence",
@@ -45,6 +48,7 @@ __all__ = [
     "OutcomeCounts",
     "PartialStatistics",
     "RunOutputs",
+    "SpikeCount",
     "Tolerance",
     "Top1",
     "TopK",
@@ -59,6 +63,9 @@ __all__ = [
     "parse_criterion",
     "rows_first",
     "scenario_failed",
+    "spike_counts",
+    "spikes_document",
+    "spikes_from",
     "statistics_document",
     "statistics_from",
     "value_statistics",

@@ -8,6 +8,7 @@ from typing import Any
 
 from onnxfi.outcome._counts import OutcomeCounts
 from onnxfi.outcome._kinds import Outcome
+from onnxfi.outcome._spikes import SpikeCount, spikes_document
 from onnxfi.outcome._statistics import ValueStatistics, statistics_document
 
 #: Counts of a record, as every table of results names them.
@@ -17,6 +18,8 @@ RECORD_COLUMNS = ("scenario", *COUNT_COLUMNS, "metrics", "run_s", "worker", "fin
 
 #: Key of the monitored values among the metrics.
 MONITORS = "monitors"
+#: Key of the spike counts.
+SPIKES = "spikes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,7 @@ class InjectionRecord:
         worker: Who ran it, for diagnosis only.
         finished_at: When it ended, ISO 8601 in UTC.
         monitors: Statistics of monitored values, by name.
+        spikes: Spikes by layer of neurons, where they are counted.
     """
 
     scenario: int
@@ -38,6 +42,7 @@ class InjectionRecord:
     worker: str
     finished_at: str
     monitors: Mapping[str, ValueStatistics] = field(default_factory=dict)
+    spikes: Mapping[str, SpikeCount] = field(default_factory=dict)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -45,4 +50,6 @@ class InjectionRecord:
         measured: dict[str, Any] = dict(self.counts.metrics)
         if self.monitors:
             measured[MONITORS] = statistics_document(self.monitors)
+        if self.spikes:
+            measured[SPIKES] = spikes_document(self.spikes)
         return measured

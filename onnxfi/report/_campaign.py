@@ -16,6 +16,7 @@ from onnxfi.report._format import (
     share_text,
 )
 from onnxfi.report._monitors import monitor_views
+from onnxfi.report._spikes import spike_views
 from onnxfi.report._view import Column, Fact, Page, Row, TableView
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def short_page(summary: CampaignSummary) -> Page:
         table = summary.tables.get(facet)
         if table is not None and table.rows:
             tables.append(domain_view(table, SHORT_ROWS))
-    tables += monitor_views(summary, SHORT_ROWS)
+    tables += spike_views(summary)
+    if not summary.spikes:  # what they are counted in is monitored too
+        tables += monitor_views(summary, SHORT_ROWS)
     return Page(
         title=_title(summary),
         facts=tuple(campaign_facts(summary)),
@@ -79,6 +82,7 @@ def full_page(summary: CampaignSummary) -> Page:
     """What a file shows: everything."""
     tables = [rates_view(summary), outcomes_view(summary)] if summary.rates else []
     tables += [domain_view(table) for table in summary.tables.values() if table.rows]
+    tables += spike_views(summary)
     tables += monitor_views(summary)
     return Page(
         title=_title(summary),

@@ -55,6 +55,7 @@ def summary_document(summary: CampaignSummary) -> dict[str, Any]:
         "tables": {facet: _table(table) for facet, table in summary.tables.items()},
         "efficiency": None if summary.efficiency is None else asdict(summary.efficiency),
         "monitors": [asdict(row) for row in summary.monitors],
+        "spikes": [asdict(row) for row in summary.spikes],
         "run_s": summary.run_s,
         "attempts": summary.attempts,
         "notes": list(summary.notes),
