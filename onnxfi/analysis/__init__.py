@@ -9,7 +9,7 @@ from onnxfi.analysis._drawn import source_facets, space_facets
 from onnxfi.analysis._estimates import Accuracy, Efficiency, Estimates, estimate, outcome_shares
 from onnxfi.analysis._exact import clopper_pearson, hypergeometric
 from onnxfi.analysis._facets import Facet, absent_facets, listed_facets
-from onnxfi.analysis._interval import Interval, failure_rate
+from onnxfi.analysis._interval import Interval, failure_rate, look_confidence
 from onnxfi.analysis._monitors import MonitorRow, monitor_rows
 from onnxfi.analysis._observations import Observations, observe
 from onnxfi.analysis._priority import PriorityDesign
@@ -42,6 +42,7 @@ __all__ = [
     "hypergeometric",
     "interval_coverage",
     "listed_facets",
+    "look_confidence",
     "monitor_rows",
     "observe",
     "outcome_shares",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from onnxfi.analysis._design import Design, EqualDesign
 from onnxfi.analysis._domains import DomainTable, domain_table
 from onnxfi.analysis._facets import Facet
-from onnxfi.analysis._interval import Interval
+from onnxfi.analysis._interval import Interval, look_confidence
 from onnxfi.analysis._observations import Observations
 from onnxfi.analysis._priority import PriorityDesign
 from onnxfi.errors import ConfigError
@@ -104,6 +104,7 @@ def estimate(
     design: Design = EqualDesign(),  # noqa: B008  # frozen
     facets: Sequence[Facet] = (),
     confidence: float = 0.95,
+    look: int = 0,
 ) -> Estimates:
     """All estimates from finished scenarios.
 
@@ -112,6 +113,8 @@ def estimate(
         design: How the scenarios were chosen from all that exist.
         facets: Domains of the same scenarios.
         confidence: Level of all intervals.
+        look: Which look at the results this is, of a campaign that may have stopped because of
+            them: the failure rate's interval then holds at all looks together. 0 if it can't have.
 
     Raises:
         ConfigError: More scenarios than the population has, or a confidence out of range.
@@ -120,9 +123,11 @@ def estimate(
     accuracy = efficiency = None
     if observations.n:
         samples = np.maximum(observations.samples, 1)
-        rates["failure"] = design.rate(observations.failed, confidence)
+        level = look_confidence(confidence, look) if look else confidence
+        rates["failure"] = _at_look(design.rate(observations.failed, level), confidence, look)
         if isinstance(design, PriorityDesign):
-            rates["failure_bound"] = design.safe_rate(observations.failed, confidence)
+            safe = design.safe_rate(observations.failed, level)
+            rates["failure_bound"] = _at_look(safe, confidence, look)
             efficiency = Efficiency(
                 variance_reduction=design.variance_reduction(observations.failed),
                 effective_size=design.effective_size(),
@@ -149,6 +154,13 @@ def estimate(
         ),
         efficiency=efficiency,
     )
+
+
+def _at_look(interval: Interval, confidence: float, look: int) -> Interval:
+    if not look:
+        return interval
+    method = f"{interval.method}; holds at every look, this is look {look}"
+    return replace(interval, confidence=confidence, method=method)
 
 
 def outcome_shares(total: OutcomeCounts) -> dict[str, float]:

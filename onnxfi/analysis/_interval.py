@@ -46,6 +46,19 @@ def check_confidence(confidence: float) -> float:
     return confidence
 
 
+def look_confidence(confidence: float, look: int) -> float:
+    """Level of an interval at one of many looks, so that all looks together keep a level.
+
+    The error probability a is shared out as a 6 / (pi^2 k^2), which sums to a: whenever a campaign
+    stops after looking, its interval holds.
+
+    Args:
+        confidence: Level that all looks together are to keep.
+        look: Which look, from 1.
+    """
+    return 1 - (1 - check_confidence(confidence)) * 6 / (math.pi * look) ** 2
+
+
 def check_drawn(n: int, population: int | None) -> None:
     """Refuse an estimate from nothing, or from more than there is.
 

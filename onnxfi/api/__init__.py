@@ -4,7 +4,7 @@ from onnxfi.analysis import DomainRow, DomainTable, Interval
 from onnxfi.api._bake import bake
 from onnxfi.api._campaign import Campaign
 from onnxfi.api._sites import enumerate_sites
-from onnxfi.campaign import CampaignSummary, Progress, Replay, RunSummary
+from onnxfi.campaign import CampaignSummary, Progress, Replay, RunSummary, StopRule
 from onnxfi.errors import (
     BackendError,
     CampaignError,
@@ -89,6 +89,7 @@ __all__ = [
     "Scenario",
     "SetValue",
     "SiteKind",
+    "StopRule",
     "StoreError",
     "StratifiedSampler",
     "StuckAt",

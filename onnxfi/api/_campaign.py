@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from onnxfi.analysis import Interval
 from onnxfi.api._arguments import CampaignArguments, resolve
@@ -19,6 +19,7 @@ from onnxfi.campaign import (
     RunOptions,
     RunSummary,
     StopRequest,
+    StopRule,
     export_rows,
     open_campaign,
     parse_size,
@@ -29,6 +30,20 @@ from onnxfi.campaign import (
 )
 from onnxfi.errors import ConfigError
 from onnxfi.report import write_report
+
+
+class RunLimits(TypedDict, total=False):
+    """What ends a run before nothing is pending.
+
+    Attributes:
+        max_injections: Stop after so many injections of this call.
+        time_budget_s: Stop after so many seconds of this call.
+        stop: When enough is known, such as ``StopRule(margin=0.002)`` or ``StopRule(find=20)``.
+    """
+
+    max_injections: int | None
+    time_budget_s: float | None
+    stop: StopRule | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,33 +99,32 @@ class Campaign:
         self,
         workers: int = 1,
         *,
-        max_injections: int | None = None,
-        time_budget_s: float | None = None,
         memory_limit: int | str | None = None,
         executor: Callable[[int], Any] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        **limits: Unpack[RunLimits],
     ) -> RunSummary:
         """Do what is pending; interrupt it and call it again, nothing is lost.
 
         Args:
             workers: Processes; 1 runs in this one. Others import the calling script, which must
                 do its work under ``if __name__ == "__main__":``.
-            max_injections: Stop after so many injections of this call.
-            time_budget_s: Stop after so many seconds of this call.
             memory_limit: What each worker may keep sessions and computed values in, in bytes or as
                 text (``"512MiB"``); None for its part of a quarter of the free memory. It
                 changes the speed, never a result.
             executor: Factory of any ``concurrent.futures.Executor`` for a number of workers.
             on_progress: Called after every stored batch of results.
+            limits: ``max_injections``, ``time_budget_s``, ``stop``; see :class:`RunLimits`.
         """
         options = RunOptions(
             workers=workers,
-            max_injections=max_injections,
-            time_budget_s=time_budget_s,
+            max_injections=limits.get("max_injections"),
+            time_budget_s=limits.get("time_budget_s"),
             memory_limit_bytes=(
                 parse_size(memory_limit) if isinstance(memory_limit, str) else memory_limit
             ),
             executor=executor,
+            stop=limits.get("stop") or StopRule(),
         )
         return run_campaign(self.opened, options, on_progress, StopRequest())
 

@@ -5,6 +5,7 @@ from onnxfi.campaign._create import InMemory, resume_or_create
 from onnxfi.campaign._document import CampaignDocument, Plan
 from onnxfi.campaign._experiment import CustomParts
 from onnxfi.campaign._isolate import ExecutorFactory
+from onnxfi.campaign._looks import StopRule
 from onnxfi.campaign._memory import parse_size
 from onnxfi.campaign._replay import Replay, ReplayOptions, replay
 from onnxfi.campaign._run import Progress, RunOptions, RunSummary, run_campaign
@@ -28,6 +29,7 @@ __all__ = [
     "RunOptions",
     "RunSummary",
     "StopRequest",
+    "StopRule",
     "export_rows",
     "open_campaign",
     "parse_size",

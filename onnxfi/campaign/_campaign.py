@@ -65,7 +65,11 @@ class OpenCampaign:
     def used(self) -> int:
         """Scenarios of the longest run of finished blocks, the basis of estimates."""
         with self.open_store() as store:
-            return finished_prefix(store.progress().prefix, self.plan.block_size, self.total)
+            return self.used_in(store)
+
+    def used_in(self, store: ResultStore) -> int:
+        """The same, of its store that is open already."""
+        return finished_prefix(store.progress().prefix, self.plan.block_size, self.total)
 
     def records(self, below: int | None = None) -> tuple[InjectionRecord, ...]:
         """Stored records in scenario order."""

@@ -14,6 +14,7 @@ from onnxfi.campaign._dispatch import Dispatcher
 from onnxfi.campaign._executors import executor_factory
 from onnxfi.campaign._folder import running
 from onnxfi.campaign._isolate import ExecutorFactory, Finished, Unit
+from onnxfi.campaign._looks import Looker, StopRule
 from onnxfi.campaign._order import homes_of
 from onnxfi.campaign._signals import StopRequest
 from onnxfi.campaign._store import ResultStore
@@ -39,6 +40,7 @@ class RunOptions:
         memory_limit_bytes: What each worker may keep sessions and computed values in; None for its
             part of a quarter of the memory that is free when it starts.
         executor: Factory of an executor for a number of workers, in place of the own processes.
+        stop: When enough is known.
     """
 
     workers: int = 1
@@ -46,6 +48,7 @@ class RunOptions:
     time_budget_s: float | None = None
     memory_limit_bytes: int | None = None
     executor: ExecutorFactory | None = None
+    stop: StopRule = StopRule()  # noqa: RUF009  # frozen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +138,8 @@ class _Run:
         target_s = SHARED_UNIT_TARGET_S if side_by_side(campaign.plan.engine) else UNIT_TARGET_S
         pending = campaign.total - done_before
         self._sizer = UnitSizer(target_s, pending, options.workers)
+        self._looker = Looker(campaign, options.stop, store) if options.stop.active else None
+        self._looked_at = -1
         self._retries: dict[Unit, int] = {}
         self._again: list[Unit] = []
 
@@ -172,6 +177,8 @@ class _Run:
         if options.time_budget_s is not None and elapsed >= options.time_budget_s:
             self._stopped = "time-budget"
             return ()
+        if self._enough():
+            return ()
         unit = self._sizer.take(pending)
         if options.max_injections is not None:
             unit = unit[: options.max_injections - self._submitted]
@@ -179,6 +186,13 @@ class _Run:
                 self._stopped = "max-injections"
         self._submitted += len(unit)
         return unit
+
+    def _enough(self) -> bool:
+        """Whether the stop rule is content; it is asked when results have come in."""
+        if self._looker is not None and self._done_now != self._looked_at:
+            self._looked_at = self._done_now
+            self._stopped = self._looker.reached()
+        return self._looker is not None and self._stopped is not None
 
     def _take(self, finished: Finished) -> None:
         if finished.repeated:

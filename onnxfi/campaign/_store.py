@@ -135,6 +135,18 @@ class ResultStore:
                 (scenarios[0], f"{error} (with {others} others)" if others else error),
             )
 
+    def looks(self) -> tuple[int, ...]:
+        """Scenarios that stop rules have looked at results with, ascending; see `set_looks`."""
+        found = self._connection.execute("SELECT value FROM meta WHERE key = 'looks'").fetchone()
+        return () if found is None else tuple(json.loads(found[0]))
+
+    def set_looks(self, looks: Sequence[int]) -> None:
+        """Note with how many scenarios results were looked at to decide whether to go on."""
+        with self._connection:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('looks', ?)", (json.dumps(list(looks)),)
+            )
+
     def attempts(self) -> int:
         """Number of machinery failures noted."""
         return int(self._connection.execute("SELECT count(*) FROM attempts").fetchone()[0])

@@ -117,7 +117,11 @@ def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSumma
         CampaignError: The campaign's files don't fit each other.
     """
     plan, settings, document = campaign.plan, campaign.settings, campaign.document
-    used = campaign.used()
+    with campaign.open_store() as store:
+        used, looks = campaign.used_in(store), store.looks()
+        done, attempts, run_s = store.progress().done, store.attempts(), store.mean_run_s()
+    # At a look itself it is that look; beyond the last one it could be the next.
+    look = sum(one < used for one in looks) + 1 if looks else 0
     records = campaign.records(used)
     experiment = campaign.experiment()
     estimates = estimate(
@@ -125,9 +129,8 @@ def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSumma
         design=design_of(experiment.source, experiment.header, used),
         facets=source_facets(experiment.source, experiment.sites, used),
         confidence=confidence,
+        look=look,
     )
-    with campaign.open_store() as store:
-        done, attempts, run_s = store.progress().done, store.attempts(), store.mean_run_s()
     return CampaignSummary(
         folder=str(campaign.folder.path),
         identity=document.identity,
@@ -162,6 +165,7 @@ def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSumma
         notes=(
             *_workload_notes(plan, experiment.subject.workload),
             *_notes(campaign, done, used, attempts),
+            *_look_notes(looks),
         ),
         monitors=_monitors(campaign, records),
         spikes=_spikes(campaign, experiment, records),
@@ -213,6 +217,15 @@ def _workload_notes(plan: Plan, workload: Workload) -> Iterator[str]:
     if not (plan.rows_independent or workload.stacked or plan.fixed_batch == 1):
         what = "so each runs alone" if plan.batch_size == 1 else f"in runs of {plan.batch_size}"
         yield f"samples of one run influence each other in this model, {what}"
+
+
+def _look_notes(looks: Sequence[int]) -> Iterator[str]:
+    if looks:
+        yield (
+            f"a stop rule looked at the results {len(looks)} times: the failure rate's interval is"
+            " widened so that it holds whenever the rule stops; the others are for a number of"
+            " scenarios that was fixed beforehand"
+        )
 
 
 def _notes(campaign: OpenCampaign, done: int, used: int, attempts: int) -> tuple[str, ...]:

@@ -326,6 +326,25 @@ work_options = _stack(
         "a result.  [default: a quarter of what is free, divided among the workers]",
     ),
     click.option(
+        "--margin",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        metavar="E",
+        help="To estimate: stop when the failure rate's interval has half-width E; the interval "
+        "holds although it was looked at.",
+    ),
+    click.option(
+        "--relative-margin",
+        type=click.FloatRange(0, min_open=True),
+        metavar="R",
+        help="The same, with half-width R times the rate, such as 0.1.",
+    ),
+    click.option(
+        "--find",
+        type=click.IntRange(min=1),
+        metavar="K",
+        help="To find failures: stop when K failing scenarios are found.",
+    ),
+    click.option(
         "--max-injections",
         type=click.IntRange(min=1),
         help="Stop after this many injections, with exit code 3.",

@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 
 _LIMITS = {"max-injections": "--max-injections", "time-budget": "--time-budget"}
 
+#: Stop rules that are the aim of a run, not a limit to it.
+_CONTENT = {
+    "margin": "the failure rate's interval is as narrow as --margin",
+    "relative-margin": "the failure rate's interval is as narrow as --relative-margin",
+    "find": "as many failing scenarios are found as --find asks for (`onnxfi export` lists them)",
+}
+
 
 @click.command(name="run", short_help="Make a campaign, or resume it, and run what is pending.")
 @click.argument("folder", required=False, type=click.Path())
@@ -69,7 +76,9 @@ def command(folder: str | None, **options: Any) -> None:
         click.echo(f"stopped; what was done is stored, `{resume}` goes on", err=True)
         ctx.exit(128 + signal)
     _report(campaign, summary, options)
-    if summary.stopped is not None:
+    if summary.stopped in _CONTENT:
+        click.echo(f"{_CONTENT[summary.stopped]}; `{resume}` goes on", err=True)
+    elif summary.stopped is not None:
         limit = _LIMITS.get(summary.stopped, summary.stopped)
         click.echo(f"stopped by {limit}; `{resume}` goes on", err=True)
         ctx.exit(ExitCode.STOPPED)
@@ -112,7 +121,7 @@ def _carry_out(
     campaign: OpenCampaign, options: Mapping[str, Any], resume: str
 ) -> tuple[RunSummary, int | None]:
     """Run what is pending; also the number of the signal that ended it."""
-    from onnxfi.campaign import RunOptions, StopRequest, run_campaign, stop_on_signals
+    from onnxfi.campaign import RunOptions, StopRequest, StopRule, run_campaign, stop_on_signals
     from onnxfi.cli._progress import showing_progress
     from onnxfi.cli._talk import detail, note
 
@@ -132,6 +141,12 @@ def _carry_out(
         max_injections=options["max_injections"],
         time_budget_s=options["time_budget"],
         memory_limit_bytes=options["memory_limit"],
+        stop=StopRule(
+            margin=options["margin"],
+            relative_margin=options["relative_margin"],
+            find=options["find"],
+            confidence=options["confidence"],
+        ),
     )
     try:
         with stop_on_signals(stop), showing_progress(campaign.total, done) as show:

@@ -373,3 +373,19 @@ def test_lift_refuses_computed_tensors(run_cli: Run, new: tuple[object, ...]) ->
     assert result.exit_code == ExitCode.ERROR
     assert "engine lift can't run this campaign: site 'product': it is computed" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_run_ends_content_when_enough_is_known(run_cli, model, samples):
+    words = ("run", "c", "--model", model, "--inputs", samples, "--sampler", "exhaustive")
+    found = run_cli(*words, "--find", 3)
+    assert found.exit_code == 0
+    assert "as many failing scenarios are found" in found.stderr
+    narrow = run_cli("run", "c", "--margin", "0.1", "--json")
+    assert narrow.exit_code == 0
+    told = json.loads(narrow.stdout)
+    assert told["stopped"] == "margin"
+    rate = told["report"]["rates"]["failure"]
+    assert (rate["high"] - rate["low"]) / 2 <= 0.1
+    both = run_cli("run", "c", "--margin", "0.1", "--find", 3)
+    assert both.exit_code == 1
+    assert "choose one" in both.stderr

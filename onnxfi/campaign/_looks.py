@@ -1,0 +1,117 @@
+"""Stop rules that look at results, and the record of the looks that keeps intervals honest."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from onnxfi.analysis import design_of, look_confidence, observe
+from onnxfi.campaign._campaign import OpenCampaign
+from onnxfi.campaign._store import ResultStore
+from onnxfi.errors import ConfigError
+from onnxfi.outcome import scenario_failed
+
+_GROWTH = 1.25  # each look at a margin has so many times the scenarios of the one before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRule:
+    """When enough is known: two intents, to estimate a rate or to find failures.
+
+    Whatever stops a campaign looks at finished blocks, and each look is recorded: the failure
+    rate's interval is then widened so that it holds whenever the campaign stops.
+
+    Attributes:
+        margin: Stop when the failure rate's interval has this half-width.
+        relative_margin: Stop when it has this half-width over the rate.
+        find: Stop when so many failing scenarios are found.
+        confidence: Level of the interval.
+
+    Raises:
+        ConfigError: Both intents, or a value out of range.
+    """
+
+    margin: float | None = None
+    relative_margin: float | None = None
+    find: int | None = None
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        estimating = self.margin is not None or self.relative_margin is not None
+        if estimating and self.find is not None:
+            raise ConfigError(
+                "a margin is for estimating a rate, find for finding failures; choose one"
+            )
+        for name in ("margin", "relative_margin"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name} is {value}, expected a number above 0")
+        if self.find is not None and self.find < 1:
+            raise ConfigError(f"find is {self.find}, expected at least 1")
+
+    @property
+    def active(self) -> bool:
+        """Whether there is anything to stop for."""
+        return (self.margin, self.relative_margin, self.find) != (None, None, None)
+
+
+class Looker:
+    """Looks at a campaign's finished blocks for a stop rule.
+
+    Args:
+        campaign: The campaign.
+        rule: The rule.
+        store: Its results.
+    """
+
+    def __init__(self, campaign: OpenCampaign, rule: StopRule, store: ResultStore) -> None:
+        self._campaign = campaign
+        self._rule = rule
+        self._store = store
+        self._looks = store.looks()
+        self._experiment = campaign.experiment()
+        # A rule given again, or a looser one, may be content with what was seen before.
+        self._last = self._looks[-1] if self._looks else 0
+
+    def reached(self) -> str | None:
+        """Which limit has been reached, None if none has; looks only where there is news."""
+        used = self._campaign.used_in(self._store)
+        news = used > 0 and used >= self._next()
+        if news:
+            self._looks = (*self._looks, used)
+            self._store.set_looks(self._looks)
+        if self._rule.find is not None:
+            return self._found()
+        known, self._last = self._last, 0
+        if news:
+            return self._narrow(used)
+        return self._narrow(known) if known else None
+
+    def _next(self) -> int:
+        """Scenarios of the next look."""
+        last = self._looks[-1] if self._looks else 0
+        if self._rule.find is not None:
+            return last + 1
+        return min(self._campaign.total, max(last + 1, math.ceil(last * _GROWTH)))
+
+    def _found(self) -> str | None:
+        golden, drop = self._campaign.plan.golden_correct, self._campaign.settings.drop
+        failed = sum(scenario_failed(r.counts, golden, drop) for r in self._store.records())
+        return "find" if failed >= (self._rule.find or 0) else None
+
+    def _narrow(self, used: int) -> str | None:
+        campaign, experiment, rule = self._campaign, self._experiment, self._rule
+        seen = observe(
+            self._store.records(used),
+            golden_correct=campaign.plan.golden_correct,
+            drop=campaign.settings.drop,
+        )
+        design = design_of(experiment.source, experiment.header, used)
+        level = look_confidence(rule.confidence, len(self._looks))
+        rate = design.rate(seen.failed, level)
+        if rule.margin is not None and rate.margin <= rule.margin:
+            return "margin"
+        relative = rule.relative_margin
+        if relative is not None and rate.value > 0 and rate.margin <= relative * rate.value:
+            return "relative-margin"
+        return None

@@ -1,0 +1,104 @@
+"""Campaigns that stop when enough is known, and intervals that hold though they do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import onnxfi as fi
+from onnxfi.analysis import failure_rate, look_confidence
+from onnxfi.campaign import StopRule, summarize
+from onnxfi.errors import ConfigError
+
+MODEL = "models/lenet5_mnist_fp32.onnx"
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    with np.load("models/mnist_test1000.npz") as file:
+        arrays = {name: file[name][:16] for name in file.files}
+    path = tmp_path_factory.mktemp("inputs") / "few.npz"
+    np.savez(path, **arrays)
+    return str(path)
+
+
+@pytest.fixture
+def campaign(tmp_path, samples):
+    return fi.Campaign.create(
+        tmp_path / "c",
+        model=MODEL,
+        inputs=samples,
+        fault_model=fi.BitFlip("30"),
+        sampler=fi.UniformSampler(n=600, seed=3),
+        block_size=50,
+    )
+
+
+def test_levels_at_all_looks_together_keep_the_level():
+    spent = sum(1 - look_confidence(0.95, look) for look in range(1, 200_000))
+    assert 0.0499 < spent < 0.05
+
+
+def test_an_interval_that_is_looked_at_again_and_again_still_holds():
+    rng, truth, repeats = np.random.default_rng(0), 0.3, 400
+    plain, corrected = 0, 0
+    looks = [50 * k for k in range(1, 15)]
+    for _ in range(repeats):
+        failed = np.cumsum(rng.random(looks[-1]) < truth)
+
+        def missed(level_at, failed=failed):
+            return any(
+                not one.low <= truth <= one.high
+                for k, n in enumerate(looks, 1)
+                for one in [failure_rate(int(failed[n - 1]), n, confidence=level_at(k))]
+            )
+
+        plain += missed(lambda look: 0.95)
+        corrected += missed(lambda look: look_confidence(0.95, look))
+    assert plain / repeats > 0.1
+    assert corrected / repeats <= 0.05
+
+
+def test_a_run_stops_when_the_interval_is_narrow_and_says_how_it_was_judged(campaign):
+    told = campaign.run(stop=StopRule(margin=0.1))
+    assert told.stopped == "margin"
+    summary = campaign.summary()
+    rate = summary.rates["failure"]
+    assert rate.margin <= 0.1
+    assert "holds at every look" in rate.method
+    assert any("a stop rule looked" in note for note in summary.notes)
+    plain = failure_rate(round(rate.value * rate.n), rate.n)
+    assert rate.margin > plain.margin
+    # Asked again, it knows; asked for more, it goes on where it stopped.
+    assert campaign.run(stop=StopRule(margin=0.1)).done_now <= 50
+    more = campaign.run(stop=StopRule(relative_margin=0.15))
+    assert more.stopped == "relative-margin"
+    assert summarize(campaign.opened).rates["failure"].n > rate.n
+
+
+def test_a_run_stops_when_enough_failures_are_found(campaign):
+    told = campaign.run(stop=StopRule(find=7))
+    assert told.stopped == "find"
+    found = [row for row in campaign.opened.records() if row.counts.critical + row.counts.due > 0]
+    assert len(found) >= 7
+    assert told.done_now < 200
+
+
+def test_a_rule_that_is_never_content_lets_the_campaign_end(campaign):
+    told = campaign.run(stop=StopRule(margin=1e-6))
+    assert told.stopped is None
+    assert told.done_now == 600
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"margin": 0.1, "find": 3}, "choose one"),
+        ({"margin": 0}, "margin is 0"),
+        ({"relative_margin": -1.0}, "relative_margin is -1"),
+        ({"find": 0}, "find is 0"),
+    ],
+)
+def test_rules_that_are_none(rule, message):
+    with pytest.raises(ConfigError, match=message):
+        StopRule(**rule)
