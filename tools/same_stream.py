@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from streams.audio import frames
 from streams.compare import Comparison, compare
 from streams.exports import EXPORTS, WRITTEN_OUT
@@ -38,12 +39,19 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument(
+        "--write", type=Path, help="only write the speech, as inputs for the first export (.npz)"
+    )
     asked = parser.parse_args()
+    speech = frames(asked.samples, asked.steps)
+    if asked.write is not None:
+        np.savez(asked.write, allow_pickle=False, **EXPORTS[0].inputs(speech))
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         found = compare(
             fi.BitFlip(bits=asked.bits),
             fi.UniformSampler(n=asked.n, seed=asked.seed),
-            frames(asked.samples, asked.steps),
+            speech,
             Path(folder),
             workers=asked.workers,
         )

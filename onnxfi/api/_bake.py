@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxfi.api._sites import Inputs, load_model, site_table
-from onnxfi.faults import Scenario
+from onnxfi.faults import Scenario, find_site
 from onnxfi.graph import save, serialize
 from onnxfi.inject import bake as bake_model
 
@@ -40,6 +40,10 @@ def bake(
     """
     loaded = load_model(model)
     sites = {site.name: site for site in site_table(loaded, inputs, state).sites}
+    for name in scenario.sites:  # steps and gates are not in the table
+        found = find_site(name, sites)
+        if found is not None:
+            sites[name] = found
     faulty = bake_model(loaded, scenario, sites)
     if output is not None:
         save(faulty, Path(output))
