@@ -71,6 +71,7 @@ def _lines(sites: Sequence[FaultSite], models: Sequence[FaultModel]) -> Iterator
             "op_type": site.op_type,
             "layer": site.layer,
             "step": site.step,
+            "steps": None if layout is None else layout.steps,
             "part": site.part,
             "gate": site.gate,
             "gates": None if site.gates is None else site.gates.names,

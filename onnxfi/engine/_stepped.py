@@ -12,16 +12,12 @@ from numpy.typing import NDArray
 from onnxfi.engine._device import DeviceTensor, Feed, StepFeed, Stepped
 from onnxfi.engine._inputs import ArmedInputs, Inputs
 from onnxfi.faults import FaultGroup, FaultSite, Scenario, joined
-from onnxfi.inject import BatchWindow
+from onnxfi.inject import BatchWindow, by_tensor
 
 
 def whole_sites(sites: Sequence[FaultSite]) -> tuple[FaultSite, ...]:
     """The tensors of some sites, each once: a port takes the faults of every step."""
-    found: dict[str, FaultSite] = {}
-    for site in sites:
-        whole = site.whole()
-        found.setdefault(whole.name, whole)
-    return tuple(found.values())
+    return tuple(steps[0].whole() for steps in by_tensor(sites).values())
 
 
 class SteppedInputs:

@@ -19,6 +19,7 @@ from onnxfi.inject._columns import (
     whole_columns,
     window_columns,
 )
+from onnxfi.inject._gate import by_tensor
 from onnxfi.inject._host import faulty_array
 from onnxfi.inject._instrument import Instrumented, Lift, instrument
 from onnxfi.inject._port import Port, Scatter
@@ -34,6 +35,7 @@ __all__ = [
     "arm",
     "armed_feeds",
     "bake",
+    "by_tensor",
     "can_bake",
     "can_lift",
     "can_open",

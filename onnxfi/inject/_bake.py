@@ -25,7 +25,7 @@ from onnxfi.graph import (
 from onnxfi.inject._able import can_bake
 from onnxfi.inject._arm import faulty_words
 from onnxfi.inject._columns import layout_of, whole_columns
-from onnxfi.inject._gate import gate, gated, in_time, whole
+from onnxfi.inject._gate import gate, gated, in_time
 from onnxfi.inject._primitive import Chain, masks_as_values, node, opset_needed, primitive
 
 
@@ -112,7 +112,7 @@ def _group(model: Model, groups: Sequence[tuple[FaultSite, FaultGroup]]) -> Node
         groups: Faults in steps of one tensor.
     """
     sites = [site for site, _ in groups]
-    site = whole(sites)
+    site = sites[0].whole()
     prefix = f"{unique_prefix(model)}{site.name}/"
     ends = endpoints(model, site.name)
     columns, step = in_time([(site, whole_columns(group, site)) for site, group in groups])

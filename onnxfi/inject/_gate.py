@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -89,12 +89,6 @@ def by_tensor(sites: Sequence[FaultSite]) -> dict[str, list[FaultSite]]:
     for site in sites:
         found.setdefault(site.tensor, []).append(site)
     return found
-
-
-def whole(sites: Sequence[FaultSite]) -> FaultSite:
-    """The site of a tensor in all steps, from sites that are steps of it."""
-    site = sites[0]
-    return replace(site, name=site.tensor, step=None) if site.repeated else site
 
 
 def in_time(parts: Sequence[tuple[FaultSite, Columns]]) -> tuple[Columns, NDArray[np.int64]]:

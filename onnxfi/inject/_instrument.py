@@ -10,7 +10,7 @@ from onnxfi.errors import FaultError
 from onnxfi.faults import FaultSite
 from onnxfi.graph import Model, insert, lift_initializers, raise_opset
 from onnxfi.inject._able import can_open
-from onnxfi.inject._gate import by_tensor, gated, whole
+from onnxfi.inject._gate import by_tensor, gated
 from onnxfi.inject._port import Port, Scatter, port_on
 from onnxfi.inject._primitive import opset_needed
 
@@ -74,7 +74,7 @@ def instrument(
     if stored:
         edited = lift_initializers(edited, [site.name for site in stored])
     opened = [
-        port_on(edited, whole(steps), scatter, in_steps=gated(steps))
+        port_on(edited, steps[0].whole(), scatter, in_steps=gated(steps))
         for steps in by_tensor(computed).values()
     ]
     if opened:
