@@ -9,6 +9,7 @@ from onnxfi.analysis._drawn import source_facets, space_facets
 from onnxfi.analysis._estimates import Accuracy, Efficiency, Estimates, estimate, outcome_shares
 from onnxfi.analysis._exact import clopper_pearson, hypergeometric
 from onnxfi.analysis._facets import Facet, absent_facets, listed_facets
+from onnxfi.analysis._fit import FailuresInTime, failures_in_time
 from onnxfi.analysis._interval import Interval, failure_rate, look_confidence
 from onnxfi.analysis._monitors import MonitorRow, monitor_rows
 from onnxfi.analysis._observations import Observations, observe
@@ -26,6 +27,7 @@ __all__ = [
     "EqualDesign",
     "Estimates",
     "Facet",
+    "FailuresInTime",
     "Interval",
     "MonitorRow",
     "Observations",
@@ -39,6 +41,7 @@ __all__ = [
     "domain_table",
     "estimate",
     "failure_rate",
+    "failures_in_time",
     "hypergeometric",
     "interval_coverage",
     "listed_facets",

@@ -9,11 +9,14 @@ from onnxfi.analysis import (
     Accuracy,
     DomainTable,
     Efficiency,
+    Estimates,
+    FailuresInTime,
     Interval,
     MonitorRow,
     SpikeRow,
     design_of,
     estimate,
+    failures_in_time,
     monitor_rows,
     observe,
     source_facets,
@@ -23,6 +26,7 @@ from onnxfi.campaign._campaign import OpenCampaign
 from onnxfi.campaign._document import Plan
 from onnxfi.campaign._experiment import Experiment
 from onnxfi.campaign._goldenfile import GoldenFile
+from onnxfi.errors import ConfigError
 from onnxfi.outcome import InjectionRecord, OutcomeCounts, spike_counts
 from onnxfi.workload import Workload
 
@@ -67,6 +71,7 @@ class CampaignSummary:
         monitors: Monitored values over the used scenarios, beside the fault-free run.
         spikes: Spikes by layer, likewise, where they are counted.
         efficiency: How much an importance sample tells; None for other designs.
+        fit: Failures in 10^9 hours, if an upset rate was given.
     """
 
     folder: str
@@ -103,17 +108,22 @@ class CampaignSummary:
     monitors: tuple[MonitorRow, ...] = ()
     spikes: tuple[SpikeRow, ...] = ()
     efficiency: Efficiency | None = None
+    fit: FailuresInTime | None = None
 
 
-def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSummary:
+def summarize(
+    campaign: OpenCampaign, confidence: float = 0.95, fit_per_mbit: float | None = None
+) -> CampaignSummary:
     """Estimates from the longest run of finished blocks.
 
     Args:
         campaign: The campaign, running or finished.
         confidence: Level of all intervals.
+        fit_per_mbit: Raw upsets in 10^9 hours of 10^6 bits, for a FIT rate; None for none.
 
     Raises:
-        ConfigError: The confidence is out of range.
+        ConfigError: The confidence is out of range, or a FIT rate makes no sense here: scenarios
+            are not single bit flips, or none is finished.
         CampaignError: The campaign's files don't fit each other.
     """
     plan, settings, document = campaign.plan, campaign.settings, campaign.document
@@ -170,6 +180,7 @@ def summarize(campaign: OpenCampaign, confidence: float = 0.95) -> CampaignSumma
         monitors=_monitors(campaign, records),
         spikes=_spikes(campaign, experiment, records),
         efficiency=estimates.efficiency,
+        fit=None if fit_per_mbit is None else _fit(campaign, estimates, fit_per_mbit),
     )
 
 
@@ -217,6 +228,20 @@ def _workload_notes(plan: Plan, workload: Workload) -> Iterator[str]:
     if not (plan.rows_independent or workload.stacked or plan.fixed_batch == 1):
         what = "so each runs alone" if plan.batch_size == 1 else f"in runs of {plan.batch_size}"
         yield f"samples of one run influence each other in this model, {what}"
+
+
+def _fit(campaign: OpenCampaign, estimates: Estimates, fit_per_mbit: float) -> FailuresInTime:
+    models = campaign.settings.fault_models if campaign.settings.faults is None else ()
+    single = [model for model in models if model.startswith("flip") and "count=" not in model]
+    size = campaign.plan.space_size
+    several = campaign.settings.sampler.get("faults_per_scenario", 1) != 1
+    drawn = campaign.settings.sampler.get("kind") != "ber"
+    if len(models) != 1 or not single or several or not drawn or size is None:
+        raise ConfigError(
+            "a FIT rate needs scenarios of one flipped bit each, drawn from a fault space; this"
+            f" campaign has {', '.join(models) or 'a written fault list'}"
+        )
+    return failures_in_time(estimates.rate("failure"), size, fit_per_mbit)
 
 
 def _look_notes(looks: Sequence[int]) -> Iterator[str]:

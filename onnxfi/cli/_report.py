@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     help='Exit with code 4 if this holds for any campaign, such as "failure.high > 0.01"; '
     "without a suffix the upper bound is meant. May be repeated.",
 )
+@click.option(
+    "--fit-per-mbit",
+    type=click.FloatRange(0, min_open=True),
+    metavar="FIT",
+    help="Upsets in 10^9 hours of a million bits of the memory: reports failures in 10^9 hours.",
+)
 @confidence_option
 @json_option
 @common_options
@@ -42,6 +48,7 @@ def command(
     folders: Sequence[str],
     output: str | None,
     conditions: Sequence[Condition],
+    fit_per_mbit: float | None,
     confidence: float,
     as_json: bool,
 ) -> None:
@@ -52,7 +59,8 @@ def command(
     """
     from onnxfi.campaign import open_campaign, summarize
 
-    summaries = [summarize(open_campaign(Path(folder)), confidence) for folder in folders]
+    campaigns = [open_campaign(Path(folder)) for folder in folders]
+    summaries = [summarize(campaign, confidence, fit_per_mbit) for campaign in campaigns]
     held = [
         (summary, condition)
         for summary in summaries

@@ -20,7 +20,7 @@ from onnxfi.report._spikes import spike_views
 from onnxfi.report._view import Column, Fact, Page, Row, TableView
 
 if TYPE_CHECKING:
-    from onnxfi.analysis import DomainRow, DomainTable, Efficiency
+    from onnxfi.analysis import DomainRow, DomainTable, Efficiency, FailuresInTime
     from onnxfi.campaign import CampaignSummary
 
 #: Lines of a table in the terminal; files show all.
@@ -112,7 +112,17 @@ def campaign_facts(summary: CampaignSummary) -> Iterator[Fact]:
     )
     if summary.efficiency is not None:
         yield _sampling_fact(summary.efficiency)
+    if summary.fit is not None:
+        yield _fit_fact(summary.fit)
     yield engine_fact(summary)
+
+
+def _fit_fact(fit: FailuresInTime) -> Fact:
+    return Fact(
+        label="failures in time",
+        text=f"{fit.value:.3g} FIT [{fit.low:.3g}, {fit.high:.3g}], failures in 10^9 hours at"
+        f" {fit.fit_per_mbit:g} upsets per Mbit, of {counted(fit.bits, 'bit')}",
+    )
 
 
 def _sampling_fact(efficiency: Efficiency) -> Fact:

@@ -54,6 +54,7 @@ def summary_document(summary: CampaignSummary) -> dict[str, Any]:
         "outcomes": outcome_document(summary.counts),
         "tables": {facet: _table(table) for facet, table in summary.tables.items()},
         "efficiency": None if summary.efficiency is None else asdict(summary.efficiency),
+        "fit": None if summary.fit is None else asdict(summary.fit),
         "monitors": [asdict(row) for row in summary.monitors],
         "spikes": [asdict(row) for row in summary.spikes],
         "run_s": summary.run_s,

@@ -337,3 +337,17 @@ def test_scores_that_do_not_fit(run_cli: Run, model: Path, tmp_path: Path) -> No
     result = run_cli("sample", model, "--scores", tmp_path / "text.npz", "-n", 9, "-o", "-")
     assert result.exit_code == 1
     assert "can't be read as .npz" in result.stderr
+
+
+def test_a_fit_rate_is_of_single_flips(run_cli: Run, model: Path, samples: Path) -> None:
+    words = ("run", "c", "--model", model, "--inputs", samples, "-n", 50, "--quiet")
+    assert run_cli(*words).exit_code == 0
+    result = run_cli("report", "c", "--fit-per-mbit", "1000", "--json")
+    told = json.loads(result.stdout)["campaigns"][0]
+    assert told["fit"]["bits"] == 1344
+    expected = told["rates"]["failure"]["high"] * 1.344
+    assert told["fit"]["high"] == pytest.approx(expected)
+    assert run_cli("run", "d", *words[2:], "--fault-model", "stuck0").exit_code == 0
+    refused = run_cli("report", "d", "--fit-per-mbit", "1000")
+    assert refused.exit_code == 1
+    assert "one flipped bit each" in refused.stderr

@@ -17,12 +17,15 @@ def test_the_page_runs(cli, tmp_path, monkeypatch):
     examples = [text for language, text in blocks if language == "python"]
     assert commands
     assert len(examples) == 1
+    said = ""
     for line in commands:
         program, *arguments = shlex.split(line)
         assert program == "onnxfi"
         result = cli(*arguments, cwd=tmp_path)
         assert result.returncode == 0, f"{line}\n{result.stderr}"
-        assert "n 60, by site and field" in result.stdout + result.stderr
+        said += result.stdout
+    assert "n 60, by site and field" in said
+    assert "FIT [" in said
     (tmp_path / "runs").mkdir(exist_ok=True)
     monkeypatch.chdir(tmp_path)
     space: dict[str, object] = {}
