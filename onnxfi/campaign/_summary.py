@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from onnxfi.analysis import (
@@ -23,12 +23,11 @@ from onnxfi.analysis import (
     spike_rows,
 )
 from onnxfi.campaign._campaign import OpenCampaign
-from onnxfi.campaign._document import Plan
 from onnxfi.campaign._experiment import Experiment
 from onnxfi.campaign._goldenfile import GoldenFile
+from onnxfi.campaign._notes import Rows, notes_of
 from onnxfi.errors import ConfigError
 from onnxfi.outcome import InjectionRecord, OutcomeCounts, spike_counts
-from onnxfi.workload import Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,10 +127,10 @@ def summarize(
     """
     plan, settings, document = campaign.plan, campaign.settings, campaign.document
     with campaign.open_store() as store:
-        used, looks = campaign.used_in(store), store.looks()
-        done, attempts, run_s = store.progress().done, store.attempts(), store.mean_run_s()
+        used, run_s = campaign.used_in(store), store.mean_run_s()
+        rows = Rows(store.progress().done, used, store.attempts(), store.looks())
     # At a look itself it is that look; beyond the last one it could be the next.
-    look = sum(one < used for one in looks) + 1 if looks else 0
+    look = sum(one < used for one in rows.looks) + 1 if rows.looks else 0
     records = campaign.records(used)
     experiment = campaign.experiment()
     estimates = estimate(
@@ -148,9 +147,9 @@ def summarize(
         model_sha256=document.identity_parts["model"],
         samples=plan.samples,
         total=plan.scenarios,
-        done=done,
+        done=rows.done,
         used=used,
-        complete=done == plan.scenarios,
+        complete=rows.done == plan.scenarios,
         sampler=_sampler_text(campaign),
         fault_models=settings.fault_models if settings.faults is None else (),
         targets=tuple(sorted({site.kind.value for site in experiment.sites.values()})),
@@ -171,12 +170,8 @@ def summarize(
         counts=estimates.total,
         tables={table.facet: table for table in estimates.tables},
         run_s=run_s,
-        attempts=attempts,
-        notes=(
-            *_workload_notes(plan, experiment.subject.workload),
-            *_notes(campaign, done, used, attempts),
-            *_look_notes(looks),
-        ),
+        attempts=rows.attempts,
+        notes=notes_of(campaign, experiment, rows),
         monitors=_monitors(campaign, records),
         spikes=_spikes(campaign, experiment, records),
         efficiency=estimates.efficiency,
@@ -217,19 +212,6 @@ def _sampler_text(campaign: OpenCampaign) -> str:
     return f"{kind} ({details})" if details else kind
 
 
-def _workload_notes(plan: Plan, workload: Workload) -> Iterator[str]:
-    if workload.labels is not None and plan.golden_correct is None:
-        yield (
-            f"the labels are not used: criterion {plan.criterion} can't compare output "
-            f"'{plan.criterion_output}' with them, so a scenario fails by its share of failed "
-            "samples"
-        )
-    # Where a run holds one sample anyway, there is nothing to influence.
-    if not (plan.rows_independent or workload.stacked or plan.fixed_batch == 1):
-        what = "so each runs alone" if plan.batch_size == 1 else f"in runs of {plan.batch_size}"
-        yield f"samples of one run influence each other in this model, {what}"
-
-
 def _fit(campaign: OpenCampaign, estimates: Estimates, fit_per_mbit: float) -> FailuresInTime:
     models = campaign.settings.fault_models if campaign.settings.faults is None else ()
     single = [model for model in models if model.startswith("flip") and "count=" not in model]
@@ -242,34 +224,3 @@ def _fit(campaign: OpenCampaign, estimates: Estimates, fit_per_mbit: float) -> F
             f" campaign has {', '.join(models) or 'a written fault list'}"
         )
     return failures_in_time(estimates.rate("failure"), size, fit_per_mbit)
-
-
-def _look_notes(looks: Sequence[int]) -> Iterator[str]:
-    if looks:
-        yield (
-            f"a stop rule looked at the results {len(looks)} times: the failure rate's interval is"
-            " widened so that it holds whenever the rule stops; the others are for a number of"
-            " scenarios that was fixed beforehand"
-        )
-
-
-def _notes(campaign: OpenCampaign, done: int, used: int, attempts: int) -> tuple[str, ...]:
-    plan = campaign.plan
-    notes = []
-    if used < done:
-        notes.append(
-            f"{done - used} stored injections are not used yet: their blocks of "
-            f"{plan.block_size} are unfinished, and which scenarios of a block finish first "
-            "depends on their sites"
-        )
-    if campaign.settings.faults is not None:
-        notes.append(
-            "the scenarios come from a written list: intervals hold for the process that drew "
-            "it only if it drew scenarios independently and equally likely"
-        )
-    if attempts:
-        notes.append(
-            f"{attempts} attempts failed outside the network and were repeated; they are not "
-            "outcomes (table attempts of the result store)"
-        )
-    return tuple(notes)

@@ -1,0 +1,77 @@
+"""Notes of a summary: what a reader must know to trust its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from onnxfi.campaign._campaign import OpenCampaign
+from onnxfi.campaign._document import Plan
+from onnxfi.campaign._experiment import Experiment
+from onnxfi.workload import Workload
+
+
+class Rows(NamedTuple):
+    """What a store holds.
+
+    Attributes:
+        done: Stored injections.
+        used: Those that estimates rest on.
+        attempts: Machinery failures that were retried.
+        looks: Scenarios that stop rules have looked at results with.
+    """
+
+    done: int
+    used: int
+    attempts: int
+    looks: Sequence[int]
+
+
+def notes_of(campaign: OpenCampaign, experiment: Experiment, rows: Rows) -> tuple[str, ...]:
+    """Notes on a campaign as it stands, a sentence each."""
+    return (
+        *_of_workload(campaign.plan, experiment.subject.workload),
+        *_of_rows(campaign, experiment.header.design, rows),
+        *_of_looks(rows.looks),
+    )
+
+
+def _of_workload(plan: Plan, workload: Workload) -> Iterator[str]:
+    if workload.labels is not None and plan.golden_correct is None:
+        yield (
+            f"the labels are not used: criterion {plan.criterion} can't compare output "
+            f"'{plan.criterion_output}' with them, so a scenario fails by its share of failed "
+            "samples"
+        )
+    # Where a run holds one sample anyway, there is nothing to influence.
+    if not (plan.rows_independent or workload.stacked or plan.fixed_batch == 1):
+        what = "so each runs alone" if plan.batch_size == 1 else f"in runs of {plan.batch_size}"
+        yield f"samples of one run influence each other in this model, {what}"
+
+
+def _of_looks(looks: Sequence[int]) -> Iterator[str]:
+    if looks:
+        yield (
+            f"a stop rule looked at the results {len(looks)} times: the failure rate's interval is"
+            " widened so that it holds whenever the rule stops; the others are for a number of"
+            " scenarios that was fixed beforehand"
+        )
+
+
+def _of_rows(campaign: OpenCampaign, design: str | None, rows: Rows) -> Iterator[str]:
+    if rows.used < rows.done:
+        yield (
+            f"{rows.done - rows.used} stored injections are not used yet: their blocks of "
+            f"{campaign.plan.block_size} are unfinished, and which scenarios of a block finish "
+            "first depends on their sites"
+        )
+    if campaign.settings.faults is not None and design is None:
+        yield (
+            "the scenarios come from a written list: intervals hold for the process that drew "
+            "it only if it drew scenarios independently and equally likely"
+        )
+    if rows.attempts:
+        yield (
+            f"{rows.attempts} attempts failed outside the network and were repeated; they are not "
+            "outcomes (table attempts of the result store)"
+        )
