@@ -10,7 +10,7 @@ from typing import Any
 
 from onnxfi.campaign import CampaignSettings, CustomParts, InMemory
 from onnxfi.errors import ConfigError
-from onnxfi.faults import BitFlip, FaultModel, parse_fault_model
+from onnxfi.faults import BitFlip, FaultModel, graphs_of, parse_fault_model
 from onnxfi.outcome import Criterion, FunctionCriterion
 from onnxfi.sampling import Sampler, UniformSampler, from_recipe
 
@@ -106,6 +106,7 @@ def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, In
         parts=_texts(given.parts),
         over_steps=given.over_steps,
         fault_models=tuple(model.spec() for model in models),
+        fault_graphs=graphs_of(models),
         sampler={} if drawn is None else dict(drawn.recipe()),
         faults=None if given.faults is None else fspath(given.faults),
         criterion=text,
@@ -171,7 +172,7 @@ def _models(given: FaultModel | Sequence[FaultModel]) -> tuple[FaultModel, ...]:
 def _written(model: FaultModel) -> bool:
     """Whether the model's text form makes an equal model."""
     try:
-        return parse_fault_model(model.spec()) == model
+        return parse_fault_model(model.spec(), graphs=graphs_of([model])) == model
     except ConfigError:
         return False
 

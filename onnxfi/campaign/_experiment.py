@@ -27,6 +27,7 @@ from onnxfi.faults import (
     check_steps,
     enumerate_sites,
     find_site,
+    graphs_of,
     parse_fault_model,
     read_fault_list,
     recipe_space,
@@ -243,12 +244,14 @@ def scenario_traits(source: ScenarioSource) -> Scenarios:
             single_site=all(len(each) <= 1 for each in groups),
             bound=any(group.sample is not None for each in groups for group in each),
             count=len(groups),
+            graphs=any(group.graph is not None for each in groups for group in each),
         )
+    graphs = isinstance(source, SampledScenarios) and bool(graphs_of(source.space.models))
     if len(source) and source.fault_numbers(0, 1) is not None:
         tied = isinstance(source, SampledScenarios) and any(s.members for s in source.space.sites)
-        return Scenarios(single_site=not tied, count=len(source))
+        return Scenarios(single_site=not tied, count=len(source), graphs=graphs)
     bound = any(group.sample is not None for group in source.scenario(0).groups)
-    return Scenarios(single_site=False, bound=bound, count=len(source))
+    return Scenarios(single_site=False, bound=bound, count=len(source), graphs=graphs)
 
 
 def _layouts(entries: Mapping[str, LayoutEntry]) -> dict[str, SampleLayout]:
@@ -299,7 +302,9 @@ def _drawn(
     found: Profile,
     sites: Sequence[FaultSite],
 ) -> Experiment:
-    models = custom.fault_models or tuple(map(parse_fault_model, settings.fault_models))
+    models = custom.fault_models or tuple(
+        parse_fault_model(text, graphs=settings.fault_graphs) for text in settings.fault_models
+    )
     space = FaultSpace(sites, models)
     sampler = custom.sampler or sampler_of(settings.sampler, space)
     source = SampledScenarios(space, sampler)

@@ -38,6 +38,7 @@ def by_recipe(settings: CampaignSettings, header: FaultListHeader) -> CampaignSe
         sampler=header.sampler or {},
         targets=tuple(told.get("targets", ())),
         fault_models=tuple(told.get("fault_models", ())),
+        fault_graphs=header.fault_graphs or {},
         include=(),
         exclude=(),
         op_types=(),

@@ -42,6 +42,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         block_size: Scenarios a block; None chooses from their number.
         monitors: Globs of the values whose statistics are kept for every injection.
         spikes: Whether the spikes of each layer of neurons are counted in every injection.
+        fault_graphs: Small ONNX models that are faults, by the sha256 that the specs name.
         state: ``OUT=IN`` pairs of a streaming model: outputs that are fed back. Each sample is
             then a whole sequence.
     """
@@ -71,6 +72,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     block_size: int | None = None
     monitors: tuple[str, ...] = ()
     spikes: bool = False
+    fault_graphs: dict[str, bytes] = msgspec.field(default_factory=dict)
     state: tuple[str, ...] = ()
 
 

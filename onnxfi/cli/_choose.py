@@ -30,6 +30,13 @@ def fault_models(options: Mapping[str, Any]) -> tuple[FaultModel, ...]:
     return tuple(parse_fault_model(text, options["bits"]) for text in texts)
 
 
+def fault_graphs(options: Mapping[str, Any]) -> dict[str, bytes]:
+    """The graphs among the fault models, by the sha256 that their texts name."""
+    from onnxfi.faults import graphs_of
+
+    return graphs_of(fault_models(options))
+
+
 def choose_sites(
     subject: Subject, options: Mapping[str, Any], targets: tuple[str, ...]
 ) -> tuple[FaultSite, ...]:

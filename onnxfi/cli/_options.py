@@ -154,7 +154,8 @@ fault_options = _stack(
         "fault_models",
         type=FaultModelText(),
         multiple=True,
-        help="flip (the default), stuck0, stuck1, set:VALUE, set:random, burst:LENGTH and more; "
+        help="flip (the default), stuck0, stuck1, set:VALUE, set:random, burst:LENGTH and more, or "
+        "graph:FILE.onnx[:whole][:NAME=NUMBER], a small model that computes faulty values; "
         "several may be given, and each scenario draws one.",
     ),
     click.option(

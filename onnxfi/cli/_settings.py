@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onnxfi.cli._choose import check_inputs_given, fault_specs, sampler_recipe
+from onnxfi.cli._choose import check_inputs_given, fault_graphs, fault_specs, sampler_recipe
 
 if TYPE_CHECKING:
     from onnxfi.campaign import CampaignSettings
@@ -121,7 +121,9 @@ def new_settings(options: Mapping[str, Any], given: Collection[str]) -> Campaign
         values["faults"] = options["faults"]
     else:
         values["sampler"] = sampler_recipe(options)
-    return CampaignSettings(**values, fault_models=fault_specs(options))
+    return CampaignSettings(
+        **values, fault_models=fault_specs(options), fault_graphs=fault_graphs(options)
+    )
 
 
 def changed_settings(
@@ -136,6 +138,7 @@ def changed_settings(
             changes[name] = _absolute(changes[name])
     if any(name in given for name in _FAULT):
         changes["fault_models"] = fault_specs(options)
+        changes["fault_graphs"] = fault_graphs(options)
     if "faults" in given:
         _refuse_with_faults(given)
         changes |= {"faults": _absolute(options["faults"]), "sampler": {}}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
@@ -26,6 +28,7 @@ class BakeEngine(EngineBase):
     """
 
     name = "bake"
+    graphs: ClassVar[bool] = True
 
     def __init__(self, context: EngineContext) -> None:
         super().__init__(context)
@@ -35,7 +38,11 @@ class BakeEngine(EngineBase):
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
         """A scenario ready to run, and the windows to run it in."""
         self._check_sites(scenario)
-        computed = tuple(name for name in scenario.sites if not self._sites[name].kind.stored)
+        computed = tuple(
+            (group.site, group.graph)
+            for group in scenario.groups
+            if not self._sites[group.site].kind.stored
+        )
         reference = self._references.get(computed, lambda: self._reference(scenario))
         cut = scenario_windows(self._context, scenario)
         # The reference must stand before a refusal of the faulty model can be blamed on the fault.

@@ -13,8 +13,8 @@ from onnxfi.engine._golden import golden_run
 from onnxfi.engine._tally import Tally
 from onnxfi.engine._watch import Watch
 from onnxfi.engine._watchdog import Watchdog
-from onnxfi.errors import ConfigError
-from onnxfi.faults import Scenario
+from onnxfi.errors import ConfigError, FaultError
+from onnxfi.faults import Scenario, check_graph
 from onnxfi.outcome import OutcomeCounts
 
 
@@ -28,10 +28,12 @@ class EngineBase(ABC):
         batch_outer: Whether scenarios asked for together run side by side, one window of all of
             them before the next window: what is computed for a window alone is then shared.
         most_together: How many scenarios run side by side, since what each holds adds up.
+        graphs: Whether it can carry out faults that are graphs.
     """
 
     batch_outer: ClassVar[bool] = False
     most_together: ClassVar[int] = 256
+    graphs: ClassVar[bool] = False
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
@@ -87,7 +89,14 @@ class EngineBase(ABC):
         return None
 
     def _check_sites(self, scenario: Scenario) -> None:
-        """Refuse a scenario that touches what is no site of the campaign."""
-        for name in scenario.sites:
-            if name not in self._sites:
-                raise ConfigError(f"site {name!r} is not a site of this campaign")
+        """Refuse a scenario that touches what is no site of the campaign, or can't be run here."""
+        if scenario.graphs and not self.graphs:
+            raise FaultError(
+                f"scenario {scenario.number} has faults that are graphs, which have to be part of"
+                " the model that runs; use engine bake or ports"
+            )
+        for group in scenario.groups:
+            site = self._sites.get(group.site)
+            if site is None:
+                raise ConfigError(f"site {group.site!r} is not a site of this campaign")
+            check_graph(group, site)

@@ -44,12 +44,14 @@ class Scenarios:
         bound: Some faults are bound to one sample.
         count: How many there are; None if that is not known.
         sequences: Samples are sequences, run step by step.
+        graphs: Some faults are graphs.
     """
 
     single_site: bool
     bound: bool = False
     count: int | None = None
     sequences: bool = False
+    graphs: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +117,8 @@ def _against(kind: EngineKind, sites: Sequence[FaultSite], scenarios: Scenarios)
     Scenarios in sites that have to be baked are baked beside any other engine, but not with faults
     that the bake engine can't carry out.
     """
+    if scenarios.graphs and not kind.graphs:
+        return "some faults are graphs, which have to be part of the model that runs"
     if scenarios.sequences and not kind.sequences:
         return "samples are sequences, in which the steps after a fault depend on it"
     one_step = any(site.step is not None and site.repeated for site in sites)

@@ -30,6 +30,7 @@ class EngineKind:
         several_sites: Whether it can carry out scenarios that touch several sites.
         one_step: Whether it can carry out faults that are there in one step of a sequence only.
         sequences: Whether it can run sequences step by step.
+        graphs: Whether it can carry out faults that are graphs.
         examines: Why it can't run a campaign after all, found by preparing it; None if it can.
     """
 
@@ -39,14 +40,17 @@ class EngineKind:
     several_sites: bool = True
     one_step: bool = True
     sequences: bool = True
+    graphs: bool = False
     examines: Callable[[EngineContext], str | None] | None = None
 
 
 ENGINES: Mapping[str, EngineKind] = MappingProxyType(
     {
-        "bake": EngineKind(start=BakeEngine, refuses=can_bake, one_sample=False, one_step=False),
+        "bake": EngineKind(
+            start=BakeEngine, refuses=can_bake, one_sample=False, one_step=False, graphs=True
+        ),
         "lift": EngineKind(start=LiftEngine, refuses=can_lift, one_sample=False, examines=why_not),
-        "ports": EngineKind(start=PortsEngine, refuses=can_open, one_sample=True),
+        "ports": EngineKind(start=PortsEngine, refuses=can_open, one_sample=True, graphs=True),
         "cut": EngineKind(start=CutEngine, refuses=can_start, one_sample=True, sequences=False),
     }
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
+from typing import ClassVar
 
 from onnxfi.engine._bake import BakeEngine
 from onnxfi.engine._base import EngineBase
@@ -26,7 +27,7 @@ from onnxfi.engine._session import Session
 from onnxfi.engine._stepped import SteppedInputs, whole_sites
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError, ModelError
-from onnxfi.faults import FaultSite, Scenario
+from onnxfi.faults import FaultGraph, FaultSite, Scenario
 from onnxfi.graph import initializer_words
 from onnxfi.inject import BatchWindow, Instrumented, instrument
 from onnxfi.outcome import RunOutputs
@@ -52,6 +53,7 @@ class PortsEngine(EngineBase):
     """
 
     name = "ports"
+    graphs: ClassVar[bool] = True
 
     def __init__(self, context: EngineContext, *, place: Place = device_memory) -> None:
         super().__init__(context)
@@ -75,6 +77,8 @@ class PortsEngine(EngineBase):
         self._check_sites(scenario)
         windows = scenario_windows(self._context, scenario)
         touched = scenario.sites
+        if scenario.graphs:
+            return _ArmedModel(self._with_graphs(scenario), scenario), windows
         # What lies in a control-flow body has no place of its own in the optimised graph.
         inside = any(self._sites[name].body for name in touched)
         if self._openings is not None and not inside:
@@ -125,6 +129,17 @@ class PortsEngine(EngineBase):
             self._kept.batches.clear()
         self._watchdog.close()
 
+    def _with_graphs(self, scenario: Scenario) -> OpenModel:
+        """The stored graph with fault graphs in it, open at the sites of a scenario alone."""
+        graphs = {group.site: group.graph for group in scenario.groups if group.graph is not None}
+        sites = tuple(self._sites[name] for name in scenario.sites)
+        key = tuple((site.name, graphs.get(site.name)) for site in sites)
+        opened = self._open.get(
+            key, lambda: OpenModel(self._context, sites, self._watchdog, graphs=graphs)
+        )
+        assert isinstance(opened, OpenModel)
+        return opened
+
     def _opened(self, sites: Sequence[FaultSite], lost: Set[str]) -> OpenModel:
         """A session with some sites open, but for those that would be overlooked."""
         kept = tuple(site for site in sites if site.name not in lost)
@@ -139,6 +154,7 @@ class OpenModel:
         sites: Sites to open.
         watchdog: Ends runs that take too long.
         kept: What is kept on a device; None to feed everything from the host.
+        graphs: Fault graphs by site.
     """
 
     def __init__(
@@ -147,6 +163,7 @@ class OpenModel:
         sites: tuple[FaultSite, ...],
         watchdog: Watchdog,
         kept: Kept | None = None,
+        graphs: Mapping[str, FaultGraph] | None = None,
     ) -> None:
         settings = context.settings
         on_cpu = find_provider(settings).on_cpu
@@ -155,7 +172,10 @@ class OpenModel:
         # In a sequence its steps are what is counted, run by run, and not iterations in a run.
         opened = sites if context.workload.stream is None else whole_sites(sites)
         self.instrumented: Instrumented = instrument(
-            context.model, opened, scatter="elements" if on_cpu else "nd"
+            context.model,
+            opened,
+            scatter="elements" if on_cpu else "nd",
+            graphs=graphs,
         )
         try:
             self.session = Session(self.instrumented.model, settings, watchdog)

@@ -140,7 +140,7 @@ def _engine(context: EngineContext, scenario: Scenario, sites: Sequence[FaultSit
         kind = ENGINES[name]
         if (bound and not kind.one_sample) or (stream and not kind.sequences):
             continue
-        if one_step and not kind.one_step:
+        if (one_step and not kind.one_step) or (scenario.graphs and not kind.graphs):
             continue
         against = [why for site in sites if (why := kind.refuses(site)) is not None]
         if not against:

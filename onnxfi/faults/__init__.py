@@ -10,6 +10,13 @@ from onnxfi.faults._facets import Facets, bit_key, scenario_facets, site_keys
 from onnxfi.faults._filter import SiteFilter, check_steps, name_matches
 from onnxfi.faults._flip import BitFlip, StuckAt
 from onnxfi.faults._gates import whole_scenario, whole_tensors
+from onnxfi.faults._graph_fault import (
+    GraphFault,
+    check_graph,
+    disarmed,
+    graphs_of,
+    snippet_of,
+)
 from onnxfi.faults._layout import SampleLayout
 from onnxfi.faults._left_out import LeftOut
 from onnxfi.faults._listfile import (
@@ -23,7 +30,7 @@ from onnxfi.faults._model import Columns, FaultModel
 from onnxfi.faults._parse import parse_fault_model
 from onnxfi.faults._recipe import check_space, recipe_space
 from onnxfi.faults._records import FaultListHeader
-from onnxfi.faults._scenario import Fault, FaultGroup, Scenario, joined
+from onnxfi.faults._scenario import Fault, FaultGraph, FaultGroup, Scenario, joined, one_graph
 from onnxfi.faults._selection import BitSelection, select_bits
 from onnxfi.faults._setvalue import SetValue
 from onnxfi.faults._site import FaultSite, NeuronPart, SiteKind
@@ -44,12 +51,14 @@ __all__ = [
     "CustomFault",
     "Facets",
     "Fault",
+    "FaultGraph",
     "FaultGroup",
     "FaultList",
     "FaultListHeader",
     "FaultModel",
     "FaultSite",
     "FaultSpace",
+    "GraphFault",
     "LeftOut",
     "Located",
     "NeuronPart",
@@ -64,15 +73,19 @@ __all__ = [
     "StuckAt",
     "Variants",
     "bit_key",
+    "check_graph",
     "check_scenario",
     "check_space",
     "check_steps",
+    "disarmed",
     "element_variants",
     "enumerate_sites",
     "find_site",
+    "graphs_of",
     "joined",
     "merge_groups",
     "name_matches",
+    "one_graph",
     "open_fault_list",
     "parse_fault_model",
     "parse_steps",
@@ -87,6 +100,7 @@ __all__ = [
     "site_bits",
     "site_keys",
     "site_named",
+    "snippet_of",
     "spike_values",
     "spread",
     "steps_text",

@@ -10,6 +10,7 @@ import numpy as np
 
 from onnxfi.bits import format_of
 from onnxfi.errors import FaultError
+from onnxfi.faults._graph_fault import check_graph
 from onnxfi.faults._places import shape_of_site
 from onnxfi.faults._scenario import FaultGroup, Scenario
 from onnxfi.faults._selection import out_of_range
@@ -84,6 +85,7 @@ def check_group(group: FaultGroup, site: FaultSite, samples: int | None = None) 
     top = int(np.max(group.xor_mask, initial=np.uint64(0)))
     if top > format_of(site.element).mask:
         raise out_of_range(top.bit_length() - 1, site)
+    check_graph(group, site)
     if group.sample is not None:
         _check_samples(group, site, samples)
 

@@ -62,6 +62,10 @@ def _group(site: str, faults: list[Fault]) -> FaultGroup:
 
 
 def _merged(group: FaultGroup) -> FaultGroup:
+    if group.graph is not None:  # it is computed once, however often an element is named
+        index, first = np.unique(group.index, return_index=True)
+        masks = group.and_mask[first], group.xor_mask[first]
+        return replace(group, index=index, and_mask=masks[0], xor_mask=masks[1])
     if group.sample is None:
         index, and_mask, xor_mask = merge(group.index, group.and_mask, group.xor_mask)
         return FaultGroup(site=group.site, index=index, and_mask=and_mask, xor_mask=xor_mask)

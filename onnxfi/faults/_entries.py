@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnxfi.bits import BitFormat, Masks, encode, flip, format_of, stuck_at_one, stuck_at_zero
 from onnxfi.errors import ConfigError, FaultError
 from onnxfi.faults._check import site_named
+from onnxfi.faults._graph_fault import known_graph
 from onnxfi.faults._records import FaultEntry, HexColumn, IntColumn, ValueColumn
 from onnxfi.faults._scenario import FaultGroup
 from onnxfi.faults._selection import out_of_range
@@ -22,13 +23,14 @@ _SPECIAL = ("nan", "inf", "-inf")
 
 
 def read_entry(
-    entry: FaultEntry, sites: Mapping[str, FaultSite]
+    entry: FaultEntry, sites: Mapping[str, FaultSite], graphs: Mapping[str, bytes] | None = None
 ) -> Iterator[tuple[FaultSite, FaultGroup]]:
     """The faults of one entry, by site: a column of steps names a site ``NAME@STEP`` for each.
 
     Args:
         entry: The entry.
         sites: Sites by name; their formats read bit numbers and values.
+        graphs: Models that are faults, by sha256.
 
     Returns:
         Groups in canonical form: masks within the element's width. Elements are not yet checked
@@ -42,6 +44,9 @@ def read_entry(
     homes = {step: _home(entry.site, step, sites) for step in dict.fromkeys(asked) or (-1,)}
     # All are steps of one tensor.
     group, steps = _columns(entry, next(iter(homes.values())))
+    graph = None
+    if entry.fault_graph is not None:
+        graph = known_graph(entry.fault_graph, graphs or {}, whole=entry.whole)
     for step, here in homes.items():
         chosen = steps == step
         yield (
@@ -52,6 +57,7 @@ def read_entry(
                 and_mask=group.and_mask[chosen],
                 xor_mask=group.xor_mask[chosen],
                 sample=None if group.sample is None else group.sample[chosen],
+                graph=graph,
             ),
         )
 
@@ -100,6 +106,13 @@ def write_entry(group: FaultGroup, form: BitFormat | None) -> FaultEntry:
         form: Format of the site's elements: gives the digits, and leaves ``and`` out where all
             bits are kept. None if not known.
     """
+    if group.graph is not None:
+        return FaultEntry(
+            site=group.site,
+            index=group.index.tolist(),
+            fault_graph=group.graph.sha256,
+            whole=group.graph.whole,
+        )
     digits = 1 if form is None else -(-form.width // 4)
     keep = group.and_mask if form is None else group.and_mask & np.uint64(form.mask)
     kept = form is not None and bool((keep == np.uint64(form.mask)).all())
@@ -121,9 +134,16 @@ def _masks(entry: FaultEntry, site: FaultSite) -> Masks:
     given = [name for name in ("flip", "stuck0", "stuck1") if getattr(entry, name) is not None]
     given += ["set"] * (entry.set_ is not None)
     given += ["masks"] * (entry.and_ is not None or entry.xor is not None)
+    given += ["fault_graph"] * (entry.fault_graph is not None)
     if len(given) != 1:
         what = " and ".join(given) or "nothing"
-        raise FaultError(f"expected one of xor (with and), flip, stuck0, stuck1, set; got {what}")
+        raise FaultError(
+            f"expected one of xor (with and), flip, stuck0, stuck1, set, fault_graph; got {what}"
+        )
+    if entry.whole and given != ["fault_graph"]:
+        raise FaultError("whole goes with fault_graph only")
+    if given == ["fault_graph"]:
+        return Masks(np.full(1, form.mask, np.uint64), np.zeros(1, np.uint64))
     if given == ["set"] and entry.set_ is not None:
         return Masks(np.zeros(1, np.uint64), _values(entry.set_, site))
     if given == ["masks"]:

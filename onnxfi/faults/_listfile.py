@@ -116,7 +116,7 @@ def open_fault_list(
             f" this one has {model_sha256})"
         )
     _check_graph(place, header, graph_sha256)
-    return header, _scenarios(lines, sites, samples)
+    return header, _scenarios(lines, sites, samples, header.fault_graphs or {})
 
 
 def write_fault_list(
@@ -192,7 +192,10 @@ def _check_graph(place: str, header: FaultListHeader, graph_sha256: str | None) 
 
 
 def _scenarios(
-    lines: Iterator[tuple[str, bytes]], sites: Mapping[str, FaultSite], samples: int | None
+    lines: Iterator[tuple[str, bytes]],
+    sites: Mapping[str, FaultSite],
+    samples: int | None,
+    graphs: Mapping[str, bytes],
 ) -> Iterator[Scenario]:
     decoder = msgspec.json.Decoder(ScenarioLine)
     seen: set[int] = set()
@@ -202,15 +205,20 @@ def _scenarios(
             if line.scenario < 0 or line.scenario in seen:
                 raise FaultError(f"scenario {line.scenario} is negative or occurs twice")
             seen.add(line.scenario)
-            yield _scenario(line, sites, samples)
+            yield _scenario(line, sites, samples, graphs)
         except (msgspec.MsgspecError, UnicodeDecodeError, FaultError) as error:
             raise FaultListError(f"{place}: {error}") from None
 
 
-def _scenario(line: ScenarioLine, sites: Mapping[str, FaultSite], samples: int | None) -> Scenario:
+def _scenario(
+    line: ScenarioLine,
+    sites: Mapping[str, FaultSite],
+    samples: int | None,
+    graphs: Mapping[str, bytes],
+) -> Scenario:
     by_site: dict[str, list[FaultGroup]] = {}
     for entry in line.faults:
-        for site, group in read_entry(entry, sites):
+        for site, group in read_entry(entry, sites, graphs):
             check_group(group, site, samples)
             by_site.setdefault(site.name, []).append(group)
     groups = tuple(joined(groups) for groups in by_site.values())

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.faults._scenario import FaultGroup
+from onnxfi.faults._scenario import FaultGraph, FaultGroup
 from onnxfi.faults._site import FaultSite
 
 
@@ -22,6 +22,7 @@ class Columns:
         and_mask: uint64 (r,), bits kept, within the element's width.
         xor_mask: uint64 (r,), bits flipped afterwards, likewise.
         sample: int64 (r,), workload sample of each row, -1 for every sample; None when all are -1.
+        graph: What becomes of the elements of all rows, in place of the masks; None for masks.
     """
 
     owner: NDArray[np.int64]
@@ -29,6 +30,7 @@ class Columns:
     and_mask: NDArray[np.uint64]
     xor_mask: NDArray[np.uint64]
     sample: NDArray[np.int64] | None = None
+    graph: FaultGraph | None = None
 
 
 @runtime_checkable

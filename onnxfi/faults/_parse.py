@@ -11,29 +11,38 @@ from typing import Any
 from onnxfi.errors import ConfigError
 from onnxfi.faults._burst import PATTERNS, Burst
 from onnxfi.faults._flip import BitFlip, StuckAt
+from onnxfi.faults._graph_text import parse_graph
 from onnxfi.faults._model import FaultModel
 from onnxfi.faults._selection import Bits, BitSelection, select_bits
 from onnxfi.faults._setvalue import SetValue
 
-_FORMS = "flip, stuck0, stuck1, set:VALUE, set:random, burst:LENGTH, burst:row"
+_FORMS = "flip, stuck0, stuck1, set:VALUE, set:random, burst:LENGTH, burst:row, graph:FILE.onnx"
 _INTEGER = re.compile(r"[+-]?\d+")
 
 
-def parse_fault_model(text: str, bits: Bits | BitSelection = None) -> FaultModel:
+def parse_fault_model(
+    text: str, bits: Bits | BitSelection = None, graphs: Mapping[str, bytes] | None = None
+) -> FaultModel:
     """Read a fault model from text, the inverse of its ``spec()``.
 
     Args:
         text: A name and its options, separated by colons: ``flip``, ``flip:bits=30``,
             ``flip:count=2:bits=0-7,exponent``, ``stuck0``, ``stuck1:bits=sign``, ``set:0.5``,
             ``set:random``, ``burst:4``, ``burst:4:along=elements``, ``burst:along=-1``,
-            ``burst:row``, ``burst:channel:effect=zero``, ``burst:tile=4x4``.
+            ``burst:row``, ``burst:channel:effect=zero``, ``burst:tile=4x4``,
+            ``graph:FILE.onnx``, ``graph:FILE.onnx:whole:scale=0.5``.
         bits: Choice of bits given apart from the text (``--bits``).
+        graphs: Models that are faults, by the sha256 that stands for the file in texts of files.
 
     Raises:
         ConfigError: No such model, a wrong option, or bits given where they make no sense or
             given twice.
     """
     name, *parts = text.strip().split(":")
+    if name == "graph":
+        if bits is not None and not select_bits(bits).everything:
+            raise ConfigError(f"fault model {text!r} replaces whole elements; leave bits out")
+        return parse_graph(text, parts, graphs or {})
     reader = _READERS.get(name)
     if reader is None:
         raise ConfigError(_unknown(name, text))

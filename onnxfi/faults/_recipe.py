@@ -37,7 +37,9 @@ def recipe_space(header: FaultListHeader, sites: Mapping[str, FaultSite]) -> Fau
             f"the recipe of the fault list does not fit this model: {error} (sites in computed "
             "tensors need --inputs)"
         ) from error
-    space = FaultSpace(chosen, [parse_fault_model(str(text)) for text in models])
+    space = FaultSpace(
+        chosen, [parse_fault_model(str(text), graphs=header.fault_graphs) for text in models]
+    )
     check_space(header, space)
     return space
 

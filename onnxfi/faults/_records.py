@@ -29,6 +29,8 @@ class FaultListHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         seed: Seed of the sampler.
         design: Sampling design, such as ``"priority"``.
         next_key: Priority of the first scenario that is not in the list.
+        fault_graphs: Small ONNX models that are faults, by sha256 (as base64 in the file); left out
+            where there are none.
     """
 
     schema: str = SCHEMA
@@ -40,6 +42,7 @@ class FaultListHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     seed: int | None = None
     design: str | None = None
     next_key: float | None = None
+    fault_graphs: dict[str, bytes] | None = None
 
 
 class FaultEntry(
@@ -50,7 +53,9 @@ class FaultEntry(
     What happens is told by masks (hexadecimal ``xor``, ``and``) or by one of the forms for
     writing by hand: ``flip``, ``stuck0``, ``stuck1`` (bit numbers), ``set`` (numbers, or the texts
     ``"nan"``, ``"inf"``, ``"-inf"``). ``step`` binds faults in a repeated tensor to one iteration
-    or time step, as the site's name with ``@STEP`` does; -1 stands for every step.
+    or time step, as the site's name with ``@STEP`` does; -1 stands for every step. In place of
+    all this, ``fault_graph`` names a model of the header by its sha256, and ``whole`` says that it
+    acts on the whole tensor.
     """
 
     site: str
@@ -63,6 +68,8 @@ class FaultEntry(
     set_: ValueColumn | None = msgspec.field(default=None, name="set")
     sample: IntColumn | None = None
     step: IntColumn | None = None
+    fault_graph: str | None = None
+    whole: bool = False
 
 
 class ScenarioLine(

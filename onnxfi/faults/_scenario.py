@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from onnxfi.errors import FaultError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,23 @@ class Fault:
     sample: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultGraph:
+    """A graph that computes faulty elements from clean ones, in place of masks.
+
+    Attributes:
+        sha256: Of its bytes, hex.
+        whole: It acts on all elements of a tensor.
+        data: Its bytes, a small ONNX model.
+        armed: Whether it acts; False for the fault-free counterpart of a model that holds it.
+    """
+
+    sha256: str
+    whole: bool = False
+    data: bytes = field(repr=False, compare=False)
+    armed: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FaultGroup:
     """All faults of one scenario on one site, in columns of length k and in list order.
@@ -39,6 +58,8 @@ class FaultGroup:
         xor_mask: uint64 (k,), likewise.
         sample: int64 (k,), sample of the workload each fault is in, -1 for every sample; None when
             all are -1.
+        graph: What becomes of the elements, in place of the masks (which then keep all bits);
+            None for masks.
     """
 
     site: str
@@ -46,11 +67,14 @@ class FaultGroup:
     and_mask: NDArray[np.uint64]
     xor_mask: NDArray[np.uint64]
     sample: NDArray[np.int64] | None = None
+    graph: FaultGraph | None = None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FaultGroup):
             return NotImplemented
         if (self.sample is None) != (other.sample is None) or self.site != other.site:
+            return False
+        if self.graph != other.graph:
             return False
         pairs = [
             (self.index, other.index),
@@ -89,9 +113,29 @@ class Scenario:
         return tuple(group.site for group in self.groups)
 
     @property
+    def graphs(self) -> bool:
+        """Whether some of its faults are graphs."""
+        return any(group.graph is not None for group in self.groups)
+
+    @property
     def size(self) -> int:
         """Number of faults (list entries, before several on one element are composed)."""
         return sum(len(group) for group in self.groups)
+
+
+def one_graph(site: str, graphs: Iterable[FaultGraph | None]) -> FaultGraph | None:
+    """The graph of several faults on one site, None if they are none.
+
+    Raises:
+        FaultError: They are not all of one graph.
+    """
+    found = set(graphs)
+    if len(found) > 1:
+        raise FaultError(
+            f"a scenario has faults of different kinds at site {site!r}, one of them a graph; "
+            "graphs can't be combined with other faults in one tensor"
+        )
+    return found.pop() if found else None
 
 
 def joined(groups: Sequence[FaultGroup]) -> FaultGroup:
@@ -113,4 +157,5 @@ def joined(groups: Sequence[FaultGroup]) -> FaultGroup:
         and_mask=np.concatenate([group.and_mask for group in groups]),
         xor_mask=np.concatenate([group.xor_mask for group in groups]),
         sample=sample,
+        graph=one_graph(groups[0].site, (group.graph for group in groups)),
     )

@@ -16,7 +16,7 @@ from onnxfi.bits import format_of
 from onnxfi.errors import ConfigError, FaultError
 from onnxfi.faults._model import Columns, FaultModel
 from onnxfi.faults._places import shape_of_site
-from onnxfi.faults._scenario import FaultGroup
+from onnxfi.faults._scenario import FaultGroup, one_graph
 from onnxfi.faults._site import FaultSite, SiteKind
 from onnxfi.faults._tie import spread, untied
 from onnxfi.faults._touch import touched
@@ -308,6 +308,7 @@ def _source(model: FaultModel, rng: np.random.Generator | None) -> np.random.Gen
 def _group(site: str, parts: list[Columns]) -> FaultGroup:
     """Faults of several models on one site, back in the order of the numbers they came from."""
     joined = parts[0]
+    graph = one_graph(site, (part.graph for part in parts))
     if len(parts) > 1:
         owner = np.concatenate([part.owner for part in parts])
         order = np.argsort(owner, kind="stable")
@@ -327,6 +328,7 @@ def _group(site: str, parts: list[Columns]) -> FaultGroup:
         and_mask=joined.and_mask,
         xor_mask=joined.xor_mask,
         sample=joined.sample,
+        graph=graph,
     )
 
 
@@ -340,6 +342,7 @@ def _apart(site: str, columns: Columns, owners: int) -> Iterator[FaultGroup]:
             and_mask=columns.and_mask[start:stop],
             xor_mask=columns.xor_mask[start:stop],
             sample=None if columns.sample is None else columns.sample[start:stop],
+            graph=columns.graph,
         )
 
 

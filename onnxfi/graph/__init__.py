@@ -22,6 +22,8 @@ from onnxfi.graph._opset import raise_opset
 from onnxfi.graph._order import in_canonical_order
 from onnxfi.graph._partition import Cuts, Part, partition
 from onnxfi.graph._renamed import declare, rename
+from onnxfi.graph._snippet import Snippet, load_snippet, raised_snippet, snippet_nodes
+from onnxfi.graph._snippetrun import check_rows, run_snippet
 from onnxfi.graph._spec import Shape, TensorSpec
 from onnxfi.graph._stored import initializer_words, lift_initializers, replace_initializers
 from onnxfi.graph._taps import TAPPED, Tap, recorded, tap
@@ -51,11 +53,13 @@ __all__ = [
     "ScanCounter",
     "Serialized",
     "Shape",
+    "Snippet",
     "Tap",
     "TensorSpec",
     "Use",
     "align",
     "byte_flipper",
+    "check_rows",
     "cut",
     "declare",
     "downstream",
@@ -71,18 +75,22 @@ __all__ = [
     "iteration_of",
     "lift_initializers",
     "load",
+    "load_snippet",
     "operators",
     "partition",
     "raise_opset",
+    "raised_snippet",
     "read_tensor",
     "receptive_field",
     "recorded",
     "rejoin",
     "rename",
     "replace_initializers",
+    "run_snippet",
     "save",
     "separate",
     "serialize",
+    "snippet_nodes",
     "tap",
     "unique_prefix",
     "unpadded",

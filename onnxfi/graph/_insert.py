@@ -9,7 +9,7 @@ from typing import Any
 
 import onnx.helper
 from numpy.typing import NDArray
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 from onnxfi.bits import to_words
 from onnxfi.errors import ModelError, RewriteError, UnsupportedModelError
@@ -23,7 +23,7 @@ from onnxfi.graph._spec import TensorSpec, value_info
 from onnxfi.graph._tensors import set_words
 from onnxfi.graph._walk import join
 
-Attribute = int | float | str | Sequence[int]
+Attribute = int | float | str | Sequence[int] | AttributeProto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +215,8 @@ def _node(spec: NodeSpec) -> NodeProto:
         domain=spec.domain,
     )
     for name, value in spec.attributes.items():
-        node.attribute.append(onnx.helper.make_attribute(name, value))
+        ready = isinstance(value, AttributeProto)
+        node.attribute.append(value if ready else onnx.helper.make_attribute(name, value))
     return node
 
 

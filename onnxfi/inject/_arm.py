@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from onnxfi.bits import Words, from_words
 from onnxfi.errors import FaultError
-from onnxfi.faults import FaultGroup, FaultSite, Scenario
+from onnxfi.faults import FaultGroup, FaultSite, Scenario, check_graph
 from onnxfi.inject._columns import (
     BatchWindow,
     Columns,
@@ -20,6 +20,7 @@ from onnxfi.inject._columns import (
     window_columns,
 )
 from onnxfi.inject._gate import in_time
+from onnxfi.inject._graph import GraphPort
 from onnxfi.inject._instrument import Instrumented, Lift
 from onnxfi.inject._port import Port
 from onnxfi.inject._primitive import masks_as_values
@@ -62,6 +63,8 @@ def disarmed_feeds(
     feeds: dict[str, Feed] = {}
     for port in instrumented.ports:
         feeds |= port_feeds(port, nothing)
+    for graph in instrumented.graph_ports:
+        feeds |= _graph_feeds(graph, np.zeros(1, np.int64), armed=False)
     for lift in instrumented.lifts:
         feeds[lift.input_name] = _values(stored_words[lift.site.name], lift.site)
     return feeds
@@ -77,11 +80,16 @@ def armed_feeds(
     """Only the inputs that differ from :func:`disarmed_feeds`; arguments as :func:`arm`."""
     ports = {port.site.name: port for port in instrumented.ports}
     lifts = {lift.site.name: lift for lift in instrumented.lifts}
+    graphs = {port.site.name: port for port in instrumented.graph_ports}
     feeds: dict[str, Feed] = {}
     at_port: dict[str, list[tuple[FaultSite, Columns]]] = {}
     for group in scenario.groups:
         site = instrumented.sites.get(group.site)
-        if site is not None and site.tensor in ports:
+        if group.site in graphs and graphs[group.site].graph == group.graph:
+            check_graph(group, graphs[group.site].site)
+            index = whole_columns(group, graphs[group.site].site).index
+            feeds |= _graph_feeds(graphs[group.site], index, armed=True)
+        elif site is not None and site.tensor in ports and group.graph is None:
             columns = window_columns(group, site, window)
             at_port.setdefault(site.tensor, []).append((site, columns))
         elif group.site in lifts:
@@ -94,6 +102,13 @@ def armed_feeds(
             )
     for tensor, parts in at_port.items():
         feeds |= _in_steps(ports[tensor], parts)
+    return feeds
+
+
+def _graph_feeds(port: GraphPort, index: NDArray[np.int64], *, armed: bool) -> dict[str, Feed]:
+    feeds: dict[str, Feed] = {port.armed_input: np.array(int(armed), np.int64)}
+    if port.index_input is not None:
+        feeds[port.index_input] = index
     return feeds
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from onnxfi.errors import FaultError
-from onnxfi.faults import FaultGroup, FaultSite, Scenario, whole_scenario, whole_tensors
+from onnxfi.faults import (
+    FaultGroup,
+    FaultSite,
+    Scenario,
+    disarmed,
+    one_graph,
+    whole_scenario,
+    whole_tensors,
+)
 from onnxfi.graph import (
-    Endpoints,
     Model,
     NodeGroup,
-    NodeSpec,
     endpoints,
     initializer_words,
     insert,
@@ -24,9 +29,11 @@ from onnxfi.graph import (
 )
 from onnxfi.inject._able import can_bake
 from onnxfi.inject._arm import faulty_words
-from onnxfi.inject._columns import layout_of, whole_columns
+from onnxfi.inject._columns import whole_columns
 from onnxfi.inject._gate import gate, gated, in_time
+from onnxfi.inject._graph import baked_graph, graph_opset
 from onnxfi.inject._primitive import Chain, masks_as_values, node, opset_needed, primitive
+from onnxfi.inject._view import sample_view
 
 
 def bake(model: Model, scenario: Scenario, sites: Mapping[str, FaultSite]) -> Model:
@@ -68,8 +75,16 @@ def bake(model: Model, scenario: Scenario, sites: Mapping[str, FaultSite]) -> Mo
 
 def opset_for(scenario: Scenario, sites: Mapping[str, FaultSite]) -> int:
     """The opset to which baking a scenario raises a model; 0 if it leaves it alone."""
-    touched = (sites[name] for name in scenario.sites)
-    return max((opset_needed(site.element) for site in touched if not site.kind.stored), default=0)
+    return max(
+        (
+            opset_needed(sites[group.site].element)
+            if group.graph is None
+            else graph_opset(group.graph)
+            for group in scenario.groups
+            if not sites[group.site].kind.stored
+        ),
+        default=0,
+    )
 
 
 def without_effect(scenario: Scenario, sites: Mapping[str, FaultSite]) -> Scenario:
@@ -82,8 +97,10 @@ def without_effect(scenario: Scenario, sites: Mapping[str, FaultSite]) -> Scenar
     in_steps = {sites[name].tensor for name in scenario.sites if sites[name].step is not None}
     for group in scenario.groups:
         site = sites[group.site]
+        if group.graph is not None:
+            groups.append(disarmed(group))
         # Where some faults of a tensor are bound to a step, these make the same nodes.
-        if not site.kind.stored and (site.step is not None or site.tensor not in in_steps):
+        elif not site.kind.stored and (site.step is not None or site.tensor not in in_steps):
             keep = np.full(1, np.iinfo(np.uint64).max, np.uint64)
             none = np.zeros(1, np.uint64)
             first = np.zeros(1, np.int64)
@@ -113,6 +130,10 @@ def _group(model: Model, groups: Sequence[tuple[FaultSite, FaultGroup]]) -> Node
     """
     sites = [site for site, _ in groups]
     site = sites[0].whole()
+    graph = one_graph(site.name, (group.graph for _, group in groups))
+    if graph is not None:
+        ((_, group),) = groups
+        return baked_graph(model, group, site)
     prefix = f"{unique_prefix(model)}{site.name}/"
     ends = endpoints(model, site.name)
     columns, step = in_time([(site, whole_columns(group, site)) for site, group in groups])
@@ -120,7 +141,7 @@ def _group(model: Model, groups: Sequence[tuple[FaultSite, FaultGroup]]) -> Node
         key: f"{prefix}{key}"
         for key in ("rows", "index", "and", "xor", "step", "gathered", "each", "spread")
     }
-    view, undo, shapes = _sample_view(site, prefix, ends)
+    view, undo, shapes = sample_view(site, prefix, ends)
     fed = (names["index"], names["and"], names["xor"])
     now = gate(model, site.name, prefix, fed, names["step"] if gated(sites) else None)
     index, and_mask, xor_mask = now.columns
@@ -148,44 +169,3 @@ def _group(model: Model, groups: Sequence[tuple[FaultSite, FaultGroup]]) -> Node
     return NodeGroup(
         value=site.name, nodes=tuple(nodes), constants=constants, counters=now.counters
     )
-
-
-def _sample_view(
-    site: FaultSite, prefix: str, ends: Endpoints
-) -> tuple[list[NodeSpec], list[NodeSpec], dict[str, list[int]]]:
-    """Nodes from the tensor to ``rows`` (samples, elements) and from ``scattered`` back.
-
-    Also gives the constant shapes that they read, by name.
-    """
-    layout = layout_of(site)
-    axis = layout.batch_axis or 0
-    before, block = math.prod(layout.shape[:axis]), math.prod(layout.shape[axis:])
-    shape, rows, scattered = f"{prefix}shape", f"{prefix}rows", f"{prefix}scattered"
-    to_rows, whole = f"{prefix}to_rows", {"allowzero": 1}
-    shapes = {to_rows: [-1, layout.elements]}
-    remember = node("Shape", prefix, [ends.clean], shape)
-    if before == 1:
-        view = [remember, node("Reshape", prefix, [ends.clean, to_rows], rows)]
-        undo = [node("Reshape", prefix, [scattered, shape], ends.faulty, whole)]
-        return view, undo, shapes
-    # Samples are not outermost: (before, samples, block), turned to put samples first.
-    blocks, to_blocks, turned = f"{prefix}blocks", f"{prefix}to_blocks", f"{prefix}turned"
-    unflat, to_turned, back = f"{prefix}unflat", f"{prefix}to_turned", f"{prefix}back"
-    shapes |= {to_blocks: [before, -1, block], to_turned: [-1, before, block]}
-    view = [
-        remember,
-        node("Reshape", prefix, [ends.clean, to_blocks], blocks),
-        _swapped(prefix, blocks, turned),
-        node("Reshape", prefix, [turned, to_rows], rows),
-    ]
-    undo = [
-        node("Reshape", prefix, [scattered, to_turned], unflat),
-        _swapped(prefix, unflat, back),
-        node("Reshape", prefix, [back, shape], ends.faulty, whole),
-    ]
-    return view, undo, shapes
-
-
-def _swapped(prefix: str, source: str, output: str) -> NodeSpec:
-    plain = node("Transpose", prefix, [source], output)
-    return replace(plain, attributes={"perm": (1, 0, 2)})

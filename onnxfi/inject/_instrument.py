@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from onnxfi.errors import FaultError
-from onnxfi.faults import FaultSite
+from onnxfi.faults import FaultGraph, FaultSite
 from onnxfi.graph import Model, insert, lift_initializers, raise_opset
 from onnxfi.inject._able import can_open
 from onnxfi.inject._gate import by_tensor, gated
+from onnxfi.inject._graph import GraphPort, graph_opset, graph_port
 from onnxfi.inject._port import Port, Scatter, port_on
 from onnxfi.inject._primitive import opset_needed
 
@@ -37,16 +38,22 @@ class Instrumented:
         ports: Ports on computed tensors, in the order of the sites.
         lifts: Stored tensors fed as inputs, in the order of the sites.
         sites: The sites that were opened, by name; the steps of one tensor share a port.
+        graph_ports: Ports of fault graphs on computed tensors.
     """
 
     model: Model
     ports: tuple[Port, ...]
     lifts: tuple[Lift, ...]
     sites: Mapping[str, FaultSite]
+    graph_ports: tuple[GraphPort, ...] = ()
 
 
 def instrument(
-    model: Model, sites: Sequence[FaultSite], *, scatter: Scatter = "elements"
+    model: Model,
+    sites: Sequence[FaultSite],
+    *,
+    scatter: Scatter = "elements",
+    graphs: Mapping[str, FaultGraph] | None = None,
 ) -> Instrumented:
     """Open sites for faults: computed tensors get ports, stored ones become inputs.
 
@@ -57,6 +64,7 @@ def instrument(
         model: The model; not changed.
         sites: Sites to open, each once.
         scatter: ``"elements"`` (in place on the CPU) or ``"nd"`` (in place on CUDA).
+        graphs: Fault graphs by site: these get a port of the graph, in place of one of masks.
 
     Raises:
         FaultError: A site can't be opened; the message says why.
@@ -68,20 +76,29 @@ def instrument(
             raise FaultError(f"site {site.name!r} can't be opened for faults: {reason}")
     stored = [site for site in sites if site.kind.stored]
     computed = [site for site in sites if not site.kind.stored]
+    chosen = graphs or {}
     edited = model
     if computed:
-        edited = raise_opset(edited, max(opset_needed(site.element) for site in computed))
+        needed = (
+            graph_opset(chosen[site.name]) if site.name in chosen else opset_needed(site.element)
+            for site in computed
+        )
+        edited = raise_opset(edited, max(needed))
     if stored:
         edited = lift_initializers(edited, [site.name for site in stored])
+    plain = [site for site in computed if site.name not in chosen]
     opened = [
         port_on(edited, steps[0].whole(), scatter, in_steps=gated(steps))
-        for steps in by_tensor(computed).values()
+        for steps in by_tensor(plain).values()
     ]
-    if opened:
-        edited = insert(edited, [group for _, group in opened])
+    put = [graph_port(edited, s, chosen[s.name]) for s in computed if s.name in chosen]
+    if opened or put:
+        groups = [group for _, group in opened] + [group for _, group in put]
+        edited = insert(edited, groups)
     return Instrumented(
         model=edited,
         ports=tuple(port for port, _ in opened),
+        graph_ports=tuple(port for port, _ in put),
         lifts=tuple(Lift(site=site, input_name=site.name) for site in stored),
         sites=MappingProxyType({site.name: site for site in sites}),
     )

@@ -14,6 +14,7 @@ from onnxfi.report._format import (
     interval_text,
     rate_text,
     share_text,
+    short_spec,
 )
 from onnxfi.report._monitors import monitor_views
 from onnxfi.report._spikes import spike_views
@@ -147,7 +148,7 @@ def engine_fact(summary: CampaignSummary) -> Fact:
 
 def faults_text(summary: CampaignSummary) -> str:
     """``flip in weight: 10 sites, 77.4 KiB, 611,456 single faults``."""
-    models = ", ".join(summary.fault_models) or "as listed"
+    models = ", ".join(map(short_spec, summary.fault_models)) or "as listed"
     parts = [counted(summary.sites, "site")]
     if summary.space_bits is not None:
         parts.append(bytes_text(summary.space_bits / 8))

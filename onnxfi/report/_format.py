@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from onnxfi.analysis import Interval
 
 
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -68,3 +70,8 @@ def duration_text(seconds: float) -> str:
         return f"{hours} h {minutes:02d} min"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours:02d} h"
+
+
+def short_spec(spec: str) -> str:
+    """A fault model's text, the hash of a graph cut to its first digits."""
+    return _HASH.sub(lambda found: found[0][:12], spec)

@@ -92,6 +92,9 @@ def _fault_texts(replay: Replay) -> Iterator[str]:
 
 
 def _fault_text(replay: Replay, group: FaultGroup, row: int) -> str:
+    if group.graph is not None:
+        where = "" if group.graph.whole else f"[{group.index[row]}]"
+        return f"{group.site}{where} graph {group.graph.sha256[:12]}"
     form = format_of(replay.sites[group.site].element)
     digits = -(-form.width // 4)
     keep, toggle = int(group.and_mask[row]) & form.mask, int(group.xor_mask[row])

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.faults import FaultGroup, FaultSpace, spread, untied
+from onnxfi.errors import ConfigError
+from onnxfi.faults import FaultGroup, FaultSpace, graphs_of, spread, untied
 from onnxfi.sampling._bernoulli import bernoulli_positions
 from onnxfi.sampling._random import Stream, generator
 
@@ -20,6 +21,11 @@ def bit_errors_per_sample(
     Stored tensors get the mask that they would get without redrawing per sample (of the stored
     faults alone), computed ones a fresh mask for each of ``samples`` samples.
     """
+    if graphs_of(space.models):
+        raise ConfigError(
+            "a fault graph is there in every sample; --ber-per-sample needs faults that can be in "
+            "one, such as flips"
+        )
     stored, computed = _Part.of(space, stored=True), _Part.of(space, stored=False)
     once = bernoulli_positions(stored.size, ber, seed, Stream.BIT_ERRORS, k)
     rng = generator(seed, Stream.VALUES, k)

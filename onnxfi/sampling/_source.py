@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.faults import FaultSpace, Scenario
+from onnxfi.faults import FaultSpace, Scenario, graphs_of
 from onnxfi.sampling._sampler import (
     BulkSampler,
     DesignedSampler,
@@ -106,6 +106,7 @@ class SampledScenarios:
             "space": self.space.describe(),
             "sampler": recipe,
             "seed": seed if isinstance(seed, int) else None,
+            "fault_graphs": graphs_of(self.space.models) or None,
         }
         if isinstance(self.sampler, DesignedSampler):
             fields["design"] = self.sampler.design

@@ -1,4 +1,4 @@
-"""Seeing inside from the command line: monitors and replays."""
+"""Seeing inside from the command line: monitors, replays; and graphs as faults."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result
+from onnx import parser, save_model
 
 from onnxfi.cli._exit import ExitCode
 
@@ -89,3 +90,32 @@ def test_a_row_that_differs_exits_with_5(run_cli: Run, new: tuple[object, ...]) 
     assert "DIFFERS: tolerable is" in result.stdout
     assert run_cli("replay", "runs/a", 20).exit_code == 1
     assert run_cli("replay", "runs/none", 2).exit_code == 1
+
+
+TRIPLE = """<ir_version: 10, opset_import: ["" : 18]>
+g (float[n, k] x, float gain) => (float[n, k] y) <float gain = {3.0}> { y = Mul(x, gain) }"""
+
+
+def test_a_graph_as_fault_model(run_cli: Run, new: tuple[object, ...]) -> None:
+    save_model(parser.parse_model(TRIPLE), "triple.onnx")
+    words = (*new[:6], "-n", 8, "--targets", "activation", "--fault-model")
+    first = run_cli(*words, "graph:triple.onnx:gain=50")
+    assert first.exit_code == 0, first.stderr
+    Path("triple.onnx").rename("moved.onnx")
+    again = run_cli(*words, "graph:moved.onnx:gain=50")
+    assert "nothing to do" in again.stderr
+    assert run_cli("replay", "runs/a", 0).exit_code == 0
+    other = run_cli(*words, "graph:moved.onnx")
+    assert other.exit_code == 1
+    assert "fault_models" in other.stderr
+    for text, message in (
+        ("graph:none.onnx", "none.onnx"),
+        ("graph:moved.onnx:gain=x", "expected a number"),
+        ("graph", "names no file"),
+    ):
+        result = run_cli(*words, text)
+        assert result.exit_code == 2
+        assert message in result.stderr
+    result = run_cli(*words, "graph:moved.onnx", "--engine", "cut")
+    assert result.exit_code == 1
+    assert "--bits" not in result.stderr
