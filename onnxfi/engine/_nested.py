@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.bits import format_of
+from onnxfi.engine._bits import changed
 from onnxfi.engine._independence import Mode, Verdict
 from onnxfi.engine._layouts import (
     Change,
@@ -33,13 +34,16 @@ from onnxfi.graph import TAPPED, GraphIndex, Model, Tap, recorded, tap
 from onnxfi.outcome import RunOutputs
 
 _GROUP_BYTES = 64 << 20
+_LARGEST_BYTES = 512 << 20
 _GROWN = 3
 _SCAN_OPSET = 9  # before, a Scan ran over a batch of sequences
 _BRANCH = "its branch was not taken by any profiled sample"
 _LOOP = "its loop ran no iteration for any profiled sample"
 _EITHER = "it was computed for no profiled sample: a branch not taken, or a loop of no iterations"
 _UNEQUAL = "its shape differs from one iteration to another"
-_SCAN = "it is not computed in every iteration of its Scan, or not in one shape"
+_SCAN = "its loop, in a Scan, does not run equally often in each iteration of that"
+_LARGE = "too large to be looked at: it has more than 512 MB in a run of a few samples"
+_RANK = "it has too many dimensions to be looked at"
 _BY_DATA = "its shape depends on the data"
 _SOLO_ONLY = "it is computed for single samples, but not in runs of several"
 
@@ -49,9 +53,15 @@ Open = Callable[[Model], Prober]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """How a value was computed in one run: iteration and shape, each time."""
+    """How a value was computed in one run.
+
+    Attributes:
+        times: Iteration and shape, each time.
+        turns: How often it could have been, with the branches that were not taken.
+    """
 
     times: tuple[tuple[int, Shape], ...]
+    turns: int
 
     @property
     def shape(self) -> Shape | None:
@@ -153,8 +163,8 @@ class _Bodies:
         for name in names:
             by_scope.setdefault(_scope(index, name), []).append(name)
         parts = list(by_scope.values())
-        # What one branch computes is there at the same times.
-        if len(parts) == 1 and len(names) > 1 and not _at_times(index, names[0]):
+        # What one body computes is there at the same times.
+        if len(parts) == 1 and len(names) > 1 and not _in_scan(index, names[0]):
             half = len(names) // 2
             parts = [list(names[:half]), list(names[half:])]
         if len(parts) > 1:
@@ -165,15 +175,16 @@ class _Bodies:
             found.add(name, _SCAN if _in_scan(index, name) else f"not seen: {failure}")
 
     def _study(self, names: Sequence[str]) -> _Study:
-        tapped, taps = tap(self.model, names, data=False)
+        tapped, taps = tap(self.model, names)
         prober = self.open(tapped)
         records = [each.record for each in taps.values()]
 
         def seen(outputs: RunOutputs) -> dict[str, Seen]:
-            return {
-                name: Seen(times=tuple(recorded(outputs[each.record])))
-                for name, each in taps.items()
-            }
+            found = {}
+            for name, each in taps.items():
+                records = list(recorded(outputs[each.record]))
+                found[name] = Seen(times=tuple(filter(None, records)), turns=len(records))
+            return found
 
         return _Study(
             names=tuple(names),
@@ -223,6 +234,8 @@ def _from_shapes(
         return None
     if any(each.shape is None for each in (*alone, *several)):
         return _UNEQUAL
+    if any(min(each.shape or (), default=0) < 0 for each in (*alone, *several)):
+        return _RANK
     shapes = {each.shape for each in alone}
     if len(shapes) > 1:
         return _BY_DATA
@@ -241,8 +254,12 @@ def _proofs(
     """Layouts borne out by replacing samples, or why they are not."""
     samples = bodies.together[-1]
     found: dict[str, SampleLayout | str] = {}
-    for group in _groups(bodies.model.index, layouts, seen):
-        tapped, taps = tap(bodies.model, group, data=True)
+    sizes = {name: _nbytes(bodies.model.index, name, seen[name]) for name in layouts}
+    large = [name for name, size in sizes.items() if size > _LARGEST_BYTES]
+    found |= dict.fromkeys(large, _LARGE)
+    for group in _groups({name: size for name, size in sizes.items() if name not in found}):
+        elements = {name: math.prod(seen[name].shape or ()) for name in group}
+        tapped, taps = tap(bodies.model, group, elements)
         try:
             prober = bodies.open(tapped)
         except BackendError as error:
@@ -253,7 +270,8 @@ def _proofs(
         changes: dict[str, list[Change]] = {name: [] for name in group}
         for sample, outputs in prober.corrupted(samples, names):
             for name in group:
-                changes[name] += _changes(sample, taps[name], base, outputs)
+                shape = seen[name].shape or ()
+                changes[name].append(_change(sample, taps[name], shape, base, outputs))
         for name in group:
             layout = layouts[name]
             if bodies.verdict.mode is Mode.GROWN:
@@ -263,32 +281,41 @@ def _proofs(
     return found
 
 
-def _changes(sample: int, tapped: Tap, base: RunOutputs, outputs: RunOutputs) -> list[Change]:
-    """What replacing a sample did to a value each time that it was computed in both runs."""
-    pairs = zip(_arrays(tapped, base), _arrays(tapped, outputs), strict=False)
-    return [Change.between(sample, before, after) for before, after in pairs]
+def _change(
+    sample: int, tapped: Tap, shape: Shape, base: RunOutputs, outputs: RunOutputs
+) -> Change:
+    """What replacing a sample did to a value, in any of the times that it was computed."""
+    mine, theirs = _rows(tapped, shape, base), _rows(tapped, shape, outputs)
+    if mine is None or theirs is None:
+        return Change(sample=sample, differs=None)
+    both = min(len(mine), len(theirs))
+    differs = changed(mine[:both], theirs[:both]).any(axis=0)
+    return Change(sample=sample, differs=differs.reshape(shape))
 
 
-def _arrays(tapped: Tap, outputs: RunOutputs) -> Iterator[NDArray[Any]]:
-    """The value as it was each time that it was computed."""
+def _rows(tapped: Tap, shape: Shape, outputs: RunOutputs) -> NDArray[Any] | None:
+    """The value, flat, each time that it was computed; None if it had another shape."""
     assert tapped.data is not None
-    start = 0
-    for _, shape in recorded(outputs[tapped.record]):
-        stop = start + math.prod(shape)
-        yield outputs[tapped.data][start:stop].reshape(shape)
-        start = stop
+    records = list(recorded(outputs[tapped.record]))
+    if {entry[1] for entry in records if entry is not None} - {shape}:
+        return None
+    there = np.array([entry is not None for entry in records], np.bool_)
+    rows: NDArray[Any] = outputs[tapped.data].reshape(len(records), tapped.elements)[there]
+    return rows
 
 
-def _groups(
-    index: GraphIndex, layouts: Mapping[str, SampleLayout], seen: Mapping[str, Seen]
-) -> Iterator[list[str]]:
-    """Values whose elements are fetched together."""
+def _nbytes(index: GraphIndex, name: str, seen: Seen) -> int:
+    """Bytes of a value's elements in a run."""
+    element = index.element_of(name)
+    width = 8 if element is None else format_of(element).value.itemsize
+    return width * math.prod(seen.shape or ()) * seen.turns
+
+
+def _groups(sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    """Values whose elements are fetched together, by their bytes in a run."""
     group: list[str] = []
     held = 0
-    for name in layouts:
-        element = index.element_of(name)
-        width = 8 if element is None else format_of(element).value.itemsize
-        size = width * sum(math.prod(shape) for _, shape in seen[name].times)
+    for name, size in sizes.items():
         if group and held + size > _GROUP_BYTES:
             yield group
             group, held = [], 0
@@ -317,8 +344,3 @@ def _repeats(index: GraphIndex, name: str) -> bool:
 
 def _in_scan(index: GraphIndex, name: str) -> bool:
     return any(body.owner.op_type == "Scan" for body in index.around(_scope(index, name)))
-
-
-def _at_times(index: GraphIndex, name: str) -> bool:
-    """Whether a value is in a branch, so that some iterations of a Scan may lack it."""
-    return any(body.owner.op_type == "If" for body in index.around(_scope(index, name)))

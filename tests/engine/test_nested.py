@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onnxfi.engine import EngineSettings, Session, profile
+from onnxfi.engine import EngineSettings, Session, _nested, profile
 from onnxfi.faults import SampleLayout, enumerate_sites
 from onnxfi.graph import load
 from onnxfi.inject import can_open, disarmed_feeds, instrument
@@ -114,11 +114,9 @@ def test_values_of_a_scan_that_are_only_there_at_times(model_of):
     model = model_of(HEADER + SCAN)
     signs = np.array([1, -1, 1, -1], np.float32)[None, :, None, None]
     layouts, left = look(model, x=np.ones((2, 4, 3, 2), np.float32) * signs)
-    why = "it is not computed in every iteration of its Scan, or not in one shape"
-    which = "scan/body/which"
-    values = [f"{which}/then_branch/o", f"{which}/else_branch/q", f"{which}/else_branch/r"]
-    assert {name: left[name] for name in values} == dict.fromkeys(values, why)
-    assert layouts["scan/body/total"].steps == 4
+    assert layouts["scan/body/which/then_branch/o"].steps == 3
+    assert layouts["scan/body/which/else_branch/q"].steps == 4
+    assert not left
 
 
 def test_branches_in_a_scan_that_are_always_or_never_taken(model_of):
@@ -127,15 +125,60 @@ def test_branches_in_a_scan_that_are_always_or_never_taken(model_of):
     assert left["scan/body/which/else_branch/r"].startswith("it was computed for no profiled")
 
 
-def test_a_run_of_several_may_be_what_fails(model_of):
-    """A single sample has one iteration, in which all values are there; two have two."""
-    text = SCAN.replace("scan_input_axes = [1],", "").replace("[N, 4, 3, 2]", "[N, 3, 2]")
-    text = text.replace("[T, N, 3, 2]", "[N, 3, 2]").replace("[K, 3, 2]", "[3, 2]")
-    signs = np.array([1, -1, 1, -1], np.float32)[:, None, None]
-    arrays = {"x": np.ones((4, 3, 2), np.float32) * signs}
-    layouts, left = look(model_of(HEADER + text.replace("[L, 3, 2]", "[3, 2]")), **arrays)
-    assert "scan/body/now" in layouts.keys() | left.keys()
-    assert left["scan/body/which/then_branch/o"].startswith("it is not computed in every")
+def test_a_loop_in_a_scan(model_of):
+    """As often in each iteration, or not."""
+    text = """m (float[N, 3, 2] x, int64[3] trips) => (float[2] s, float[T, N, 2] y)
+      <float[2] start = {0, 0}, bool go = {1}, int64[0] none = {}> {
+        [scan] s, y = Scan <num_scan_inputs = 2, scan_input_axes = [1, 0],
+            body = b (float[2] a, float[K, 2] now, int64 n)
+                => (float[2] b2, float[K, 2] out) {
+          b2 = Identity (a)
+          [loop] out = Loop (n, go, now) <body = l (int64 i, bool c, float[P, 2] h)
+              => (bool c2, float[P, 2] h2) { c2 = Identity (c)
+                                             h2 = Neg (h) }>
+        }> (start, x, trips)
+      }"""
+    model = model_of(HEADER + text)
+    x = numbers(2, 3, 2)
+    same, left = look(model, x=x, trips=np.full((2, 3), 2))
+    assert same["scan/body/loop/body/h2"].steps == 2
+    assert "scan/body/loop/body/h2" not in left
+    others, left = look(model, x=x, trips=np.tile([1, 3, 2], (2, 1)))
+    assert (
+        left["scan/body/loop/body/h"]
+        == left["scan/body/loop/body/h2"]
+        == ("its loop, in a Scan, does not run equally often in each iteration of that")
+    )
+    assert others["scan/body/now"].steps == 3
+
+
+def test_long_loops_take_no_more_than_their_values(model_of):
+    """All iterations are handed out once, not copied from one to the next."""
+    long = model_of(
+        HEADER
+        + """m (float[N, 64] x) => (float[N, 64] y) <int64 n = {1000}, bool go = {1}> {
+          [loop] y = Loop (n, go, x) <body = b (int64 i, bool c, float[P, 64] h)
+              => (bool c2, float[P, 64] h2) { c2 = Identity (c)
+                                              h2 = Tanh (h) }>
+        }"""
+    )
+    layouts, _ = look(long, x=numbers(4, 64))
+    assert layouts["loop/body/h2"] == SampleLayout(shape=(1, 64), batch_axis=0, steps=1000)
+
+
+def test_what_would_be_too_large(model_of, monkeypatch):
+    monkeypatch.setattr(_nested, "_LARGEST_BYTES", 3 * 4 * 4 * 5 - 1)
+    model = model_of(
+        HEADER
+        + """m (float[N, 4] x) => (float[N, 4] y) <int64 n = {5}, bool go = {1}> {
+          [loop] y = Loop (n, go, x) <body = b (int64 i, bool c, float[P, 4] h)
+              => (bool c2, float[P, 4] h2) { c2 = Identity (c)
+                                             h2 = Tanh (h) }>
+        }"""
+    )
+    layouts, left = look(model, x=numbers(6, 4))
+    assert "loop/body/c2" in layouts
+    assert left["loop/body/h2"].startswith("too large to be looked at")
 
 
 def test_old_scans(model_of):

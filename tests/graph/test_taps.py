@@ -32,19 +32,22 @@ def model(parse):
     return load(parse(TEXT))
 
 
-def seen(model, run, names, trips):
-    tapped, taps = tap(model, names, data=True)
+def seen(model, run, sizes, trips):
+    """Iteration and array each time, by name; room for as many elements as asked for."""
+    tapped, taps = tap(model, sizes, sizes)
     feeds = {"x": X, "z": Z, "n": np.array([trips])}
     outputs = run(tapped, feeds)
     values = dict(zip([spec.name for spec in tapped.outputs], outputs, strict=True))
     found = {}
-    for name in names:
-        start, found[name] = 0, []
-        for iteration, shape in recorded(values[taps[name].record]):
-            stop = start + int(np.prod(shape))
-            found[name].append((iteration, values[taps[name].data][start:stop].reshape(shape)))
-            start = stop
-        assert start == len(values[taps[name].data])
+    for name, size in sizes.items():
+        records = list(recorded(values[taps[name].record]))
+        data = values[taps[name].data].reshape(len(records), taps[name].elements)
+        assert taps[name].elements == size
+        found[name] = [
+            (entry[0], row[: int(np.prod(entry[1]))].reshape(entry[1]))
+            for entry, row in zip(records, data, strict=True)
+            if entry is not None
+        ]
     return found
 
 
@@ -77,7 +80,8 @@ def test_every_time_is_seen(trips, model, run):
         s = s + Z[i]
         expected[names[5]].append((i, s))
         expected[names[6]].append((i, Z[i]))
-    found = seen(model, run, names, trips)
+    sizes = dict.fromkeys(names, 2) | {names[1]: 1, names[3]: 3}  # one more than there are
+    found = seen(model, run, sizes, trips)
     for name in names:
         assert [step for step, _ in found[name]] == [step for step, _ in expected[name]], name
         for (_, mine), (_, theirs) in zip(found[name], expected[name], strict=True):
@@ -86,7 +90,7 @@ def test_every_time_is_seen(trips, model, run):
 
 
 def test_outputs_stay_and_data_is_optional(model, run):
-    tapped, taps = tap(model, ["outer/body/h"], data=False)
+    tapped, taps = tap(model, ["outer/body/h"])
     assert taps["outer/body/h"].data is None
     feeds = {"x": X, "z": Z, "n": np.array([3])}
     for mine, theirs in zip(run(tapped, feeds, ["y", "last"]), run(model, feeds), strict=True):
@@ -99,7 +103,28 @@ def test_branches_that_are_alike(parse, run):
         else_branch = e () => (float[2] o) { o = Neg (x) }> }"""
     model = load(parse(text))
     names = ["which/then_branch/o", "which/else_branch/o"]
-    tapped, taps = tap(model, names, data=False)
+    tapped, taps = tap(model, names)
     for taken in (True, False):
         found = run(tapped, {"c": np.array(taken), "x": X}, [taps[name].record for name in names])
-        assert [len(list(recorded(each))) for each in found] == [int(taken), int(not taken)]
+        entries = [list(recorded(each)) for each in found]
+        assert entries == [[(0, (2,)) if each else None] for each in (taken, not taken)]
+
+
+def test_only_as_many_elements_as_asked_for(model, run):
+    (only,) = seen(model, run, {"scan/body/s2": 2}, 1).values()
+    tapped, taps = tap(model, ["scan/body/s2"], {"scan/body/s2": 1})
+    feeds = {"x": X, "z": Z, "n": np.array([1])}
+    (first,) = run(tapped, feeds, [taps["scan/body/s2"].data])
+    np.testing.assert_array_equal(first, [values[0] for _, values in only])
+
+
+def test_many_dimensions(parse, run):
+    shape = ", ".join(["1"] * 14)
+    text = f"""high (bool c, float[{shape}] x) => (float[{shape}] y) {{ [which] y = If (c) <
+        then_branch = t () => (float[{shape}] o) {{ o = Neg (x) }},
+        else_branch = e () => (float[{shape}] r) {{ r = Abs (x) }}> }}"""
+    model = load(parse(text))
+    tapped, taps = tap(model, ["which/then_branch/o"])
+    feeds = {"c": np.array(True), "x": np.ones((1,) * 14, np.float32)}
+    (record,) = run(tapped, feeds, [taps["which/then_branch/o"].record])
+    assert list(recorded(record)) == [(0, (1,) * 12 + (-1, -1))]
