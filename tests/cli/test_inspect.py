@@ -80,6 +80,7 @@ def test_sites_stream_as_json_lines(run_cli: Run, model: Path, samples: Path) ->
         "op_type": "MatMul",
         "layer": "head",
         "step": None,
+        "steps": None,
         "part": None,
         "gate": None,
         "gates": None,
