@@ -131,7 +131,7 @@ def _samples_view(replay: Replay, limit: int | None) -> TableView:
     titles += ["label"] if replay.labels is not None else []
     titles += ["golden class", "class"] if replay.answers is not None else []
     return TableView(
-        title="Samples that are not masked",
+        title="Samples not masked",
         columns=tuple(Column(title=title, number=title != "outcome") for title in titles),
         rows=tuple(Row(cells=tuple(_sample_cells(replay, sample))) for sample in shown),
         left_out=len(hit) - len(shown),

@@ -11,7 +11,7 @@ from onnx import parser
 
 from onnxfi.engine import open_engine, trace
 from onnxfi.errors import ConfigError, FaultError
-from onnxfi.faults import BitFlip, FaultSpace, GraphFault, Scenario, snippet_of
+from onnxfi.faults import BitFlip, FaultSpace, GraphFault, Scenario, check_graph, snippet_of
 from onnxfi.graph import load, run_snippet
 from onnxfi.workload import read_workload
 
@@ -185,3 +185,38 @@ def test_integer_model_and_little_memory(models, bench_of, engines):
     )
     first, second = (each.run(faults).counts for each in engines(site.name, bench=bench))
     assert first.failed == second.failed > 0
+
+
+LOOP = """
+<ir_version: 10, opset_import: ["" : 18]>
+g (float[n, 3] x) => (float[n, 3] y)
+<int64 trips = {3}, bool on = {1}>
+{
+  y = Loop(trips, on, x) <body = b (int64 i, bool c, float[n, 3] s) => (bool d, float[n, 3] t) {
+    d = Identity(c)
+    h = Add(s, s)
+    t = Neg(h)
+  }>
+}
+"""
+
+
+def test_in_a_loop_it_acts_in_every_iteration(bench_of, model_of, engines):
+    model = model_of(LOOP)
+    values = np.arange(12, dtype=np.float32).reshape(4, 3) - 5
+    bench = bench_of(model, read_workload({"x": values}, model.inputs))
+    inside = next(name for name in bench.sites if name.endswith("/h"))
+    faults = _scenario(bench, _fault("<float c = {10.0}> { y = Add(x, c) }"), (inside, 1))
+    expected = values.copy()
+    for _ in range(3):
+        expected += expected
+        expected[:, 1] += 10
+        expected = -expected
+    for engine in engines(inside, bench=bench):
+        for result in engine.results(faults):
+            rows = slice(result.window.start, result.window.stop)
+            np.testing.assert_array_equal(result.faulty["y"], expected[rows])
+    once = replace(faults.groups[0], site=f"{inside}@1")
+    assert bench.sites[inside].at(1) is not None
+    with pytest.raises(FaultError, match="in every step"):
+        check_graph(once, bench.sites[inside].at(1))
