@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from onnxfi.engine._context import EngineContext
-from onnxfi.engine._optimize import optimized
+from onnxfi.engine._optimize import overlooked_inputs
 from onnxfi.errors import BackendError, ModelError, RewriteError
 from onnxfi.faults import FaultSite
-from onnxfi.graph import Model, lift_initializers
+from onnxfi.graph import lift_initializers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +57,12 @@ class FedSites:
         while kept:
             fed = lift_initializers(self._context.model, [site.name for site in kept])
             try:
-                executable = optimized(fed, settings)
+                overlooked = overlooked_inputs(fed, settings)
             except (BackendError, ModelError, RewriteError):
                 break
-            gone = tuple(site for site in kept if _overlooked(fed, executable, site.name))
+            gone = tuple(site for site in kept if site.name in overlooked)
             if not gone:
                 break
             lost += gone
             kept = tuple(site for site in kept if site not in gone)
         return Settled(kept=kept, lost=lost)
-
-
-def _overlooked(fed: Model, executable: Model, name: str) -> bool:
-    read = [bool(m.index.consumers(name)) or m.index.returned(name) for m in (fed, executable)]
-    return read == [True, False]

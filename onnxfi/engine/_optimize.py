@@ -17,7 +17,7 @@ from onnxfi.engine._session import RunFailedError, Session, save_optimized
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._windows import windows
 from onnxfi.errors import BackendError, GoldenError
-from onnxfi.graph import Model, in_canonical_order, inlined, load
+from onnxfi.graph import Model, in_canonical_order, inlined, load, unread_inputs
 from onnxfi.workload import Workload
 
 _SAMPLES = 8  # on which the two are compared
@@ -40,12 +40,28 @@ def optimized(model: Model, settings: EngineSettings) -> Model:
         return model
     if not find_provider(settings).on_cpu:
         raise BackendError("only graphs optimised for the CPU provider can be replayed")
+    executable = in_canonical_order(load(_written(model, settings)))
+    return replace(executable, source=f"the optimised form of {model.source}")
+
+
+def overlooked_inputs(model: Model, settings: EngineSettings) -> frozenset[str]:
+    """Inputs that the model reads, and its optimised form does not.
+
+    Raises:
+        BackendError, UnsupportedModelError: As :func:`optimized`.
+    """
+    index = model.index
+    read = {s.name for s in model.inputs if index.consumers(s.name) or index.returned(s.name)}
+    return unread_inputs(_written(model, settings)) & read
+
+
+def _written(model: Model, settings: EngineSettings) -> bytes:
+    """The file that onnxruntime writes."""
     with tempfile.TemporaryDirectory(prefix="onnxfi-") as folder:
         path = Path(folder) / "optimized.onnx"
         # Of external data onnxruntime would write where it lies, seen from another folder.
         save_optimized(inlined(model), settings, path)
-        executable = in_canonical_order(load(path.read_bytes()))
-    return replace(executable, source=f"the optimised form of {model.source}")
+        return path.read_bytes()
 
 
 def replay_differs(

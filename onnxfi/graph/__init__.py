@@ -9,7 +9,7 @@ from onnxfi.graph._downstream import downstream
 from onnxfi.graph._edits import Endpoints, ScanCounter
 from onnxfi.graph._elements import element_of_dtype, element_to_onnx
 from onnxfi.graph._expose import expose
-from onnxfi.graph._facts import operators, read_tensor
+from onnxfi.graph._facts import operators, read_tensor, unread_inputs
 from onnxfi.graph._fingerprint import fingerprint
 from onnxfi.graph._flipper import byte_flipper
 from onnxfi.graph._gates import Gates
@@ -94,6 +94,7 @@ __all__ = [
     "tap",
     "unique_prefix",
     "unpadded",
+    "unread_inputs",
     "verify_cut",
     "verify_untouched",
 ]

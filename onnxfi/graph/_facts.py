@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from onnx import TensorProto
+from onnx import ModelProto, TensorProto
 
 from onnxfi.bits import ElementType, from_words, has_format
 from onnxfi.errors import ModelError
 from onnxfi.graph._model import Model
 from onnxfi.graph._tensors import known_element, raw_bytes, tensor_words
+from onnxfi.graph._walk import captures
 
 
 def read_tensor(path: str | os.PathLike[str]) -> NDArray[Any]:
@@ -53,6 +54,21 @@ def _values(tensor: TensorProto, path: str | os.PathLike[str]) -> NDArray[Any]:
         return np.array(texts, dtype=object).reshape(shape)
     dtype = np.dtype("<c8" if element is ElementType.COMPLEX64 else "<c16")
     return np.frombuffer(raw_bytes(tensor, refuse), dtype=dtype).reshape(shape).copy()
+
+
+def unread_inputs(data: bytes) -> frozenset[str]:
+    """Names of a serialised model's inputs that no node reads and no output returns.
+
+    Raises:
+        ModelError: It is not an ONNX model.
+    """
+    try:
+        graph = ModelProto.FromString(data).graph
+    except DecodeError:
+        raise ModelError("it is not an ONNX model, or it is truncated or damaged") from None
+    read = {name for node in graph.node for name in captures(node)}
+    read.update(value.name for value in graph.output)
+    return frozenset(value.name for value in graph.input) - read
 
 
 def operators(model: Model) -> Counter[str]:
