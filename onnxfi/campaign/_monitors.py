@@ -5,8 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-from onnxfi.bits import ElementType, has_format
-from onnxfi.engine import Profile
+from onnxfi.engine import Profile, measurable
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSite, NeuronPart, name_matches, spike_values
 from onnxfi.graph import Model
@@ -29,7 +28,7 @@ def named_monitors(globs: Sequence[str], model: Model) -> tuple[str, ...]:
     index = model.index
     every = [name for node in index.nodes for name in node.outputs if name]
     outside = {name for node in index.nodes if not node.scope for name in node.outputs}
-    known = [name for name in every if name in outside and _measurable(index.element_of(name))]
+    known = [name for name in every if name in outside and measurable(index.element_of(name))]
     for glob in globs:
         if any(name_matches(name, glob) for name in known):
             continue
@@ -51,10 +50,6 @@ def laid_out(names: Sequence[str], profile: Profile) -> tuple[str, ...]:
         reason = profile.left_out.get(first, "its run-time shape is unknown")
         raise ConfigError(f"none of the values to monitor can be measured; {first!r}: {reason}")
     return known
-
-
-def _measurable(element: ElementType | None) -> bool:
-    return element is not None and has_format(element)
 
 
 def _why(glob: str, every: Sequence[str], known: Sequence[str]) -> str:

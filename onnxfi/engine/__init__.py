@@ -13,7 +13,7 @@ from onnxfi.engine._settings import DEFAULT_MEMORY_BYTES, EngineSettings, Graph,
 from onnxfi.engine._tally import Tally, sample_outcomes
 from onnxfi.engine._trace import OnTrace, Trace, TracedValue, trace
 from onnxfi.engine._version import runtime_version
-from onnxfi.engine._watch import golden_statistics, layouts_of
+from onnxfi.engine._watch import golden_statistics, layouts_of, measurable
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.engine._windows import windows
 
@@ -50,6 +50,7 @@ __all__ = [
     "golden_statistics",
     "joined",
     "layouts_of",
+    "measurable",
     "open_engine",
     "profile",
     "runtime_version",

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from onnxfi.bits import format_of, has_format
+from onnxfi.bits import format_of
 from onnxfi.engine._context import BatchResult, EngineContext
 from onnxfi.engine._open import ENGINES, open_engine
 from onnxfi.engine._profile import Profile, profile
-from onnxfi.engine._watch import layouts_of, samples_in_order
+from onnxfi.engine._watch import layouts_of, measurable, samples_in_order
 from onnxfi.errors import BackendError, FaultError
 from onnxfi.faults import FaultSite, SampleLayout, Scenario
 from onnxfi.graph import Model
@@ -156,7 +156,7 @@ def _candidates(model: Model) -> list[str]:
         for node in index.nodes
         if not node.scope
         for name in node.outputs
-        if name and (element := index.element_of(name)) is not None and has_format(element)
+        if name and measurable(index.element_of(name))
     ]
 
 

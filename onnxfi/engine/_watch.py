@@ -11,6 +11,7 @@ from weakref import ReferenceType, ref
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxfi.bits import ElementType, format_of, has_format
 from onnxfi.engine._context import BatchResult, EngineContext
 from onnxfi.engine._golden import once
 from onnxfi.engine._profile import Profile
@@ -126,6 +127,14 @@ def judged(context: EngineContext, outputs: RunOutputs) -> RunOutputs:
     if not context.monitors:
         return outputs
     return {name: outputs[name] for name in context.profile.outputs}
+
+
+def measurable(element: ElementType | None) -> bool:
+    """Whether values of an element type can be returned by a session and measured."""
+    if element is None or not has_format(element):
+        return False
+    # Those below one byte are packed, and sessions hand them out that way.
+    return element is ElementType.BOOL or format_of(element).width >= 8
 
 
 def layouts_of(profile: Profile, monitors: Sequence[str]) -> dict[str, SampleLayout]:

@@ -110,3 +110,18 @@ def test_names_come_in_topological_order_each_once():
     found = named_monitors(("logits", "*", "/relu1*"), model)
     made = [name for node in model.index.nodes for name in node.outputs]
     assert list(found) == made
+
+
+PACKED = """
+<ir_version: 10, opset_import: ["" : 21]>
+g (float[n, 4] x) => (float[n, 4] y)
+<float scale = {0.1}>
+{ q = QuantizeLinear<output_dtype = 22>(x, scale)  y = DequantizeLinear(q, scale) }
+"""
+
+
+def test_values_that_are_packed_below_one_byte_are_no_candidates():
+    model = load(parser.parse_model(PACKED))
+    assert named_monitors(("*",), model) == ("y",)
+    with pytest.raises(ConfigError, match="no tensor of a known type"):
+        named_monitors(("q",), model)
