@@ -131,7 +131,7 @@ def map_weights(
     found = WeightMap()
     able = []
     for site in sites:
-        if can_tag(site.element) and site.form is Form.TENSOR:
+        if can_tag(site.element) and site.form in (Form.TENSOR, Form.SPARSE):
             able.append(site)
         else:
             found.unmapped[site.name] = f"{site.element.name} elements can't be traced"

@@ -13,7 +13,7 @@ from onnxfi.engine._carried import Feeds, carried_values
 from onnxfi.engine._mapping import Image, map_weights
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.faults import enumerate_sites
-from onnxfi.graph import Initializer, Model, Node, initializer_words, rename
+from onnxfi.graph import Initializer, Model, Node, densify, initializer_words, rename
 from onnxfi.inject import layout_of
 
 # What onnxruntime appends to names that it makes, counting as it goes.
@@ -63,8 +63,9 @@ def with_stored_names(
     known = {name for node in model.index.nodes for name in node.outputs if name}
     made = [name for node in _top(executable) for name in node.outputs if name]
     stored = [name for name, entry in executable.index.initializers.items() if not entry.scope]
+    dense = densify(model)
     kept = {name for name in made if name in known} | fixed
-    kept |= {name for name in stored if name in known or _unchanged(model, executable, name)}
+    kept |= {name for name in stored if name in known or _unchanged(dense, executable, name)}
     new = [name for name in made if name not in kept]
     wanted = _weight_names(model, executable, [n for n in stored if n not in kept], settings)
     wanted |= carried_values(model, executable, new, trials, settings)

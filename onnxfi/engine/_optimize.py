@@ -17,7 +17,7 @@ from onnxfi.engine._session import RunFailedError, Session, save_optimized
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._windows import windows
 from onnxfi.errors import BackendError, GoldenError
-from onnxfi.graph import Model, in_canonical_order, inlined, load, unread_inputs
+from onnxfi.graph import Model, densify, in_canonical_order, inlined, load, unread_inputs
 from onnxfi.workload import Workload
 
 _SAMPLES = 8  # on which the two are compared
@@ -40,7 +40,8 @@ def optimized(model: Model, settings: EngineSettings) -> Model:
         return model
     if not find_provider(settings).on_cpu:
         raise BackendError("only graphs optimised for the CPU provider can be replayed")
-    executable = in_canonical_order(load(_written(model, settings)))
+    # Sparse tensors stay so in the file, though onnxruntime makes dense ones of them in memory.
+    executable = in_canonical_order(densify(load(_written(model, settings))))
     return replace(executable, source=f"the optimised form of {model.source}")
 
 

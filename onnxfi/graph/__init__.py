@@ -5,6 +5,7 @@ from onnxfi.graph._barrier import rejoin, separate
 from onnxfi.graph._convolution import Receptive, receptive_field, unpadded
 from onnxfi.graph._counters import Iteration, iteration_of
 from onnxfi.graph._cut import cut
+from onnxfi.graph._dense import densify
 from onnxfi.graph._downstream import downstream
 from onnxfi.graph._edits import Endpoints, ScanCounter
 from onnxfi.graph._elements import element_of_dtype, element_to_onnx
@@ -62,6 +63,7 @@ __all__ = [
     "check_rows",
     "cut",
     "declare",
+    "densify",
     "downstream",
     "element_of_dtype",
     "element_to_onnx",

@@ -57,6 +57,14 @@ def test_inspect_counts_the_deployed_operators(run_cli: Run) -> None:
     assert document["stored_bits"]["share"] > 0.99
 
 
+def test_sparse_tensors_are_dense_where_they_are_deployed(run_cli: Run) -> None:
+    """onnxruntime makes the same graph of a pruned model, whichever way it is stored."""
+    models = [LENET.parent / f"lenet5_mnist_pruned90{form}.onnx" for form in ("", "_sparse")]
+    found = [_lines(run_cli("sites", path, "--graph", "deployed", "--json")) for path in models]
+    assert found[0][1:] == found[1][1:]
+    assert {"conv2.weight", "fc1.weight"} <= {line["site"] for line in found[1][1:]}
+
+
 def test_a_drawn_list_is_run_and_injected(run_cli: Run, images: Path, tmp_path: Path) -> None:
     choice = ("--graph", "deployed", "--targets", "weight", "-n", 6, "--seed", 2)
     # One engine: another one may have matrix products with packed weights, and other last bits.

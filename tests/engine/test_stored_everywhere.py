@@ -173,6 +173,31 @@ def test_what_only_a_baked_model_holds_is_baked_beside_the_rest(place, scenario,
             bench.engine("ports", *sites)
 
 
+def test_external_data(tmp_path, bench_of, scenario, closing):
+    """The file beside the model is read, and never written."""
+    proto = graph("y = Mul(x, w)", stored=WEIGHTS)
+    stored = proto.graph.initializer[0]
+    values = np.arange(1, 5, dtype=np.float32)
+    values.tofile(tmp_path / "w.bin")
+    for field in ("raw_data", "float_data"):
+        stored.ClearField(field)
+    stored.data_location = TensorProto.EXTERNAL
+    stored.external_data.add(key="location", value="w.bin")
+    (tmp_path / "m.onnx").write_bytes(proto.SerializeToString())
+    model = load(tmp_path / "m.onnx")
+    bench = bench_of(model, read_workload({"x": X}, model.inputs), optimization="disabled")
+    faults = list(flips(bench.sites["w"], scenario))
+    found = []
+    for name in ALL:
+        engine = closing(bench.engine(name, "w"))
+        found.append([each.counts for each in engine.run_many(faults)])
+        (result,) = engine.results(faults[0])
+        expected = X * (values * np.array([-1, 1, 1, 1], np.float32))
+        np.testing.assert_array_equal(result.faulty["y"], expected)
+    assert all(counts == found[0] for counts in found)
+    assert np.fromfile(tmp_path / "w.bin", np.float32).tolist() == values.tolist()
+
+
 def test_choosing_beside_baked_sites(bench_of):
     model = load(graph(REGRESSOR, outputs="float[N,1] y"))
     bench = bench_of(model, read_workload({"x": X}, model.inputs))
