@@ -28,6 +28,8 @@ which turns a near tie. On one machine the counts are exact.
 """
 MAX_TOTAL_BYTES = 5_000_000
 MAX_LOSS = 0.005
+MAX_LOSS_OF_INT4 = 0.015
+"""Sixteen values a weight, rounded without any training after it."""
 PRUNED = {50: 0.005, 90: 0.02}
 """Loss that pruning a percentage of the weights may cost."""
 
@@ -97,11 +99,12 @@ def test_accuracy_is_what_the_card_says(name, data):
     assert card["accuracy"] == card["correct"] / CARDS["samples"] == card["correct"] / len(labels)
 
 
-def test_no_variant_loses_more_than_half_a_point():
+def test_no_variant_loses_more_than_it_may():
     for name, card in CARDS["models"].items():
         if card["variant"] not in ("fp32", "loop") and not card["variant"].startswith("pruned"):
             base = CARDS["models"][name.replace(card["variant"], "fp32")]
-            assert card["accuracy"] >= base["accuracy"] - MAX_LOSS, name
+            allowed = MAX_LOSS_OF_INT4 if card["variant"] == "int4" else MAX_LOSS
+            assert card["accuracy"] >= base["accuracy"] - allowed, name
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,11 @@ _NETWORKS = {
 _VARIANTS = {
     "fp32": "float32",
     "fp16": "float16 inside, float32 input and output",
+    "bf16": "weights and biases stored in bfloat16; float32 arithmetic",
+    "int4": (
+        "weights stored in packed 4-bit integers, a float32 scale for each output channel;"
+        " float32 biases and arithmetic"
+    ),
     "int8_qdq": (
         "static 8 bit, QDQ form: weights int8 per channel, activations uint8,"
         " 320 training images for calibration"

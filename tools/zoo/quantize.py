@@ -1,4 +1,4 @@
-"""Derives the half-precision and the three 8-bit variants of a float32 model."""
+"""Derives the variants of a float32 model in other formats; the three 8-bit ones are made here."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from zoo.data import Images
 from zoo.export import INPUT
+from zoo.narrow import bfloat16, int4
 from zoo.tidy import tidied
 
 CALIBRATION_IMAGES = 320
@@ -100,6 +101,8 @@ def _through_files(
 
 VARIANTS: dict[str, Callable[[onnx.ModelProto, Images], onnx.ModelProto]] = {
     "fp16": half,
+    "bf16": bfloat16,
+    "int4": int4,
     "int8_qdq": int8_qdq,
     "int8_qoperator": int8_qoperator,
     "int8_dynamic": int8_dynamic,
