@@ -30,7 +30,7 @@ from onnxfi.campaign._folder import (
 )
 from onnxfi.campaign._identity import differences, identity_of, surroundings
 from onnxfi.campaign._listed import by_recipe, recipe_in
-from onnxfi.campaign._prepare import prepare
+from onnxfi.campaign._prepare import prepare, removed_by_fusion
 from onnxfi.campaign._settings import CampaignSettings, absolute, check_settings
 from onnxfi.campaign._store import create_store
 from onnxfi.errors import CampaignMismatchError, ConfigError
@@ -161,6 +161,7 @@ def _fill(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         software=_software(),
         hardware={"machine": platform.machine(), "system": platform.platform()},
+        removed=removed_by_fusion(prepared.experiment, settings),
     )
     prepared.golden.write(staged.golden)
     create_store(staged.results, document.identity)

@@ -79,6 +79,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     monitors: tuple[str, ...] = ()
 
 
+class RemovedEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tensor of the file that onnxruntime's optimisation removes, for people.
+
+    Attributes:
+        name: Its name in the file.
+        stored: Whether it is stored; else computed.
+        reason: What became of it.
+    """
+
+    name: str
+    stored: bool
+    reason: str
+
+
 class CampaignDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything in ``campaign.json``.
 
@@ -92,6 +106,8 @@ class CampaignDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         created_at: UTC time, ISO 8601.
         software: Versions in use when it was made.
         hardware: The machine it was made on, for people; only its instruction set is identity.
+        removed: Tensors that optimisation removes: of the stored graph those that are sites, of
+            the deployed one all of the file.
     """
 
     format: str
@@ -103,6 +119,7 @@ class CampaignDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     created_at: str
     software: dict[str, str]
     hardware: dict[str, Any]
+    removed: tuple[RemovedEntry, ...] = ()
 
 
 def encode_document(document: CampaignDocument) -> bytes:

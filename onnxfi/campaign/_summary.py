@@ -26,6 +26,7 @@ from onnxfi.campaign._campaign import OpenCampaign
 from onnxfi.campaign._experiment import Experiment
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._notes import Rows, notes_of
+from onnxfi.engine import RemovedTensor
 from onnxfi.errors import ConfigError
 from onnxfi.outcome import InjectionRecord, OutcomeCounts, spike_counts
 
@@ -71,6 +72,8 @@ class CampaignSummary:
         spikes: Spikes by layer, likewise, where they are counted.
         efficiency: How much an importance sample tells; None for other designs.
         fit: Failures in 10^9 hours, if an upset rate was given.
+        removed: Tensors that optimisation removes: of the stored graph those that are sites, of
+            the deployed one all of the file.
     """
 
     folder: str
@@ -108,6 +111,7 @@ class CampaignSummary:
     spikes: tuple[SpikeRow, ...] = ()
     efficiency: Efficiency | None = None
     fit: FailuresInTime | None = None
+    removed: tuple[RemovedTensor, ...] = ()
 
 
 def summarize(
@@ -176,6 +180,10 @@ def summarize(
         spikes=_spikes(campaign, experiment, records),
         efficiency=estimates.efficiency,
         fit=None if fit_per_mbit is None else _fit(campaign, estimates, fit_per_mbit),
+        removed=tuple(
+            RemovedTensor(name=entry.name, stored=entry.stored, reason=entry.reason)
+            for entry in document.removed
+        ),
     )
 
 

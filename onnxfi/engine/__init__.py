@@ -8,6 +8,7 @@ from onnxfi.engine._open import ENGINES, EngineKind, examine_engine, open_engine
 from onnxfi.engine._patience import default_timeout
 from onnxfi.engine._profile import Profile, profile
 from onnxfi.engine._providers import available_providers
+from onnxfi.engine._removed import RemovedTensor, removed_tensors, removed_values
 from onnxfi.engine._session import RunFailedError, RunTimedOutError, Session
 from onnxfi.engine._settings import DEFAULT_MEMORY_BYTES, EngineSettings, Graph, Optimization
 from onnxfi.engine._tally import Tally, sample_outcomes
@@ -32,6 +33,7 @@ __all__ = [
     "OnTrace",
     "Optimization",
     "Profile",
+    "RemovedTensor",
     "RunFailedError",
     "RunTimedOutError",
     "Scenarios",
@@ -53,6 +55,8 @@ __all__ = [
     "measurable",
     "open_engine",
     "profile",
+    "removed_tensors",
+    "removed_values",
     "runtime_version",
     "sample_outcomes",
     "side_by_side",

@@ -63,7 +63,7 @@ def deployed(model: Model, settings: EngineSettings) -> Model:
             f"the graph that onnxruntime makes of {model.source} can't be studied: {error};"
             f" {_INSTEAD}"
         ) from error
-    trials = _trials(model, plain)
+    trials = trial_feeds(model, plain)
     ours, theirs = _both(model, executable, plain)
     for feeds in trials:
         _compare(model, ours, theirs, feeds)
@@ -123,7 +123,7 @@ def _known(executable: Model, trials: Sequence[Feeds], settings: EngineSettings)
     return declare(executable, specs)
 
 
-def _trials(model: Model, settings: EngineSettings) -> tuple[Feeds, ...]:
+def trial_feeds(model: Model, settings: EngineSettings) -> tuple[Feeds, ...]:
     """Random samples that the model runs on, the same wherever it is loaded; none if it fails."""
     try:
         drawn = [read_workload(f"random:2:{seed}", model.inputs) for seed in _SEEDS]

@@ -17,6 +17,7 @@ from onnxfi.report._format import (
     short_spec,
 )
 from onnxfi.report._monitors import monitor_views
+from onnxfi.report._removed import removed_fact, removed_views
 from onnxfi.report._spikes import spike_views
 from onnxfi.report._view import Column, Fact, Page, Row, TableView
 
@@ -85,6 +86,7 @@ def full_page(summary: CampaignSummary) -> Page:
     tables += [domain_view(table) for table in summary.tables.values() if table.rows]
     tables += spike_views(summary)
     tables += monitor_views(summary)
+    tables += removed_views(summary)
     return Page(
         title=_title(summary),
         facts=tuple(campaign_facts(summary)),
@@ -116,6 +118,7 @@ def campaign_facts(summary: CampaignSummary) -> Iterator[Fact]:
     if summary.fit is not None:
         yield _fit_fact(summary.fit)
     yield engine_fact(summary)
+    yield from removed_fact(summary)
 
 
 def _fit_fact(fit: FailuresInTime) -> Fact:

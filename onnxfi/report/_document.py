@@ -57,6 +57,7 @@ def summary_document(summary: CampaignSummary) -> dict[str, Any]:
         "fit": None if summary.fit is None else asdict(summary.fit),
         "monitors": [asdict(row) for row in summary.monitors],
         "spikes": [asdict(row) for row in summary.spikes],
+        "removed": [asdict(entry) for entry in summary.removed],
         "run_s": summary.run_s,
         "attempts": summary.attempts,
         "notes": list(summary.notes),

@@ -9,6 +9,7 @@ from typing import Any
 from benchmark.injections import CAMPAIGN, FLIPS, IN_A_BLOCK, block, many, singles
 from benchmark.memory import Limits, fault_free_peak, peak
 from benchmark.process import LONGEST_S, Cell
+from benchmark.quantized import armed
 from benchmark.scaling import model_size, workload_size
 from benchmark.startup import campaign, imports, overhead
 from benchmark.subjects import SUBJECTS
@@ -24,6 +25,7 @@ TASKS = {
     "t6": "peak memory",
 }
 _MANY = ("resnet20", "resnet18")
+_QUANTIZED = "resnet8_int8_qdq"
 _SCALED = "resnet8_fp32"
 _WIDTHS = ("resnet20_half", "resnet20", "resnet20_double")
 _MEMORY = {"resnet8_fp32": 1000, "resnet18": 64, "efficientnet_lite0": 1000}
@@ -136,6 +138,15 @@ def _all(extent: Extent, added: Sequence[str]) -> Iterator[Cell]:
                 measure=many,
                 arguments=there,
             )
+    for engine in ("ports", "cut"):
+        yield Cell(
+            task="t3",
+            model=_QUANTIZED,
+            engine=engine,
+            case="armed",
+            measure=armed,
+            arguments={"engine": engine, "limit_s": extent.limit_s},
+        )
     yield from _startup(extent)
     yield from _scaling(extent)
     yield from _memory(extent)
