@@ -23,6 +23,7 @@ from onnxfi.analysis import (
     spike_rows,
 )
 from onnxfi.campaign._campaign import OpenCampaign
+from onnxfi.campaign._document import CampaignDocument
 from onnxfi.campaign._experiment import Experiment
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._notes import Rows, notes_of
@@ -180,10 +181,7 @@ def summarize(
         spikes=_spikes(campaign, experiment, records),
         efficiency=estimates.efficiency,
         fit=None if fit_per_mbit is None else _fit(campaign, estimates, fit_per_mbit),
-        removed=tuple(
-            RemovedTensor(name=entry.name, stored=entry.stored, reason=entry.reason)
-            for entry in document.removed
-        ),
+        removed=_removed(document),
     )
 
 
@@ -200,6 +198,13 @@ def _spikes(
         return ()
     golden = GoldenFile.read(campaign.folder.golden).monitors
     return spike_rows(records, spike_counts(golden, experiment.spikes))
+
+
+def _removed(document: CampaignDocument) -> tuple[RemovedTensor, ...]:
+    return tuple(
+        RemovedTensor(name=entry.name, stored=entry.stored, reason=entry.reason)
+        for entry in document.removed
+    )
 
 
 def _share(part: int | None, whole: int) -> float | None:
