@@ -44,7 +44,7 @@ def bake(
         found = find_site(name, sites)
         if found is not None:
             sites[name] = found
-    faulty = bake_model(loaded, scenario, sites)
+    faulty = bake_model(loaded, scenario, sites, in_sequences=bool(state))
     if output is not None:
         save(faulty, Path(output))
     return serialize(faulty).data

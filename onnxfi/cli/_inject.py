@@ -60,7 +60,8 @@ def command(
     scenario = _scenario(subject, faults, number)
     by_name = subject.table.by_name()
     sites = {name: site_named(name, by_name) for name in scenario.sites}
-    save(bake(subject.model, scenario, sites), output)
+    streams = bool(options["state"])
+    save(bake(subject.model, scenario, sites, in_sequences=streams), output)
     if options["as_json"]:
         content = {"model": model, "model_sha256": subject.model.sha256, "output": output}
         told = {"scenario": scenario.number, "faults": scenario.size, "sites": scenario.sites}

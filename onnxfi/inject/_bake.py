@@ -30,13 +30,19 @@ from onnxfi.graph import (
 from onnxfi.inject._able import can_bake
 from onnxfi.inject._arm import faulty_words
 from onnxfi.inject._columns import whole_columns
-from onnxfi.inject._gate import gate, gated, in_time
+from onnxfi.inject._gate import gate, gated, in_time, refuse_gated_graphs
 from onnxfi.inject._graph import baked_graph, graph_opset
 from onnxfi.inject._primitive import Chain, masks_as_values, node, opset_needed, primitive
 from onnxfi.inject._view import sample_view
 
 
-def bake(model: Model, scenario: Scenario, sites: Mapping[str, FaultSite]) -> Model:
+def bake(
+    model: Model,
+    scenario: Scenario,
+    sites: Mapping[str, FaultSite],
+    *,
+    in_sequences: bool = False,
+) -> Model:
     """Write a scenario into a model; the result needs no onnxfi to run.
 
     Faults in stored tensors become new data, at any opset and element type. Faults in computed
@@ -47,10 +53,11 @@ def bake(model: Model, scenario: Scenario, sites: Mapping[str, FaultSite]) -> Mo
         model: The model; not changed.
         scenario: The faults, all of them there for every sample.
         sites: Sites by name, at least those that the scenario touches.
+        in_sequences: The model runs once for each step of a sequence, so steps of sites are those.
 
     Raises:
         FaultError: A site is unknown or can't be baked, an index is out of range, or a fault is
-            bound to one sample.
+            bound to one sample, or to one step of a sequence.
         UnsupportedModelError: The opset can't be raised.
     """
     scenario = whole_scenario(scenario, sites)
@@ -59,6 +66,11 @@ def bake(model: Model, scenario: Scenario, sites: Mapping[str, FaultSite]) -> Mo
     computed: list[tuple[FaultGroup, FaultSite]] = []
     for group in scenario.groups:
         site = _site(group.site, sites, scenario)
+        if in_sequences and gated([site]):
+            raise FaultError(
+                f"site {site.name!r} is one step of a sequence, and the model that is written runs"
+                f" in every step; choose {site.tensor!r}"
+            )
         (stored if site.kind.stored else computed).append((group, site))
     edited = model
     if stored:
@@ -132,6 +144,7 @@ def _group(model: Model, groups: Sequence[tuple[FaultSite, FaultGroup]]) -> Node
     site = sites[0].whole()
     graph = one_graph(site.name, (group.graph for _, group in groups))
     if graph is not None:
+        refuse_gated_graphs(sites)
         ((_, group),) = groups
         return baked_graph(model, group, site)
     prefix = f"{unique_prefix(model)}{site.name}/"

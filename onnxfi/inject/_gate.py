@@ -83,6 +83,20 @@ def gated(sites: Sequence[FaultSite]) -> bool:
     return any(site.repeated and site.step is not None for site in sites)
 
 
+def refuse_gated_graphs(sites: Sequence[FaultSite]) -> None:
+    """Refuse fault graphs that are bound to a step.
+
+    Raises:
+        FaultError: A site of a fault graph is a single step of its tensor.
+    """
+    for site in sites:
+        if gated([site]):
+            raise FaultError(
+                f"a fault that is a graph can't be bound to one iteration ({site.name!r}); put it"
+                f" on {site.tensor!r}, where it acts in all of them"
+            )
+
+
 def by_tensor(sites: Sequence[FaultSite]) -> dict[str, list[FaultSite]]:
     """Sites that are steps of one tensor together, in the order of the first of each."""
     found: dict[str, list[FaultSite]] = {}

@@ -10,7 +10,7 @@ from onnxfi.errors import FaultError
 from onnxfi.faults import FaultGraph, FaultSite
 from onnxfi.graph import Model, insert, lift_initializers, raise_opset
 from onnxfi.inject._able import can_open
-from onnxfi.inject._gate import by_tensor, gated
+from onnxfi.inject._gate import by_tensor, gated, refuse_gated_graphs
 from onnxfi.inject._graph import GraphPort, graph_opset, graph_port
 from onnxfi.inject._port import Port, Scatter, port_on
 from onnxfi.inject._primitive import opset_needed
@@ -86,6 +86,7 @@ def instrument(
         edited = raise_opset(edited, max(needed))
     if stored:
         edited = lift_initializers(edited, [site.name for site in stored])
+    refuse_gated_graphs([site for site in computed if site.name in chosen])
     plain = [site for site in computed if site.name not in chosen]
     opened = [
         port_on(edited, steps[0].whole(), scatter, in_steps=gated(steps))

@@ -123,3 +123,24 @@ def test_engines_that_take_control_flow_as_a_whole_refuse(run_cli, files):
         refused = run_cli("run", "c", *BASE, "--targets", "state", "--engine", engine)
         assert refused.exit_code == 1
         assert "cell/body/h" in refused.stderr
+
+
+def test_fault_graphs_act_in_all_iterations_only(run_cli, files):
+    drift = """<ir_version: 10, opset_import: ["" : 18]> g (float[n, k] x) => (float[n, k] y)
+        <float scale = {1.5}> { y = Mul (x, scale) }"""
+    onnx.save(parser.parse_model(drift), files / "drift.onnx")
+    words = (*BASE, "--targets", "activation", "--fault-model", "graph:drift.onnx", "-n", "4")
+    made = []
+    for engine in ("ports", "bake"):
+        chosen = ("--engine", engine, "--optimization", "disabled", "--include", "cell/body/sum")
+        done = run_cli("run", engine, *words, *chosen)
+        assert done.exit_code == 0, done.stderr
+        made.append(rows(files / engine))
+    assert made[0] == made[1]
+    assert {row[1] for row in made[0]} == {0}
+    for engine in ("ports", "bake"):
+        refused = run_cli("run", f"{engine}2", *words, "--step", "2", "--engine", engine)
+        assert refused.exit_code == 1
+        assert "applies to none of the 4 chosen sites" in refused.stderr
+        assert "Traceback" not in refused.stderr
+

@@ -151,3 +151,12 @@ def test_only_loops_have_iterations(identity, make_site):
     object.__setattr__(site, "repeated", True)
     with pytest.raises(FaultError, match="'t' is in no loop"):
         instrument(identity(ElementType.FLOAT), [site.at(0)])
+
+
+def test_a_step_of_a_sequence_is_no_iteration(onnx_number):
+    element = ElementType.FLOAT
+    site = site_of(element, 2)
+    scenario = Scenario(number=0, groups=(flips(site, [1]),))
+    model = looped(onnx_number(element))
+    with pytest.raises(FaultError, match="one step of a sequence"):
+        bake(model, scenario, {site.name: site}, in_sequences=True)
