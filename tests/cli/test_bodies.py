@@ -143,4 +143,3 @@ def test_fault_graphs_act_in_all_iterations_only(run_cli, files):
         assert refused.exit_code == 1
         assert "applies to none of the 4 chosen sites" in refused.stderr
         assert "Traceback" not in refused.stderr
-
