@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +33,13 @@ def run_cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Re
 
 
 @pytest.fixture
-def start_cli(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Start ``onnxfi`` as a process of its own."""
+def start_cli(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start ``onnxfi`` as a process of its own, which does not outlive the test."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("ONNXFI_")}
+    started: list[subprocess.Popen[str]] = []
 
     def start(*words: object) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-c", "from onnxfi.cli import main; main()", *map(str, words)],
             cwd=tmp_path,
             env=environment,
@@ -46,8 +47,14 @@ def start_cli(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
             stderr=subprocess.PIPE,
             text=True,
         )
+        started.append(process)
+        return process
 
-    return start
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 @pytest.fixture(scope="session")
