@@ -48,9 +48,10 @@ the files. Calibration uses training images only; no test image has any influenc
 - onnxruntime's CPU provider runs the float16 files in float32: it casts the weights up, and takes
   the casts between nodes out, so activations are never rounded to float16 there.
 - The pruned files have the shapes and names of the float32 ones; their smallest weights, of all
-  weight tensors together, are zero (no bias is). onnxruntime makes the sparse initializers dense
-  when it loads them; `onnx.checker` takes them, but not with `full_check`, whose shape inference
-  knows no sparse weights, and `onnx.reference` does not read them.
+  weight tensors together, are zero (no bias is). What that does to their vulnerability:
+  [pruned.md](../docs/pruned.md). onnxruntime makes the sparse initializers dense when it loads
+  them; `onnx.checker` takes them, but not with `full_check`, whose shape inference knows no sparse
+  weights, and `onnx.reference` does not read them.
 - The spiking networks turn a pixel into a spike train inside the graph (a pixel p fires in step t
   when floor(p * (t + 1)) > floor(p * t)) and are unrolled over 8 steps; each weight is one
   initializer that 8 nodes use. Step t of a layer has the suffix `_t` (`/conv1_3/Conv` is the fourth

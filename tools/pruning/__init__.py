@@ -1,0 +1,1 @@
+"""Campaigns over pruned networks and over the dense ones that they came from."""
