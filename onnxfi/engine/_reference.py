@@ -39,6 +39,9 @@ class Reference:
         self._workload = workload
         self._extra = extra
         self._outputs: dict[BatchWindow, RunOutputs] = {}
+        #: Bytes held, roughly. Weights count three times: in the model, as onnxruntime reads them,
+        #: and as it packs them for its kernels. Kept up to date, since caches ask in every run.
+        self.nbytes = 3 * session.nbytes + sum(value.nbytes for value in extra.values())
 
     def golden(self, window: BatchWindow) -> RunOutputs:
         """Fault-free outputs of a window.
@@ -54,20 +57,8 @@ class Reference:
             if not self._outputs or size <= self._room:
                 self._outputs[window] = found
                 self._room -= size
+                self.nbytes += size
         return found
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held, roughly.
-
-        Weights count three times: in the model, as onnxruntime reads them, and as it packs them
-        for its kernels.
-        """
-        outputs = sum(
-            value.nbytes for outputs in self._outputs.values() for value in outputs.values()
-        )
-        extra = sum(value.nbytes for value in self._extra.values())
-        return 3 * self._session.nbytes + outputs + extra
 
 
 def golden_room(context: EngineContext) -> int | None:
