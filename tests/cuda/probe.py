@@ -111,8 +111,10 @@ def opened(context: EngineContext, scatter: str | None) -> tuple[Session, Run, M
     return model.session, run, fed
 
 
-def _instrument(flavour: str | None, model: Model, sites: Any, *, scatter: str) -> Any:
-    return instrument(model, sites, scatter=flavour or scatter)
+def _instrument(
+    flavour: str | None, model: Model, sites: Any, *, scatter: str, graphs: Any = None
+) -> Any:
+    return instrument(model, sites, scatter=flavour or scatter, graphs=graphs)
 
 
 def examine(case: Mapping[str, Any]) -> dict[str, Any]:
