@@ -127,3 +127,44 @@ def test_what_only_looks_like_it(what, body, count):
     sites = sites_of(body, inputs(count), W + own)
     assert steps_of(sites) == {}, what
     assert {site.series for site in sites.values()} == {None}
+
+
+SCAN = """
+    last, spikes = Scan <num_scan_inputs = 1, body = step
+        (float[N,2] before, float[N,2] x) => (float[N,2] m, float[N,2] given) {
+            a = MatMul (x, w)
+            l = Mul (before, beta)
+            v = Add (l, a)
+            q = Greater (v, threshold)
+            s = Cast <to = 1> (q)
+            m = Where (q, rest, v)
+            given = Identity (s)
+        }> (start, xs)
+    y = ReduceSum (spikes)
+"""
+
+
+def test_neurons_in_the_body_of_a_scan():
+    fed = "float[N,2] start, float[T,N,2] xs"
+    sites = sites_of(SCAN, fed, NEURON, "float[A,B,C] y")
+    body = {name.rsplit("/", 1)[1]: site for name, site in sites.items() if "/body/" in name}
+    parts = {name: site.part for name, site in body.items()}
+    assert parts == {
+        "x": None,
+        "before": "membrane",
+        "a": "current",
+        **dict.fromkeys("lvm", "membrane"),
+        "q": "spike",
+        "s": "spike",
+        "given": "spike",
+    }
+    assert {body[name].layer for name in ("before", "l", "s")} == {body["q"].node}
+    stored = {name: sites[name].part for name in ("w", "beta", "threshold", "rest")}
+    assert stored == {"w": "synapse", "beta": "decay", "threshold": "threshold", "rest": "reset"}
+    assert all(site.repeated and site.step is None for site in body.values())
+
+
+def test_a_loop_without_a_threshold_has_no_neurons():
+    body = SCAN.replace("q = Greater (v, threshold)", "q = IsNaN (v)")
+    sites = sites_of(body, "float[N,2] start, float[T,N,2] xs", NEURON, "float[A,B,C] y")
+    assert {site.part for site in sites.values()} == {None}
