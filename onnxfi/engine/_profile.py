@@ -81,7 +81,7 @@ def profile(
     wanted = _wanted(model, workload, candidates)
     typed = [name for name in wanted if model.index.element_of(name) is not None]
     with closing(Watchdog()) as watchdog:
-        prober = Prober(Session(model, settings, watchdog), workload, rows)
+        prober = Prober(_own_session(model, settings, watchdog), workload, rows)
         verdict = _verdict(model, prober, workload, rows)
         size, reason = _batch_size(model, prober, workload, settings, verdict)
         found = ValueLayouts()
@@ -136,6 +136,20 @@ def _rows(model: Model, workload: Workload) -> int | None:
     stream = workload.stream
     states = () if stream is None else stream.state_inputs
     return fixed_batch([spec for spec in model.inputs if spec.name not in states])
+
+
+def _own_session(model: Model, settings: EngineSettings, watchdog: Watchdog) -> Session:
+    """The model's own session; an error says if it is onnxruntime's optimisation that fails."""
+    try:
+        return Session(model, settings, watchdog)
+    except BackendError as error:
+        if settings.optimization == "disabled":
+            raise
+        try:
+            Session(model, replace(settings, optimization="disabled"))
+        except BackendError:
+            raise error from None
+        raise BackendError(f"{error}; it loads with --optimization disabled") from error
 
 
 def _verdict(model: Model, prober: Prober, workload: Workload, rows: int | None) -> Verdict:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from onnxfi.engine import profile
+from onnxfi.errors import BackendError
 from onnxfi.faults import SiteKind
 
 KINDS = {
@@ -138,3 +142,11 @@ def test_a_layer_has_all_its_numbers(study):
         SiteKind.ZERO_POINT,
         SiteKind.ACTIVATION,
     }
+
+
+def test_a_model_that_only_optimisation_breaks_says_so(study):
+    """onnxruntime fuses float8 into integer operators, which it then refuses."""
+    context = study("float8_e5m2").context
+    settings = replace(context.settings, optimization="all")
+    with pytest.raises(BackendError, match=r"QGemm.*it loads with --optimization disabled"):
+        profile(context.model, context.workload, settings)
