@@ -151,12 +151,14 @@ def _note(found: Reach, trial: _Trial, landed: bool) -> None:
 
 
 def _trials(site: FaultSite) -> Iterator[_Trial]:
-    """Ever harder faults: a high bit, the sign, NaN in a few elements, then in all of them."""
+    """Ever harder faults: a high bit, the sign, both, NaN in a few elements, then in all."""
     assert site.layout is not None
     count, form = site.layout.elements, format_of(site.element)
     is_float = "exponent" in form.fields
     top = form.width - 2 if is_float and form.width > 4 else form.width - 1
     masks = {"top bit": (_FULL, 1 << top), "sign": (_FULL, 1 << (form.width - 1))}
+    # What is compared with zero may notice nothing but a large negative number.
+    masks["sign and top bit"] = (_FULL, 1 << top | 1 << (form.width - 1))
     masks["all bits set"] = (0, form.mask)
     if is_float:
         # The exponent's ones with a mantissa bit: a NaN in the formats that have one.
