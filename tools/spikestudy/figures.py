@@ -24,7 +24,7 @@ def step_figure(found: Sequence[Result]) -> str:
 
 def crowd_figure(found: Sequence[Result]) -> str:
     """Mean accuracy against the number of neurons that are stuck."""
-    drawing = Drawing(width=640, height=320, title="accuracy with stuck neurons")
+    drawing = Drawing(width=760, height=340, title="accuracy with stuck neurons")
     curves = [
         (network, word)
         for network in dict.fromkeys(each.network for each in found)
