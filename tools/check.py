@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PATHS = ("onnxfi", "tests", "tools")
+PATHS = ("onnxfi", "tests", "tools", "docs/toolchains")
 
 # Arguments to this same interpreter, so that the gates are those of the environment in use.
 GATES: dict[str, list[list[str]]] = {

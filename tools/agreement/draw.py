@@ -49,9 +49,11 @@ def sites_of(case: Case, sites: Sequence[FaultSite]) -> tuple[FaultSite, ...]:
     return tuple(site for site in sites if not case.op_types or site.op_type in case.op_types)
 
 
-def scenarios(sites: Sequence[FaultSite], case: Case, count: int, seed: int) -> list[Scenario]:
-    """Scenarios of a case, uniform over all bits of the sites, numbered from 0."""
-    space = FaultSpace(sites, [BitFlip()])
+def scenarios(
+    sites: Sequence[FaultSite], case: Case, count: int, seed: int, bits: str | None = None
+) -> list[Scenario]:
+    """Scenarios of a case, uniform over the bits of the sites, all or chosen, numbered from 0."""
+    space = FaultSpace(sites, [BitFlip(bits=bits)])
     flips = min(case.flips, space.size)
     if flips == 1:
         wanted = min(count, space.size)

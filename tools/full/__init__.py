@@ -1,0 +1,1 @@
+"""The heavy checks of `.ci/run --full`: a table of steps, their environments, and their record."""

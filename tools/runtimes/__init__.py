@@ -1,0 +1,1 @@
+"""Faulty models in other runtimes: do they decide as onnxruntime does?"""
