@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, field
@@ -72,6 +73,7 @@ class Replay:
             along the first axis; empty unless asked for.
         faulty: The same with the faults; zeros for samples whose run gave none.
         trace: How the faults spread; None unless asked for.
+        reasons: Why samples have no outputs, in words, and how many there are of each.
     """
 
     scenario: Scenario
@@ -86,6 +88,7 @@ class Replay:
     golden: RunOutputs = field(default_factory=dict)
     faulty: RunOutputs = field(default_factory=dict)
     trace: Trace | None = None
+    reasons: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def differences(self) -> tuple[str, ...]:
@@ -156,6 +159,7 @@ def replay(campaign: OpenCampaign, scenario: int, options: ReplayOptions | None 
         golden=seen.joined(faulty=False),
         faulty=seen.joined(faulty=True),
         trace=followed,
+        reasons=dict(seen.reasons),
     )
 
 
@@ -171,10 +175,13 @@ class _Seen:
         self.outcomes = np.zeros(context.workload.samples, np.int8)
         self._answers = np.full((2, context.workload.samples), -1, np.int64)
         self._scores = True
+        self.reasons: Counter[str] = Counter()
 
     def add(self, result: BatchResult) -> None:
         window = result.window
         self.tally.add(result)
+        if result.reason:
+            self.reasons[result.reason] += window.samples
         self.outcomes[window.start : window.stop] = sample_outcomes(self._context, result)
         for row, outputs in enumerate((result.golden, result.faulty)):
             found = None if outputs is None else _answers(self._context, outputs, window.samples)

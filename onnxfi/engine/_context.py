@@ -71,12 +71,14 @@ class BatchResult:
             among them.
         faulty: Faulty outputs; None if the run gave none.
         failure: Why there are none: an exception or a timeout.
+        reason: The same in words, as onnxruntime puts it; empty if there are outputs.
     """
 
     window: BatchWindow
     golden: RunOutputs
     faulty: RunOutputs | None
     failure: Outcome | None
+    reason: str = ""
 
 
 class Engine(Protocol):

@@ -89,12 +89,14 @@ class Ongoing:
         try:
             faulty = self._armed.faulty(window, self._patience.hurried)
             return BatchResult(window=window, golden=golden, faulty=faulty, failure=None)
-        except RunTimedOutError:
+        except RunTimedOutError as error:
             self._patience.hurry()
-            failure = Outcome.DUE_TIMEOUT
-        except RunFailedError:
-            failure = Outcome.DUE_EXCEPTION
-        return BatchResult(window=window, golden=golden, faulty=None, failure=failure)
+            failure, reason = Outcome.DUE_TIMEOUT, str(error)
+        except RunFailedError as error:
+            failure, reason = Outcome.DUE_EXCEPTION, str(error)
+        return BatchResult(
+            window=window, golden=golden, faulty=None, failure=failure, reason=reason
+        )
 
 
 def results(

@@ -53,6 +53,7 @@ def replay_document(replay: Replay, folder: str) -> dict[str, Any]:
         "stored": None if stored is None else outcome_document(stored.counts),
         "same": replay.same,
         "differences": list(replay.differences),
+        "reasons": dict(replay.reasons),
         "samples": [labels[code] for code in replay.outcomes.tolist()],
         "answers": None
         if replay.answers is None
@@ -76,6 +77,8 @@ def _facts(replay: Replay) -> Iterator[Fact]:
     )
     if counts.correct is not None:
         yield Fact(label="answered right", text=f"{counts.correct:,} of {counts.samples:,}")
+    for reason, samples in replay.reasons.items():
+        yield Fact(label="no outputs", text=f"{counted(samples, 'sample')}: {reason}")
     yield Fact(label="stored row", text=_stored_text(replay))
 
 

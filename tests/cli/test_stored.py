@@ -46,6 +46,14 @@ def test_a_campaign_in_indices_and_values(run_cli: Run, digits: Path) -> None:
     assert all(row["due_exception"] in (0, 20) for row in rows)
     report = run_cli("report", "campaign")
     assert "sparse_index" in report.stdout
+    why = run_cli("replay", "campaign", lost[0]["scenario"])
+    assert why.exit_code == 0, why.stderr
+    assert "20 samples: the faulty model is refused: onnxruntime" in why.stdout
+    (reason,) = json.loads(run_cli("replay", "campaign", lost[0]["scenario"], "--json").stdout)[
+        "reasons"
+    ]
+    assert reason.startswith("the faulty model is refused")
+    assert "indices" in reason.lower() or "index" in reason.lower()
 
 
 def test_a_fault_in_an_attribute_as_a_file(run_cli: Run, tmp_path: Path) -> None:
