@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ python tools/full_checks.py --only openvino            # one of them; the others
 ```
 
 writes this page and [`full-checks.json`](full-checks.json). Below is what each step said when it
-ran last.
+ran last. Why runtimes differ where they do: [toolchains.md](toolchains.md#to-other-runtimes).
 """
 
 
@@ -76,7 +77,7 @@ def page(results: Mapping[str, Result]) -> str:
         said = result.said.strip()
         said = f"```text\n{said}\n```" if step.plain else said
         parts.append(
-            f"\n## {step.name}\n\n{step.title}: `python {' '.join(step.command)}`{extra}, "
+            f"\n## {step.name}\n\n{step.title}: `python {shlex.join(step.command)}`{extra}, "
             f"Python {result.python}, onnxruntime {result.runtime}.\n\n{said}\n"
         )
     return _HEAD + "\n" + "\n".join(rows) + "\n" + "".join(parts)
