@@ -19,9 +19,13 @@ def from_onnxruntime(error: Exception) -> bool:
 
 
 def one_line(error: Exception) -> str:
-    """Its message without line breaks, at most 400 characters."""
+    """Its message without line breaks, at most 400 characters.
+
+    Of longer ones the middle is left out: onnxruntime begins with the kind of failure, goes on with
+    where in its sources that was, and says last what it was.
+    """
     text = " ".join(str(error).split())
-    return text if len(text) <= 400 else f"{text[:397]}..."
+    return text if len(text) <= 400 else f"{text[:97]} ... {text[-298:]}"
 
 
 def device_failure(error: Exception) -> str | None:
