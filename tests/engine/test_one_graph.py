@@ -14,6 +14,8 @@ MODELS = [
     "lenet5_mnist_fp32",
     "lenet5_mnist_fp16",
     "lenet5_mnist_int8_qoperator",
+    "lenet5_mnist_bf16",
+    "lenet5_mnist_int4",
     "lenet5_mnist_int8_dynamic",
     "resnet8_fashion_fp32",
     "resnet8_fashion_fp16",
