@@ -44,12 +44,12 @@ STEPS = (
     _section("elsewhere", "To other runtimes"),
     Step(
         name="reference",
-        title="Baked models in `onnx.reference` decide as in onnxruntime, or for a known reason not",
+        title="Baked models in `onnx.reference` decide as in onnxruntime, or say why not",
         command=("tools/other_runtimes.py", "reference", "--scenarios", "10", "--images", "10"),
     ),
     Step(
         name="openvino",
-        title="Baked models in OpenVINO decide as in onnxruntime, or for a known reason not",
+        title="Baked models in OpenVINO decide as in onnxruntime, or say why not",
         command=("tools/other_runtimes.py", "openvino", "--scenarios", "20", "--images", "20"),
         packages=("openvino==2026.4.1",),
     ),
