@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSpace, Scenario
 from onnxfi.sampling._priority import Mixture, PriorityOrder, priority_order
 from onnxfi.sampling._random import check_seed
-from onnxfi.sampling._sampler import check_count, check_number
+from onnxfi.sampling._sampler import check_count, check_fits, check_number
 from onnxfi.sampling._scores import Scores
 
 
@@ -60,12 +59,7 @@ class ImportanceSampler:
         Raises:
             ConfigError: More than the space has faults.
         """
-        if self.n > space.size:
-            raise ConfigError(
-                f"n = {self.n} scenarios are more than the {space.size} faults of the fault space;"
-                " lower n"
-            )
-        return self.n
+        return check_fits(self.n, space)
 
     def order(self, space: FaultSpace) -> PriorityOrder:
         """The faults in order, with weights and keys; found once for a space."""

@@ -81,6 +81,19 @@ def check_count(name: str, value: int) -> int:
     return value
 
 
+def check_fits(n: int, space: FaultSpace, remedy: str = "lower n") -> int:
+    """The number of scenarios, if a space has as many faults.
+
+    Raises:
+        ConfigError: It has not.
+    """
+    if n > space.size:
+        raise ConfigError(
+            f"n = {n} scenarios are more than the {space.size} faults of the fault space; {remedy}"
+        )
+    return n
+
+
 def check_number(k: int, size: int) -> int:
     """The scenario number, if there is such a scenario.
 

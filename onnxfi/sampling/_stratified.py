@@ -13,7 +13,7 @@ from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSpace, Scenario
 from onnxfi.sampling._permutation import permutation
 from onnxfi.sampling._random import Stream, check_seed
-from onnxfi.sampling._sampler import check_count, check_number
+from onnxfi.sampling._sampler import check_count, check_fits, check_number
 from onnxfi.sampling._strata import Stratum, strata
 
 
@@ -76,12 +76,7 @@ class StratifiedSampler:
         """
         if not space.enumerable:
             raise ConfigError("stratified sampling needs faults that can be listed")
-        if self.n > space.size:
-            raise ConfigError(
-                f"n = {self.n} scenarios are more than the {space.size} faults of the fault space;"
-                " lower n"
-            )
-        return self.n
+        return check_fits(self.n, space)
 
     def allotted(self, space: FaultSpace) -> Allotted:
         """Which scenario falls to which stratum; found once for a space."""

@@ -13,7 +13,7 @@ from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSpace, Scenario
 from onnxfi.sampling._permutation import permutation
 from onnxfi.sampling._random import Stream, check_seed, generator
-from onnxfi.sampling._sampler import check_count, check_number
+from onnxfi.sampling._sampler import check_count, check_fits, check_number
 from onnxfi.sampling._size import sample_size
 
 
@@ -66,12 +66,9 @@ class UniformSampler:
         if self.margin is not None:
             return sample_size(population, self.margin, self.confidence)
         n = self.n or 0
-        if population is not None and n > population:
-            raise ConfigError(
-                f"n = {n} scenarios are more than the {population} faults of the fault "
-                "space; lower n, or use the exhaustive sampler"
-            )
-        return n
+        if population is None:
+            return n
+        return check_fits(n, space, "lower n, or use the exhaustive sampler")
 
     def scenario(self, space: FaultSpace, k: int) -> Scenario:
         """Scenario k."""
