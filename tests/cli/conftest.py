@@ -32,6 +32,13 @@ def run_cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Re
     return run
 
 
+#: A shell without job control lets what it starts in the background ignore Ctrl-C.
+_HEEDING = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "from onnxfi.cli import main; main()"
+)
+
+
 @pytest.fixture
 def start_cli(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start ``onnxfi`` as a process of its own, which does not outlive the test."""
@@ -40,7 +47,7 @@ def start_cli(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def start(*words: object) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from onnxfi.cli import main; main()", *map(str, words)],
+            [sys.executable, "-c", _HEEDING, *map(str, words)],
             cwd=tmp_path,
             env=environment,
             stdout=subprocess.PIPE,
