@@ -20,12 +20,12 @@ import json
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from reach.files import RealModel, bits_of, real_models
 from reach.landing import Reach, reach
 
-from onnxfi.engine import runtime_version
+from onnxfi.engine import Optimization, runtime_version
 
 FORMAT = "onnxfi-reach/1"
 _COLUMNS = ("file", "stored sites", "bits in sites", "one flip", "harder", "dead", "clean")
@@ -38,6 +38,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("-o", "--output", type=Path, help="write everything as JSON, and resume")
     parser.add_argument("--only", default="", help="only files whose name contains this")
+    parser.add_argument(
+        "--optimization",
+        choices=get_args(Optimization),
+        default="all",
+        help="of sessions; disabled is much faster for files that make their weights by operators",
+    )
     return parser.parse_args()
 
 
@@ -89,7 +95,7 @@ def main() -> int:
     for model in real_models():
         if options.only not in model.name or model.name in known:
             continue
-        lines.append(_line(model, reach(model)))
+        lines.append(_line(model, reach(model, options.optimization)))
         last = lines[-1]
         print(f"{model.name}: {last['sites']} sites, {last['seconds']} s", file=sys.stderr)
         if options.output is not None:

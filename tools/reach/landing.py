@@ -13,6 +13,7 @@ from onnxfi.bits import format_of
 from onnxfi.engine import (
     EngineContext,
     EngineSettings,
+    Optimization,
     Scenarios,
     choose_engine,
     examine_engine,
@@ -81,10 +82,15 @@ class Reach:
         return [landing for landing in self.landings.values() if not landing.landed]
 
 
-def reach(real: RealModel) -> Reach:
+def reach(real: RealModel, optimization: Optimization = "all") -> Reach:
     """Fault every stored site of a model until outputs change, or nothing is left to try.
 
     What the engine of the campaign can't make land is tried again in a model of its own, baked.
+
+    Args:
+        real: The model.
+        optimization: Level of onnxruntime's optimisation; ``disabled`` starts sessions of models
+            whose weights are made by operators in a fraction of the time.
     """
     start = time.perf_counter()
     model = load(real.path)
@@ -93,15 +99,13 @@ def reach(real: RealModel) -> Reach:
         for engine in ("auto", "bake"):
             missing = [site for site in found.stored if not found.landed(site)]
             if missing and engine not in found.engines[-1:]:
-                _with_feed(model, feed, missing, found, engine)
+                _with_feed(_context(model, feed, missing, optimization), found, engine)
     found.seconds = time.perf_counter() - start
     return found
 
 
-def _with_feed(
-    model: Model, feed: Arrays, sites: Sequence[FaultSite], found: Reach, engine: str
-) -> None:
-    context = _context(model, feed, sites)
+def _with_feed(context: EngineContext, found: Reach, engine: str) -> None:
+    model, sites = context.model, context.sites
     choice = choose_engine(
         engine,
         model,
@@ -183,10 +187,12 @@ def _trial(site: FaultSite, what: str, index: np.ndarray, keep: int, flip: int) 
     return _Trial(site=site.name, what=what, scenario=Scenario(number=0, groups=(group,)))
 
 
-def _context(model: Model, feed: Arrays, sites: Sequence[FaultSite]) -> EngineContext:
+def _context(
+    model: Model, feed: Arrays, sites: Sequence[FaultSite], optimization: Optimization
+) -> EngineContext:
     fed = {spec.name: feed[spec.name] for spec in model.inputs}
     workload = read_workload(fed, model.inputs)
-    settings = EngineSettings(timeout_s=120)
+    settings = EngineSettings(timeout_s=120, optimization=optimization)
     layouts = profile(model, workload, settings, candidates=())
     criterion = BoundCriterion(criterion=Tolerance(0.0), output=next(iter(layouts.outputs)))
     return EngineContext(
