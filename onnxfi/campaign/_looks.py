@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 from onnxfi.analysis import design_of, look_confidence, observe
 from onnxfi.campaign._campaign import OpenCampaign
+from onnxfi.campaign._experiment import Experiment
 from onnxfi.campaign._store import ResultStore
 from onnxfi.errors import ConfigError
 from onnxfi.outcome import scenario_failed
@@ -69,19 +71,28 @@ class Looker:
         self._rule = rule
         self._store = store
         self._looks = store.looks()
-        self._experiment = campaign.experiment()
+        self._failed_before = self._count() if rule.find is not None else 0
         # A rule given again, or a looser one, may be content with what was seen before.
         self._last = self._looks[-1] if self._looks else 0
 
-    def reached(self) -> str | None:
-        """Which limit has been reached, None if none has; looks only where there is news."""
+    @cached_property
+    def _experiment(self) -> Experiment:
+        """Only a margin needs to know how scenarios were chosen."""
+        return self._campaign.experiment()
+
+    def reached(self, failures: int) -> str | None:
+        """Which limit has been reached, None if none has; looks only where there is news.
+
+        Args:
+            failures: Failing scenarios stored since this was made.
+        """
         used = self._campaign.used_in(self._store)
         news = used > 0 and used >= self._next()
         if news:
             self._looks = (*self._looks, used)
             self._store.set_looks(self._looks)
         if self._rule.find is not None:
-            return self._found()
+            return "find" if self._failed_before + failures >= self._rule.find else None
         known, self._last = self._last, 0
         if news:
             return self._narrow(used)
@@ -94,10 +105,10 @@ class Looker:
             return last + 1
         return min(self._campaign.total, max(last + 1, math.ceil(last * _GROWTH)))
 
-    def _found(self) -> str | None:
+    def _count(self) -> int:
+        """Failing scenarios in the store."""
         golden, drop = self._campaign.plan.golden_correct, self._campaign.settings.drop
-        failed = sum(scenario_failed(r.counts, golden, drop) for r in self._store.records())
-        return "find" if failed >= (self._rule.find or 0) else None
+        return sum(scenario_failed(r.counts, golden, drop) for r in self._store.records())
 
     def _narrow(self, used: int) -> str | None:
         campaign, experiment, rule = self._campaign, self._experiment, self._rule

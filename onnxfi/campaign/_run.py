@@ -191,7 +191,7 @@ class _Run:
         """Whether the stop rule is content; it is asked when results have come in."""
         if self._looker is not None and self._done_now != self._looked_at:
             self._looked_at = self._done_now
-            self._stopped = self._looker.reached()
+            self._stopped = self._looker.reached(self._failures)
         return self._looker is not None and self._stopped is not None
 
     def _take(self, finished: Finished) -> None:

@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults._gates import at_gates
 from onnxfi.faults._site import FaultSite, NeuronPart, SiteKind
 from onnxfi.faults._steps import find_site
 from onnxfi.faults._tie import tie, untied
+
+_Choice = TypeVar("_Choice", SiteKind, NeuronPart)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,23 +147,22 @@ def name_matches(name: str, glob: str) -> bool:
 
 
 def _kind(target: SiteKind | str) -> SiteKind:
-    try:
-        return SiteKind(target)
-    except ValueError:
-        names = [kind.value for kind in SiteKind]
-        near = difflib.get_close_matches(str(target), names, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"kinds: {', '.join(names)}"
-        raise ConfigError(f"{str(target)!r} is not a kind of site; {hint}") from None
+    return _known(SiteKind, target, "kind of site", "kinds")
 
 
 def _part(part: NeuronPart | str) -> NeuronPart:
+    return _known(NeuronPart, part, "part of a spiking neuron", "parts")
+
+
+def _known(among: type[_Choice], given: str, what: str, several: str) -> _Choice:
+    """The member of an enumeration that a text names."""
     try:
-        return NeuronPart(part)
+        return among(given)
     except ValueError:
-        names = [one.value for one in NeuronPart]
-        near = difflib.get_close_matches(str(part), names, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"parts: {', '.join(names)}"
-        raise ConfigError(f"{str(part)!r} is not a part of a spiking neuron; {hint}") from None
+        names = [one.value for one in among]
+        near = difflib.get_close_matches(str(given), names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"{several}: {', '.join(names)}"
+        raise ConfigError(f"{str(given)!r} is not a {what}; {hint}") from None
 
 
 def _need(glob: str, names: Iterable[str], what: str) -> None:
