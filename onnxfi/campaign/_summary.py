@@ -226,11 +226,12 @@ def _sampler_text(campaign: OpenCampaign) -> str:
 
 
 def _fit(campaign: OpenCampaign, estimates: Estimates, fit_per_mbit: float) -> FailuresInTime:
-    models = campaign.settings.fault_models if campaign.settings.faults is None else ()
+    settings, size = campaign.settings, campaign.plan.space_size
+    models = settings.fault_models if settings.faults is None else ()
     single = [model for model in models if model.startswith("flip") and "count=" not in model]
-    size = campaign.plan.space_size
-    several = campaign.settings.sampler.get("faults_per_scenario", 1) != 1
-    drawn = campaign.settings.sampler.get("kind") != "ber"
+    # A fault over all steps flips a bit in each of them.
+    several = settings.over_steps or settings.sampler.get("faults_per_scenario", 1) != 1
+    drawn = settings.sampler.get("kind") != "ber"
     if len(models) != 1 or not single or several or not drawn or size is None:
         raise ConfigError(
             "a FIT rate needs scenarios of one flipped bit each, drawn from a fault space; this"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from onnxfi.campaign import RunOptions, open_campaign, run_campaign, summarize
+from onnxfi.errors import ConfigError
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 STUCK = {
@@ -103,3 +104,11 @@ def test_faults_by_step(create, few):
     assert [row.key for row in tables["step"].rows] == ["0", "7"]
     assert [row.key for row in tables["part"].rows] == ["membrane", "spike"]
     assert sum(row.n for row in tables["step"].rows) == 24
+
+
+def test_a_fault_in_all_steps_is_no_single_upset(create, few):
+    chosen = STUCK | {"fault_models": ("flip",), "sampler": {"kind": "uniform", "n": 4, "seed": 1}}
+    campaign = create("a", inputs=few, **chosen)
+    run_campaign(campaign)
+    with pytest.raises(ConfigError, match="one flipped bit each"):
+        summarize(campaign, fit_per_mbit=100.0)
