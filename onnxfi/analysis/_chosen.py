@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from onnxfi.analysis._design import Design, EqualDesign
+from onnxfi.analysis._observed import ObservedDesign
 from onnxfi.analysis._priority import PriorityDesign
 from onnxfi.analysis._stratified import StratifiedDesign
 from onnxfi.errors import FaultListError
@@ -12,6 +13,7 @@ from onnxfi.faults import FaultListHeader
 from onnxfi.sampling import SampledScenarios, ScenarioSource, StratifiedSampler
 
 PRIORITY = "priority"
+TOP = "top"
 
 
 def design_of(source: ScenarioSource, header: FaultListHeader, n: int) -> Design:
@@ -30,6 +32,8 @@ def design_of(source: ScenarioSource, header: FaultListHeader, n: int) -> Design
     """
     if header.design == PRIORITY:
         return _priority(source, header, n)
+    if header.design == TOP:
+        return ObservedDesign()
     if isinstance(source, SampledScenarios) and isinstance(source.sampler, StratifiedSampler):
         allotted = source.sampler.allotted(source.space)
         sizes = np.array([stratum.size for stratum in allotted.strata], np.int64)

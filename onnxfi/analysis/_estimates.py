@@ -12,6 +12,7 @@ from onnxfi.analysis._domains import DomainTable, domain_table
 from onnxfi.analysis._facets import Facet
 from onnxfi.analysis._interval import Interval, look_confidence
 from onnxfi.analysis._observations import Observations
+from onnxfi.analysis._observed import ObservedDesign
 from onnxfi.analysis._priority import PriorityDesign
 from onnxfi.errors import ConfigError
 from onnxfi.outcome import OutcomeCounts
@@ -59,7 +60,8 @@ class Estimates:
         rates: ``failure`` (share of failing scenarios), for an importance sample also
             ``failure_bound`` (with an interval that assumes nothing of the scores);
             ``failed_share``, ``critical_share``, ``due_share`` (mean over scenarios of such
-            samples / samples) and, with labels, ``accuracy``; empty if no scenario is finished.
+            samples / samples) and, with labels, ``accuracy``; empty if no scenario is finished. For
+            scenarios that were picked to find failures only ``precision``, their failing share.
         total: Outcomes of all samples of all scenarios.
         accuracy: With labels.
         tables: One a facet.
@@ -81,8 +83,7 @@ class Estimates:
             ConfigError: There is none of that name; the message lists those that are.
         """
         if name not in self.rates:
-            known = ", ".join(self.rates) or "none yet, as no scenario is finished"
-            raise ConfigError(f"no rate '{name}'; there are: {known}")
+            raise ConfigError(no_such_rate(name, self.rates))
         return self.rates[name]
 
     def table(self, facet: str) -> DomainTable:
@@ -122,26 +123,18 @@ def estimate(
     rates: dict[str, Interval] = {}
     accuracy = efficiency = None
     if observations.n:
-        samples = np.maximum(observations.samples, 1)
-        level = look_confidence(confidence, look) if look else confidence
-        rates["failure"] = _at_look(design.rate(observations.failed, level), confidence, look)
+        accuracy = _accuracy(observations, design, confidence)
+        if isinstance(design, ObservedDesign):
+            rates["precision"] = design.rate(observations.failed, confidence)
+        else:
+            rates = _rates(observations, design, confidence, look)
+            if accuracy is not None:
+                rates["accuracy"] = accuracy.mean
         if isinstance(design, PriorityDesign):
-            safe = design.safe_rate(observations.failed, level)
-            rates["failure_bound"] = _at_look(safe, confidence, look)
             efficiency = Efficiency(
                 variance_reduction=design.variance_reduction(observations.failed),
                 effective_size=design.effective_size(),
             )
-        shares = {
-            "failed_share": observations.critical + observations.due,
-            "critical_share": observations.critical,
-            "due_share": observations.due,
-        }
-        for name, counts in shares.items():
-            rates[name] = design.mean(counts / samples, confidence)
-        accuracy = _accuracy(observations, design, confidence)
-        if accuracy is not None:
-            rates["accuracy"] = accuracy.mean
     return Estimates(
         n=observations.n,
         failures=int(observations.failed.sum()),
@@ -154,6 +147,39 @@ def estimate(
         ),
         efficiency=efficiency,
     )
+
+
+def no_such_rate(name: str, rates: Mapping[str, Interval]) -> str:
+    """Why there is no rate of a name, and what there is."""
+    known = ", ".join(rates) or "none yet, as no block of scenarios is finished"
+    if any(interval.of_search for interval in rates.values()):
+        return (
+            f"no rate '{name}' can be had from sampler top, which runs the faults with the highest"
+            " scores only, to find failures; use sampler importance (with the same scores),"
+            f" stratified or uniform; here there is: {known}"
+        )
+    return f"no rate '{name}'; there are: {known}"
+
+
+def _rates(
+    observations: Observations, design: Design, confidence: float, look: int
+) -> dict[str, Interval]:
+    """The rates of scenarios that stand for all."""
+    rates: dict[str, Interval] = {}
+    level = look_confidence(confidence, look) if look else confidence
+    rates["failure"] = _at_look(design.rate(observations.failed, level), confidence, look)
+    if isinstance(design, PriorityDesign):
+        safe = design.safe_rate(observations.failed, level)
+        rates["failure_bound"] = _at_look(safe, confidence, look)
+    shares = {
+        "failed_share": observations.critical + observations.due,
+        "critical_share": observations.critical,
+        "due_share": observations.due,
+    }
+    samples = np.maximum(observations.samples, 1)
+    for name, counts in shares.items():
+        rates[name] = design.mean(counts / samples, confidence)
+    return rates
 
 
 def _at_look(interval: Interval, confidence: float, look: int) -> Interval:

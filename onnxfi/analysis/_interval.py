@@ -8,6 +8,8 @@ from statistics import NormalDist
 
 from onnxfi.errors import ConfigError
 
+SEARCH = "of the scenarios run; no rate of the fault space can be had from it"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
@@ -33,6 +35,11 @@ class Interval:
     def margin(self) -> float:
         """Half the width."""
         return (self.high - self.low) / 2
+
+    @property
+    def of_search(self) -> bool:
+        """Whether it is a share of scenarios that were picked, and says nothing of others."""
+        return self.method == SEARCH
 
 
 def check_confidence(confidence: float) -> float:

@@ -47,6 +47,7 @@ from onnxfi.sampling import (
     FunctionScores,
     ImportanceSampler,
     StratifiedSampler,
+    TopSampler,
     UniformSampler,
     sample_size,
 )
@@ -95,6 +96,7 @@ __all__ = [
     "StoreError",
     "StratifiedSampler",
     "StuckAt",
+    "TopSampler",
     "UniformSampler",
     "UnsupportedModelError",
     "WorkloadError",

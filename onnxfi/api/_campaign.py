@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from onnxfi.analysis import Interval
+from onnxfi.analysis import Interval, no_such_rate
 from onnxfi.api._arguments import CampaignArguments, resolve
 from onnxfi.campaign import (
     CampaignSummary,
@@ -136,8 +136,9 @@ class Campaign:
         """One rate with its interval.
 
         Args:
-            quantity: ``failure``, ``failed_share``, ``critical_share``, ``due_share`` or, with
-                labels, ``accuracy``.
+            quantity: ``failure``, ``failed_share``, ``critical_share``, ``due_share``, with labels
+                ``accuracy``; of an importance sample also ``failure_bound``, of a search by sampler
+                top only ``precision``.
             confidence: Level of the interval.
 
         Raises:
@@ -145,8 +146,7 @@ class Campaign:
         """
         rates = self.summary(confidence).rates
         if quantity not in rates:
-            known = ", ".join(rates) or "none yet: no block of scenarios is finished"
-            raise ConfigError(f"no estimate of {quantity!r}; there is: {known}")
+            raise ConfigError(no_such_rate(quantity, rates))
         return rates[quantity]
 
     def replay(self, scenario: int, *, outputs: bool = False, trace: bool = False) -> Replay:

@@ -37,7 +37,7 @@ from onnxfi.faults import (
 from onnxfi.graph import Model, fingerprint, load
 from onnxfi.outcome import Criterion
 from onnxfi.sampling import (
-    ImportanceSampler,
+    SCORED,
     ListedScenarios,
     SampledScenarios,
     Sampler,
@@ -322,9 +322,7 @@ def _drawn(
         source=source,
         header=header,
         # Scores are no part of a recipe: what was drawn with them is written out.
-        recipe=not (
-            custom.fault_models or custom.sampler or isinstance(sampler, ImportanceSampler)
-        ),
+        recipe=not (custom.fault_models or custom.sampler or sampler.kind in SCORED),
     )
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from onnxfi.analysis import design_of, look_confidence, observe
+from onnxfi.analysis import TOP, design_of, look_confidence, observe
 from onnxfi.campaign._campaign import OpenCampaign
 from onnxfi.campaign._experiment import Experiment
 from onnxfi.campaign._store import ResultStore
@@ -39,8 +39,7 @@ class StopRule:
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
-        estimating = self.margin is not None or self.relative_margin is not None
-        if estimating and self.find is not None:
+        if self.estimating and self.find is not None:
             raise ConfigError(
                 "a margin is for estimating a rate, find for finding failures; choose one"
             )
@@ -52,21 +51,30 @@ class StopRule:
             raise ConfigError(f"find is {self.find}, expected at least 1")
 
     @property
+    def estimating(self) -> bool:
+        """Whether it stops for a rate."""
+        return self.margin is not None or self.relative_margin is not None
+
+    @property
     def active(self) -> bool:
         """Whether there is anything to stop for."""
-        return (self.margin, self.relative_margin, self.find) != (None, None, None)
+        return self.estimating or self.find is not None
 
 
 class Looker:
-    """Looks at a campaign's finished blocks for a stop rule.
-
-    Args:
-        campaign: The campaign.
-        rule: The rule.
-        store: Its results.
-    """
+    """Looks at a campaign's finished blocks for a stop rule."""
 
     def __init__(self, campaign: OpenCampaign, rule: StopRule, store: ResultStore) -> None:
+        """Begin with what is stored.
+
+        Args:
+            campaign: The campaign.
+            rule: The rule.
+            store: Its results.
+
+        Raises:
+            ConfigError: The rule stops for a rate, and scenarios were picked to find failures.
+        """
         self._campaign = campaign
         self._rule = rule
         self._store = store
@@ -74,6 +82,11 @@ class Looker:
         self._failed_before = self._count() if rule.find is not None else 0
         # A rule given again, or a looser one, may be content with what was seen before.
         self._last = self._looks[-1] if self._looks else 0
+        if rule.estimating and self._experiment.header.design == TOP:
+            raise ConfigError(
+                "a margin is for estimating a rate, and no rate can be had from sampler top; stop"
+                " with find (--find), or use sampler importance, stratified or uniform"
+            )
 
     @cached_property
     def _experiment(self) -> Experiment:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from onnxfi.analysis import SEARCH, TOP
 from onnxfi.campaign._campaign import OpenCampaign
 from onnxfi.campaign._document import Plan
 from onnxfi.campaign._experiment import Experiment
@@ -32,7 +33,7 @@ def notes_of(campaign: OpenCampaign, experiment: Experiment, rows: Rows) -> tupl
     return (
         *_of_workload(campaign.plan, experiment.subject.workload),
         *_of_rows(campaign, experiment.header.design, rows),
-        *_of_looks(rows.looks),
+        *_of_design(experiment.header.design, rows.looks),
     )
 
 
@@ -49,8 +50,13 @@ def _of_workload(plan: Plan, workload: Workload) -> Iterator[str]:
         yield f"samples of one run influence each other in this model, {what}"
 
 
-def _of_looks(looks: Sequence[int]) -> Iterator[str]:
-    if looks:
+def _of_design(design: str | None, looks: Sequence[int]) -> Iterator[str]:
+    if design == TOP:
+        yield (
+            f"a search for failures, by falling score: all shares are {SEARCH}; for rates use "
+            "sampler importance with the same scores, stratified or uniform"
+        )
+    elif looks:
         yield (
             f"a stop rule looked at the results {len(looks)} times: the failure rate's interval is"
             " widened so that it holds whenever the rule stops; the others are for a number of"

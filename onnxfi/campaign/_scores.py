@@ -10,14 +10,14 @@ import numpy as np
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSpace
-from onnxfi.sampling import ArrayScores, ImportanceSampler, Sampler, from_recipe
+from onnxfi.sampling import SCORED, ArrayScores, Sampler, from_recipe
 
 
 def sampler_of(recipe: Mapping[str, Any], space: FaultSpace) -> Sampler:
     """The sampler of a recipe, for a space.
 
     Args:
-        recipe: As `from_recipe` takes it; an importance sampler's may name its file of scores
+        recipe: As `from_recipe` takes it; that of a sampler by scores may name their file
             (``scores``: a ``.npz`` with an array a site, one number an element or a bit).
         space: What can be hit.
 
@@ -26,16 +26,17 @@ def sampler_of(recipe: Mapping[str, Any], space: FaultSpace) -> Sampler:
     """
     values = dict(recipe)
     path = values.pop("scores", None)
-    if values.get("kind") != "importance":
+    kind = values.get("kind")
+    if kind not in SCORED:
         return from_recipe(recipe)
     if path is None:
-        raise ConfigError("importance sampling needs scores; give a file with --scores")
+        raise ConfigError(f"sampler {kind} needs scores; give a file with --scores")
     values.pop("kind")
     scores = _read(Path(path), space)
     try:
-        return ImportanceSampler(scores=scores, **values)
+        return SCORED[str(kind)](scores=scores, **values)
     except TypeError as error:
-        raise ConfigError(f"the importance sampler can't be made: {error}") from None
+        raise ConfigError(f"the {kind} sampler can't be made: {error}") from None
 
 
 def _read(path: Path, space: FaultSpace) -> ArrayScores:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from onnxfi.analysis import (
+    TOP,
     Accuracy,
     DomainTable,
     Efficiency,
@@ -62,7 +63,7 @@ class CampaignSummary:
         space_bits: Stored bits of the sites; None likewise.
         golden_accuracy: Of the fault-free model; None without labels.
         rates: ``failure``, ``failed_share``, ``critical_share``, ``due_share``, with labels
-            ``accuracy``; empty while no block is finished.
+            ``accuracy``; of a search ``precision``; empty while no block is finished.
         accuracy: Accuracy under faults; None without labels.
         counts: Outcomes of all samples of the used scenarios.
         tables: Rates by domain, by facet.
@@ -72,6 +73,7 @@ class CampaignSummary:
         monitors: Monitored values over the used scenarios, beside the fault-free run.
         spikes: Spikes by layer, likewise, where they are counted.
         efficiency: How much an importance sample tells; None for other designs.
+        search: Whether scenarios were picked to find failures: no rate can be had from them.
         fit: Failures in 10^9 hours, if an upset rate was given.
         removed: Tensors that optimisation removes: of the stored graph those that are sites, of
             the deployed one all of the file.
@@ -111,6 +113,7 @@ class CampaignSummary:
     monitors: tuple[MonitorRow, ...] = ()
     spikes: tuple[SpikeRow, ...] = ()
     efficiency: Efficiency | None = None
+    search: bool = False
     fit: FailuresInTime | None = None
     removed: tuple[RemovedTensor, ...] = ()
 
@@ -180,6 +183,7 @@ def summarize(
         monitors=_monitors(campaign, records),
         spikes=_spikes(campaign, experiment, records),
         efficiency=estimates.efficiency,
+        search=experiment.header.design == TOP,
         fit=None if fit_per_mbit is None else _fit(campaign, estimates, fit_per_mbit),
         removed=_removed(document),
     )
@@ -231,7 +235,7 @@ def _fit(campaign: OpenCampaign, estimates: Estimates, fit_per_mbit: float) -> F
     single = [model for model in models if model.startswith("flip") and "count=" not in model]
     # A fault over all steps flips a bit in each of them.
     several = settings.over_steps or settings.sampler.get("faults_per_scenario", 1) != 1
-    drawn = settings.sampler.get("kind") != "ber"
+    drawn = settings.sampler.get("kind") not in ("ber", TOP)
     if len(models) != 1 or not single or several or not drawn or size is None:
         raise ConfigError(
             "a FIT rate needs scenarios of one flipped bit each, drawn from a fault space; this"

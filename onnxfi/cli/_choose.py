@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 DEFAULT_MARGIN = 0.03
 DEFAULT_BER_SCENARIOS = 100
+DEFAULT_SEARCH = 100
+#: Options that say which sampler is meant: option, sampler.
+IMPLIED = {"ber": "ber", "strata": "stratified", "scores": "importance"}
 COMPUTED = ("activation", "input", "state")
 
 
@@ -80,7 +83,7 @@ def sampler_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UsageError: Options of different samplers are mixed.
     """
-    kind = options["sampler"] or _implied(options)
+    kind = options["sampler"] or implied(options) or "uniform"
     _refuse_mixtures(kind, options)
     recipe: dict[str, Any] = {"kind": kind, "seed": options["seed"]}
     if kind == "uniform":
@@ -93,6 +96,8 @@ def sampler_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
         for name in ("uniform_share", "power"):
             if options[name] is not None:
                 recipe[name] = float(options[name])
+    elif kind == "top":
+        recipe |= {"n": options["n"] or DEFAULT_SEARCH, "scores": options["scores"]}
     elif kind == "ber":
         recipe |= {"n": _ber_scenarios(options), "ber": options["ber"]}
         recipe["per_sample"] = options["ber_per_sample"]
@@ -124,10 +129,10 @@ def build_space(
 
 def _refuse_mixtures(kind: str, options: Mapping[str, Any]) -> None:
     belongs = {
-        "n": ("uniform", "stratified", "importance", "ber"),
+        "n": ("uniform", "stratified", "importance", "top", "ber"),
         "plan_margin": ("uniform", "stratified", "importance", "ber"),
         "strata": ("stratified",),
-        "scores": ("importance",),
+        "scores": ("importance", "top"),
         "uniform_share": ("importance",),
         "power": ("importance",),
         "faults_per_scenario": ("uniform",),
@@ -141,8 +146,13 @@ def _refuse_mixtures(kind: str, options: Mapping[str, Any]) -> None:
         raise click.UsageError("-n and --plan-margin both say how many scenarios; give one")
     if kind == "ber" and options["ber"] is None:
         raise click.UsageError("--sampler ber needs --ber, the probability of each bit")
-    if kind == "importance" and options["scores"] is None:
-        raise click.UsageError("--sampler importance needs --scores, a .npz of scores by site")
+    if kind in ("importance", "top") and options["scores"] is None:
+        raise click.UsageError(f"--sampler {kind} needs --scores, a .npz of scores by site")
+    if kind == "top" and (options.get("margin") or options.get("relative_margin")):
+        raise click.UsageError(
+            "a margin is for estimating a rate, and no rate can be had from --sampler top; stop "
+            "with --find, or use --sampler importance, stratified or uniform"
+        )
 
 
 def _flag(name: str) -> str:
@@ -173,7 +183,6 @@ def _scenarios(options: Mapping[str, Any]) -> int:
     return sample_size(None, options["plan_margin"] or DEFAULT_MARGIN, options["confidence"])
 
 
-def _implied(options: Mapping[str, Any]) -> str:
-    """The sampler that belongs to the options given, where none is named."""
-    told = {"ber": "ber", "strata": "stratified", "scores": "importance"}
-    return next((kind for name, kind in told.items() if options[name] is not None), "uniform")
+def implied(options: Mapping[str, Any]) -> str | None:
+    """The sampler that belongs to the options given, where none is named; None if any may."""
+    return next((kind for name, kind in IMPLIED.items() if options[name] is not None), None)

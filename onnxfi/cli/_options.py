@@ -170,10 +170,11 @@ fault_options = _stack(
 sampler_options = _stack(
     click.option(
         "--sampler",
-        type=click.Choice(["uniform", "stratified", "importance", "exhaustive", "ber"]),
+        type=click.Choice(["uniform", "stratified", "importance", "top", "exhaustive", "ber"]),
         help="uniform (the default; distinct scenarios, all equally likely), stratified (a fixed "
-        "part for each of --strata), importance (likely failures first, by --scores), exhaustive "
-        "(all of them), or ber (each bit on its own with probability --ber).",
+        "part for each of --strata), importance (likely failures first, by --scores), top (the "
+        "highest --scores only: finds failures, gives no rate), exhaustive (all of them), or ber "
+        "(each bit on its own with probability --ber).",
     ),
     click.option(
         "-n",
@@ -181,7 +182,7 @@ sampler_options = _stack(
         "n",
         type=click.IntRange(min=1),
         help="How many scenarios to draw.  [default: as --plan-margin 0.03, at most 1068; 100 "
-        "with --ber]",
+        "with --ber and --sampler top]",
     ),
     click.option(
         "--plan-margin",

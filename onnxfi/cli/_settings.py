@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onnxfi.cli._choose import check_inputs_given, fault_graphs, fault_specs, sampler_recipe
+from onnxfi.cli._choose import (
+    IMPLIED,
+    check_inputs_given,
+    fault_graphs,
+    fault_specs,
+    implied,
+    sampler_recipe,
+)
 
 if TYPE_CHECKING:
     from onnxfi.campaign import CampaignSettings
@@ -197,8 +204,10 @@ def _over_recipe(
     """Sampler options as the stored recipe has them, but for those that are given."""
     kind = options["sampler"] if "sampler" in given else recipe.get("kind")
     if "sampler" not in given:
-        implied = {"ber": "ber", "strata": "stratified", "scores": "importance"}
-        kind = next((kind for name, kind in implied.items() if name in given), kind)
+        told = {name: options[name] if name in given else None for name in IMPLIED}
+        if kind == "top":  # it goes by scores, too
+            told["scores"] = None
+        kind = implied(told) or kind
     asked: dict[str, Any] = dict.fromkeys(_SAMPLER) | {"ber_per_sample": False, "seed": 0}
     asked["confidence"] = options["confidence"]
     if kind == recipe.get("kind"):

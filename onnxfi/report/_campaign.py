@@ -36,6 +36,7 @@ RATE_TITLES: Mapping[str, str] = MappingProxyType(
         "critical_share": "samples answered differently",
         "due_share": "samples with a detectable error",
         "accuracy": "accuracy under faults",
+        "precision": "scenarios run that fail",
     }
 )
 _FACET_TITLES: Mapping[str, str] = MappingProxyType(
@@ -170,7 +171,9 @@ def progress_text(summary: CampaignSummary) -> str:
 
 
 def rates_view(summary: CampaignSummary) -> TableView:
-    """The rates with their intervals."""
+    """The rates with their intervals, or what a search has found."""
+    if summary.search:
+        return _found_view(summary)
     some = next(iter(summary.rates.values()))
     return TableView(
         title="Rates",
@@ -194,6 +197,17 @@ def rates_view(summary: CampaignSummary) -> TableView:
             for name, interval in summary.rates.items()
         ),
         note=f"{_percent(some.confidence)} intervals from {counted(summary.used, 'scenario')}",
+    )
+
+
+def _found_view(summary: CampaignSummary) -> TableView:
+    precision = summary.rates["precision"]
+    found = round(precision.value * precision.n)
+    return TableView(
+        title="Failures found",
+        columns=tuple(Column(title=title) for title in ("failures", "scenarios run", "precision")),
+        rows=(Row(cells=(count_text(found), count_text(precision.n), rate_text(precision.value))),),
+        note=precision.method,
     )
 
 
@@ -224,21 +238,23 @@ def domain_view(table: DomainTable, limit: int | None = None) -> TableView:
     """One breakdown; cut to the ``limit`` domains with the highest rates if there are more."""
     title = _FACET_TITLES.get(table.facet, f"By {table.facet}")
     rows = table.rows
+    search = any(row.rate.of_search for row in rows)
+    top = "precision" if search else "rate"
     if limit is not None and len(rows) > limit and table.facet not in ("bit", "step"):
         rows = table.ranked()[:limit]
-        title += f", the {limit} with the highest rate"
+        title += f", the {limit} with the highest {top}"
     return TableView(
         title=title,
         columns=(
             Column(title=_FACET_NAMES.get(table.facet, table.facet), number=False),
             *(Column(title=text, optional=True) for text in ("failed", "of")),
-            Column(title="failure rate"),
+            Column(title="precision" if search else "failure rate"),
             *(
                 Column(title=text, optional=True)
                 for text in ("critical", "due", "bits", "of all failures")
             ),
         ),
-        rows=tuple(Row(cells=_cells(row), interval=row.rate) for row in rows),
+        rows=tuple(Row(cells=_cells(row), interval=None if search else row.rate) for row in rows),
         note="; ".join(_asides(table)),
         left_out=len(table.rows) - len(rows),
     )

@@ -12,7 +12,7 @@ from onnxfi.report._view import Column, Page, Row, TableView
 if TYPE_CHECKING:
     from onnxfi.campaign import CampaignSummary
 
-_RATES = ("failure", "failed_share", "critical_share", "due_share", "accuracy")
+_RATES = ("failure", "failed_share", "critical_share", "due_share", "accuracy", "precision")
 
 
 def comparison_page(summaries: Sequence[CampaignSummary]) -> Page:

@@ -37,6 +37,7 @@ def summary_document(summary: CampaignSummary) -> dict[str, Any]:
             "complete": summary.complete,
         },
         "sampler": summary.sampler,
+        "search": summary.search,
         "fault_models": list(summary.fault_models),
         "targets": list(summary.targets),
         "sites": summary.sites,

@@ -24,7 +24,9 @@ def rate_text(value: float) -> str:
 
 
 def interval_text(interval: Interval) -> str:
-    """``0.0423 [0.0312, 0.0561]``."""
+    """``0.0423 [0.0312, 0.0561]``; the share alone where it is only of the scenarios run."""
+    if interval.of_search:
+        return rate_text(interval.value)
     low, high = rate_text(interval.low), rate_text(interval.high)
     return f"{rate_text(interval.value)} [{low}, {high}]"
 

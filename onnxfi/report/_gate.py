@@ -54,10 +54,9 @@ class Condition:
         """
         interval = rates.get(self.rate)
         if interval is None:
-            raise ConfigError(
-                f"'{self.text}' needs the rate '{self.rate}', which this campaign does not have; "
-                f"it has {', '.join(rates) or 'none yet'}"
-            )
+            from onnxfi.analysis import no_such_rate
+
+            raise ConfigError(f"'{self.text}' can't be decided: {no_such_rate(self.rate, rates)}")
         measured = float(getattr(interval, self.bound))
         if interval.n == 0 or math.isnan(measured):
             raise ConfigError(

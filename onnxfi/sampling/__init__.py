@@ -7,16 +7,18 @@ from onnxfi.sampling._importance import ImportanceSampler
 from onnxfi.sampling._permutation import Permutation, permutation
 from onnxfi.sampling._priority import Mixture, PriorityOrder, priority_order
 from onnxfi.sampling._random import Stream, generator, raw_bits
-from onnxfi.sampling._recipe import fitted_recipe, from_recipe
+from onnxfi.sampling._recipe import SCORED, fitted_recipe, from_recipe
 from onnxfi.sampling._sampler import Sampler, SingleFaultSampler
 from onnxfi.sampling._scores import ArrayScores, FunctionScores, Scores
 from onnxfi.sampling._size import sample_size
 from onnxfi.sampling._source import ListedScenarios, SampledScenarios, ScenarioSource
 from onnxfi.sampling._strata import Stratum, strata
 from onnxfi.sampling._stratified import StratifiedSampler
+from onnxfi.sampling._top import TopSampler, top_order
 from onnxfi.sampling._uniform import UniformSampler
 
 __all__ = [
+    "SCORED",
     "ArrayScores",
     "BitErrorRateSampler",
     "ExhaustiveSampler",
@@ -34,6 +36,7 @@ __all__ = [
     "StratifiedSampler",
     "Stratum",
     "Stream",
+    "TopSampler",
     "UniformSampler",
     "bernoulli_positions",
     "fitted_recipe",
@@ -44,4 +47,5 @@ __all__ = [
     "raw_bits",
     "sample_size",
     "strata",
+    "top_order",
 ]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSpace
+from onnxfi.sampling._best import Best
 from onnxfi.sampling._random import Stream, uniforms
 from onnxfi.sampling._scores import Scores, scored
 
@@ -78,18 +79,19 @@ def priority_order(
             f"importance sampling needs faults that can be listed, fault model {models} is random"
         )
     total = sum(float(_raised(part.values, mixture).sum()) for part in scored(space, scores))
-    best = _Best(n + 1)
+    best = Best(n + 1)
     for start, values in scored(space, scores):
         weight = _weights(values, mixture, total, space.size)
         numbers = np.arange(start, start + len(values))
-        best.add(numbers, weight, weight / uniforms(seed, Stream.PRIORITY, numbers))
-    numbers, weight, key = best.sorted()
-    more = len(numbers) > n
+        key = weight / uniforms(seed, Stream.PRIORITY, numbers)
+        best.add(numbers, key, weight.__getitem__)
+    first = best.sorted()
+    more = len(first.numbers) > n
     return PriorityOrder(
-        numbers=numbers[:n],
-        weight=weight[:n],
-        key=key[:n],
-        next_key=float(key[n]) if more else 0.0,
+        numbers=first.numbers[:n],
+        weight=first.tie[:n],
+        key=first.key[:n],
+        next_key=float(first.key[n]) if more else 0.0,
     )
 
 
@@ -106,46 +108,3 @@ def _weights(
     if total > 0:
         weight += (1 - share) / total * _raised(values, mixture)
     return weight
-
-
-_Rows = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
-
-
-class _Best:
-    """The rows with the largest keys of all that were added."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._parts: list[_Rows] = []
-        self._held = 0
-        self._least = 0.0
-
-    def add(
-        self, numbers: NDArray[np.int64], weight: NDArray[np.float64], key: NDArray[np.float64]
-    ) -> None:
-        kept = np.flatnonzero(key >= self._least)
-        if not len(kept):
-            return
-        self._parts.append((numbers[kept], weight[kept], key[kept]))
-        self._held += len(kept)
-        # Thinning out takes as long as adding twice as many.
-        if self._held > 2 * self._most + (1 << 16):
-            self._thin()
-
-    def sorted(self) -> _Rows:
-        """By falling key; of equal keys the lower number first."""
-        numbers, weight, key = self._joined()
-        order = np.lexsort((numbers, -key))[: self._most]
-        return numbers[order], weight[order], key[order]
-
-    def _thin(self) -> None:
-        numbers, weight, key = self._joined()
-        self._least = float(np.partition(key, len(key) - self._most)[len(key) - self._most])
-        kept = np.flatnonzero(key >= self._least)
-        self._parts = [(numbers[kept], weight[kept], key[kept])]
-        self._held = len(kept)
-
-    def _joined(self) -> _Rows:
-        columns = zip(*self._parts, strict=True)
-        numbers, weight, key = (np.concatenate(column) for column in columns)
-        return numbers, weight, key

@@ -34,6 +34,7 @@ class Stream(enum.IntEnum):
     PRIORITY = 6
     STRATUM = 7
     ALLOCATION = 8
+    TIE = 9
 
 
 def check_seed(seed: int) -> int:

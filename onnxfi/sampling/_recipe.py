@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from onnxfi.errors import ConfigError
 from onnxfi.sampling._ber import BitErrorRateSampler
 from onnxfi.sampling._exhaustive import ExhaustiveSampler
+from onnxfi.sampling._importance import ImportanceSampler
 from onnxfi.sampling._sampler import Sampler
 from onnxfi.sampling._stratified import StratifiedSampler
+from onnxfi.sampling._top import TopSampler
 from onnxfi.sampling._uniform import UniformSampler
+
+#: Samplers that need scores besides what their recipes hold.
+SCORED: Mapping[str, type[ImportanceSampler | TopSampler]] = MappingProxyType(
+    {"importance": ImportanceSampler, "top": TopSampler}
+)
 
 
 def fitted_recipe(recipe: Mapping[str, Any], samples: int) -> dict[str, Any]:
@@ -48,10 +56,10 @@ def from_recipe(recipe: Mapping[str, object]) -> Sampler:
     }
     values = dict(recipe)
     kind = values.pop("kind", None)
-    if kind == "importance":
+    if kind in SCORED:
         raise ConfigError(
-            "an importance sample needs its scores, which a recipe does not hold; use the fault"
-            " list that was drawn with them"
+            f"sampler {kind} needs its scores, which a recipe does not hold; use the fault list"
+            " that was drawn with them"
         )
     if kind not in known:
         raise ConfigError(f"unknown sampler kind {kind!r}; expected {', '.join(known)}")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import onnxfi as fi
+from onnxfi.campaign import summarize
 
 MODEL = "models/lenet5_mnist_fp32.onnx"
 INPUTS = "models/mnist_test1000.npz"
@@ -95,6 +96,38 @@ def test_stratified_campaigns_estimate_by_strata(tmp_path, samples):
     census = campaign_of(tmp_path / "all", samples, site, fi.ExhaustiveSampler())
     census.run()
     assert found.low <= census.estimate("failure").value <= found.high
+
+
+def test_a_search_finds_failures_and_gives_no_rate(tmp_path, samples):
+    site = bias_site()
+    sampler = fi.TopSampler(n=60, scores=scores_of(site), seed=2)
+    campaign = campaign_of(tmp_path / "top", samples, site, sampler)
+    with pytest.raises(fi.ConfigError, match="no rate can be had from sampler top"):
+        campaign.run(stop=fi.StopRule(margin=0.1))
+    assert campaign.run(stop=fi.StopRule(find=3)).stopped == "find"
+    again = fi.Campaign.open(tmp_path / "top")
+    again.run()
+    summary = again.summary()
+    failed = sum(row["critical"] + row["due_nonfinite"] > 0 for row in again.rows())
+    assert summary.search
+    assert list(summary.rates) == ["precision"]
+    precision = again.estimate("precision")
+    assert 0 < precision.value == precision.low == precision.high
+    assert precision.value * 60 <= failed
+    with pytest.raises(fi.ConfigError, match="use sampler importance"):
+        again.estimate("failure")
+    with pytest.raises(fi.ConfigError, match="FIT rate needs"):
+        summarize(again.opened, fit_per_mbit=700.0)
+    assert any("a search for failures" in note for note in summary.notes)
+    assert not any("a stop rule looked" in note for note in summary.notes)
+    bits = summary.tables["bit"].rows
+    assert {row.key: row.n for row in bits}["30"] == site.layout.elements
+    assert sum(row.failures for row in bits) == round(precision.value * 60)
+    again.report(tmp_path / "top.md")
+    told = (tmp_path / "top.md").read_text()
+    assert "no rate of the fault space can be had from it" in told
+    assert "precision" in told
+    assert "failure rate" not in told
 
 
 def test_a_list_that_lost_its_keys_gives_no_rate(tmp_path, samples):

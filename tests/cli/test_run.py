@@ -275,7 +275,7 @@ def test_reports_gate(run_cli: Run, new: tuple[object, ...]) -> None:
     assert run_cli("report", "runs/a", "--fail-if", "failure").exit_code == ExitCode.USAGE
     unknown = run_cli("report", "runs/a", "--fail-if", "margin > 0")
     assert unknown.exit_code == ExitCode.ERROR
-    assert "it has failure" in unknown.stderr
+    assert "there are: failure" in unknown.stderr
 
 
 def test_a_gate_without_results_does_not_pass(run_cli: Run, new: tuple[object, ...]) -> None:

@@ -292,6 +292,46 @@ def test_an_importance_sample_is_written_with_weights_and_keys(
     assert "nothing to do" in resumed.stderr
 
 
+def test_a_search_by_scores_is_run_resumed_and_never_taken_for_an_estimate(
+    run_cli: Run, model: Path, samples: Path, tmp_path: Path
+) -> None:
+    scores = _scores(tmp_path / "scores.npz", _sizes(run_cli, model))
+    words = ("run", "t", "--model", model, "--inputs", samples, "--sampler", "top", "-n", 30)
+    words = (*words, "--scores", scores)
+    for option in ("--margin", "--relative-margin"):
+        refused = run_cli(*words, option, "0.1")
+        assert refused.exit_code == 2
+        assert "no rate can be had from --sampler top" in refused.stderr
+    assert not (tmp_path / "t").exists()
+    found = run_cli(*words, "--find", 2)
+    assert found.exit_code == 0, found.stderr
+    assert "as many failing scenarios are found" in found.stderr
+    refused = run_cli("run", "t", "--margin", "0.1")
+    assert refused.exit_code == 1
+    assert "no rate can be had from sampler top" in refused.stderr
+    resumed = run_cli("run", "t", "--scores", scores)
+    assert resumed.exit_code == 0, resumed.stderr
+    assert "Failures found" in resumed.stdout
+    assert "no rate of the fault space can be had" in " ".join(resumed.stdout.split())
+    told = _told(run_cli, "t")
+    assert told["search"]
+    assert list(told["rates"]) == ["precision"]
+    gate = run_cli("report", "t", "--fail-if", "failure.high > 0.5")
+    assert gate.exit_code == 1
+    assert "use sampler importance" in gate.stderr
+    listed = [
+        line["faults"][0]["xor"][0]
+        for line in _lines((tmp_path / "t/faults.jsonl").read_text())[1:]
+    ]
+    assert set(listed) == {"40000000"}
+    compared = run_cli("report", "t", "t")
+    assert "precision" in compared.stdout
+    # The list alone knows, too.
+    other = run_cli("run", "u", "--model", model, "--inputs", samples, "--faults", "t/faults.jsonl")
+    assert other.exit_code == 0, other.stderr
+    assert list(_told(run_cli, "u")["rates"]) == ["precision"]
+
+
 def test_a_stratified_sample_is_a_recipe_and_a_report_by_strata(
     run_cli: Run, model: Path, samples: Path
 ) -> None:
@@ -307,6 +347,8 @@ def test_a_stratified_sample_is_a_recipe_and_a_report_by_strata(
     ("options", "message"),
     [
         (["--sampler", "importance"], "needs --scores"),
+        (["--sampler", "top"], "needs --scores"),
+        (["--sampler", "top", "--plan-margin", "0.1"], "--plan-margin does not go with"),
         (["--strata", "colour", "-n", "60"], "'colour'"),
         (["--strata", "site", "--power", "2"], "--power does not go with --sampler stratified"),
         (["--strata", "bit", "-n", "3"], "raise n, lower least, or make fewer strata"),

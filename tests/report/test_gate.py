@@ -65,7 +65,7 @@ def test_anything_else_is_refused(text: str) -> None:
 
 
 def test_a_rate_that_was_not_measured_is_an_error_and_not_a_pass() -> None:
-    with pytest.raises(ConfigError, match=r"accuracy.*it has failure"):
+    with pytest.raises(ConfigError, match=r"accuracy.*there are: failure"):
         parse_condition("accuracy.low < 0.9").holds(RATES)
     with pytest.raises(ConfigError, match="none yet"):
         parse_condition("failure > 0").holds({})

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,75 +14,15 @@ from onnxfi.sampling import (
     ExhaustiveSampler,
     ListedScenarios,
     SampledScenarios,
-    Sampler,
-    SingleFaultSampler,
-    StratifiedSampler,
     UniformSampler,
     fitted_recipe,
     from_recipe,
     sample_size,
 )
 
-SAMPLERS = [
-    UniformSampler(n=5, seed=3),
-    UniformSampler(n=4, seed=3, faults_per_scenario=7),
-    UniformSampler(margin=0.2, confidence=0.9, seed=1),
-    ExhaustiveSampler(),
-    ExhaustiveSampler(seed=9),
-    StratifiedSampler(n=30, seed=4),
-    StratifiedSampler(n=120, by=["kind", "bit"], seed=4, least=0),
-    BitErrorRateSampler(ber=0.01, n=6, seed=2),
-    BitErrorRateSampler(ber=0.01, n=6, seed=2, per_sample=True, samples=5),
-]
-
 
 def numbers_of(space: FaultSpace, scenario: Scenario) -> int:
     return space.fault_number(scenario.groups)
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda sampler: str(sampler.recipe()))
-class TestConformance:
-    def test_is_a_sampler(self, sampler):
-        assert isinstance(sampler, Sampler)
-
-    def test_recipe_survives_json(self, sampler):
-        again = from_recipe(json.loads(json.dumps(sampler.recipe())))
-        assert again == sampler
-        assert sampler.recipe()["kind"] == sampler.kind
-
-    def test_scenarios_are_numbered_and_do_not_depend_on_order(self, sampler, mixed):
-        source = SampledScenarios(mixed, sampler)
-        ahead = list(source)
-        assert [scenario.number for scenario in ahead] == list(range(len(source)))
-        for k in reversed(range(min(len(source), 20))):
-            assert source.scenario(k) == ahead[k]
-
-    def test_many_at_once_are_what_each_is_alone(self, sampler, mixed):
-        source = SampledScenarios(mixed, sampler)
-        numbers = [*reversed(range(len(source))), 0]
-        together = list(source.scenarios(numbers))
-        assert together == [source.scenario(k) for k in numbers]
-        assert list(source.scenarios([])) == []
-        for k in (-1, len(source)):
-            with pytest.raises(ConfigError, match=rf"no scenario {k}"):
-                list(source.scenarios([0, k]))
-
-    def test_there_is_nothing_beyond_the_end(self, sampler, mixed):
-        source = SampledScenarios(mixed, sampler)
-        for k in (-1, len(source)):
-            with pytest.raises(ConfigError, match=rf"no scenario {k}"):
-                source.scenario(k)
-
-    def test_fault_numbers_are_those_of_the_scenarios(self, sampler, mixed):
-        source = SampledScenarios(mixed, sampler)
-        numbers = source.fault_numbers(0, len(source))
-        if numbers is None:
-            return
-        assert isinstance(sampler, SingleFaultSampler)
-        assert len(numbers) == len(source)
-        for k in range(0, len(source), 37):
-            assert numbers_of(mixed, source.scenario(k)) == numbers[k]
-        assert np.array_equal(source.fault_numbers(2, 4), numbers[2:4])
 
 
 def test_many_at_once_of_a_random_model_and_of_more_than_are_drawn_together(weights, random_model):
