@@ -1,0 +1,1 @@
+"""How well faults are chosen: targets, their truth by injection, metrics, rows and tables."""
