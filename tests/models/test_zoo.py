@@ -96,7 +96,7 @@ def test_accuracy_is_what_the_card_says(name, data):
     logits = np.concatenate([session.run(["logits"], {"image": batch})[0] for batch in batches])
     correct = int((logits.argmax(axis=1) == labels).sum())
     assert abs(correct - card["correct"]) <= TOLERANCE
-    assert card["accuracy"] == card["correct"] / CARDS["samples"] == card["correct"] / len(labels)
+    assert card["accuracy"] == card["correct"] / card["samples"] == card["correct"] / len(labels)
 
 
 def test_no_variant_loses_more_than_it_may():

