@@ -1,0 +1,85 @@
+"""Entries: where the faults of a stored tensor enter the flow of values."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class EntryKind(enum.Enum):
+    """What the layer does with the stored tensor."""
+
+    MULTIPLIED = "multiplied"
+    """Elements are multiplied with elements of another operand and summed: Conv, Gemm, MatMul."""
+    SCALED = "scaled"
+    """Each element is multiplied with the elements of one channel: Mul, the scale of a norm."""
+    ADDED = "added"
+    """Each element is added to the elements of one channel: biases."""
+    STRETCHED = "stretched"
+    """A scale by which the weights of one channel, and so what they make, are multiplied."""
+    MOVED = "moved"
+    """A zero point, which moves all weights of one channel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channels:
+    """Which axis of a run-time value holds its channels.
+
+    Attributes:
+        value: The value; in nested graphs it has no entry.
+        axis: Its axis of channels, batch axis counted; negative from the end.
+    """
+
+    value: str
+    axis: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Where faults of a stored tensor become shifts of a computed value.
+
+    Attributes:
+        site: Name of the stored tensor.
+        kind: What is done with it.
+        values: What the layer makes; one for each use of the tensor (each step of an unrolled
+            network).
+        sources: What it is multiplied with, one a use; empty for what is only added.
+        out: Axis of the stored tensor along which its entries belong to channels of the values;
+            None if it is one number for all.
+        into: Axis along which they belong to channels of the sources; None if there is none.
+        groups: Groups of a convolution.
+        scale: Stored tensor of the scales by which the words are multiplied; empty if none.
+    """
+
+    site: str
+    kind: EntryKind
+    values: tuple[Channels, ...]
+    sources: tuple[Channels, ...] = ()
+    out: int | None = None
+    into: int | None = None
+    groups: int = 1
+    scale: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A value whose response is wanted.
+
+    Attributes:
+        values: The value, or the values of all steps, which are shifted together. The first
+            one's name stands for all.
+        channels: How many it has.
+        spread: Standard deviation over the calibration samples.
+        whole: Whether all elements of a channel are shifted alike (by a fault in a weight); else
+            one element is (by a fault in the value itself).
+    """
+
+    values: tuple[Channels, ...]
+    channels: int
+    spread: float
+    whole: bool
+
+    @property
+    def name(self) -> str:
+        """Of the first value."""
+        return self.values[0].value

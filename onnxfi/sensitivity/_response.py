@@ -1,0 +1,66 @@
+"""Dose and response: how much is lost when a channel of a value is shifted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+UP, DOWN = 0, 1
+DOSES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 1e3, 1e6)
+"""Shifts at which responses are known, in multiples of the value's spread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Response:
+    """What shifting a channel of a value does to the model's answers.
+
+    Attributes:
+        value: Name of the value.
+        spread: Standard deviation of the value over the calibration samples, in its own units;
+            doses are multiples of it.
+        doses: float64 (d,), ascending, positive.
+        lost: float64 (channels, 2, d): share of the answers that are lost, 0..1, shifted
+            upwards (``[:, UP]``) and downwards (``[:, DOWN]``); never falling with the dose.
+        broken: float64 (channels,): the same where the channel is not finite.
+    """
+
+    value: str
+    spread: float
+    doses: NDArray[np.float64]
+    lost: NDArray[np.float64]
+    broken: NDArray[np.float64]
+
+    @property
+    def channels(self) -> int:
+        """Channels of the value; 1 for one that is not divided."""
+        return len(self.lost)
+
+    def at(
+        self, channel: NDArray[np.int64], direction: int, dose: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Share lost, by doses in multiples of the spread.
+
+        Between known doses it is linear in the logarithm of the dose; below the first it falls
+        with the dose's square, above the last it stays.
+
+        Args:
+            channel: int64 (m,).
+            direction: ``UP`` or ``DOWN``.
+            dose: float64 (m,), from 0 up.
+
+        Returns:
+            float64 (m,).
+        """
+        curve = self.lost[:, direction]
+        first = self.doses[0]
+        inside = np.clip(dose, first, self.doses[-1])
+        place = np.clip(np.searchsorted(self.doses, inside) - 1, 0, max(len(self.doses) - 2, 0))
+        following = np.minimum(place + 1, len(self.doses) - 1)
+        scale = np.log(self.doses)
+        width = np.where(following > place, scale[following] - scale[place], 1.0)
+        part = (np.log(inside) - scale[place]) / width
+        found = curve[channel, place] * (1 - part) + curve[channel, following] * part
+        shrunk: NDArray[np.float64] = found * np.minimum(dose / first, 1.0) ** 2
+        return shrunk
