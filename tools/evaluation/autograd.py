@@ -31,7 +31,7 @@ def output_sensitivity(network: Network, sites: Sequence[FaultSite], images: Ima
     """
     weights = network.follow([site.name for site in sites])
     total = network.run(torch.from_numpy(images))[network.output].sum()
-    return _named(sites, torch.autograd.grad(total, weights))
+    return _named(sites, _derivatives(total, weights))
 
 
 def loss_sensitivity(
@@ -44,7 +44,7 @@ def loss_sensitivity(
     for image, label in zip(images, labels, strict=True):
         output = network.run(torch.from_numpy(image[None]))[network.output]
         loss = functional.cross_entropy(output, torch.from_numpy(label[None]))
-        for place, slope in enumerate(torch.autograd.grad(loss, weights)):
+        for place, slope in enumerate(_derivatives(loss, weights)):
             signed[place] += slope / len(images)
             size[place] += slope.abs() / len(images)
     return _named(sites, signed), _named(sites, size)
@@ -87,6 +87,13 @@ def flip_sensitivity(
     return total
 
 
+def _derivatives(score: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Derivatives in tensors; 0 in those that nothing on the way to the score reads."""
+    found = torch.autograd.grad(score, tensors, allow_unused=True)
+    pairs = zip(found, tensors, strict=True)
+    return [torch.zeros_like(tensor) if slope is None else slope for slope, tensor in pairs]
+
+
 def _slopes(
     values: dict[str, Tensor], sites: Sequence[FaultSite], score: Tensor, samples: int
 ) -> Iterator[tuple[FaultSite, NDArray[np.float32], NDArray[np.float32]]]:
@@ -95,13 +102,9 @@ def _slopes(
     if missing:
         raise ConfigError(f"no node of the file computes {missing[0]!r}, so it has no gradient")
     tensors = [values[site.name] for site in sites]
-    slopes = torch.autograd.grad(score, tensors, allow_unused=True)
-    for site, tensor, slope in zip(sites, tensors, slopes, strict=True):
+    for site, tensor, slope in zip(sites, tensors, _derivatives(score, tensors), strict=True):
         value = _by_sample(tensor.detach().numpy(), site, samples)
-        if slope is None:  # nothing that leads to the score reads it
-            yield site, value, np.zeros_like(value)
-        else:
-            yield site, value, _by_sample(slope.numpy(), site, samples)
+        yield site, value, _by_sample(slope.numpy(), site, samples)
 
 
 def _by_sample(array: NDArray[np.float32], site: FaultSite, samples: int) -> NDArray[np.float32]:

@@ -88,16 +88,21 @@ def _gemm(attributes: Mapping[str, Any], inputs: Sequence[Tensor | None]) -> Ten
 
 
 def _normalized(attributes: Mapping[str, Any], inputs: Sequence[Tensor | None]) -> Tensor:
-    x, scale, bias, mean, variance = inputs
-    epsilon = attributes.get("epsilon", 1e-5)
-    return functional.batch_norm(x, mean, variance, scale, bias, training=False, eps=epsilon)
+    # Written out, since torch's own has no gradients of mean and variance, which are stored, too.
+    x = inputs[0]
+    scale, bias, mean, variance = (_along(each, x, 1) for each in inputs[1:])
+    return (x - mean) / torch.sqrt(variance + attributes.get("epsilon", 1e-5)) * scale + bias
 
 
 def _clip(attributes: Mapping[str, Any], inputs: Sequence[Tensor | None]) -> Tensor:
-    low, high = [*inputs[1:], None, None][:2]
-    low = attributes.get("min") if low is None else low.item()
-    high = attributes.get("max") if high is None else high.item()
-    return inputs[0] if low is None and high is None else inputs[0].clamp(low, high)
+    x = inputs[0]
+    for bound, given, name in zip(
+        (torch.maximum, torch.minimum), [*inputs[1:], None, None], ("min", "max"), strict=False
+    ):
+        limit = attributes.get(name) if given is None else given
+        if limit is not None:  # a stored limit has a gradient of its own
+            x = bound(x, torch.as_tensor(limit, dtype=x.dtype))
+    return x
 
 
 def _reshape(attributes: Mapping[str, Any], inputs: Sequence[Tensor | None]) -> Tensor:
