@@ -76,6 +76,7 @@ def test_plain_rules_on_float_weights():
         "top bit",
         "|delta|",
         "|delta| / rms",
+        "|delta| / rms, bounded",
     }
     assert (found["population-uniform"]["conv1.weight"] == 1).all()
     shares = [array.sum() for array in found["layer-uniform"].values()]
@@ -84,6 +85,13 @@ def test_plain_rules_on_float_weights():
     assert (found["|delta|"]["fc3.weight"].argmax(axis=1) == 30).all()
     quotient = found["|delta|"]["fc3.weight"] / found["|delta| / rms"]["fc3.weight"]
     np.testing.assert_allclose(quotient, quotient[0, 0])
+    ratio, bounded = (
+        found[name]["fc3.weight"].reshape(-1)
+        for name in ("|delta| / rms", "|delta| / rms, bounded")
+    )
+    assert bounded.max() <= 1
+    np.testing.assert_array_equal(bounded > 0.5, ratio > 10)
+    assert (np.diff(bounded[np.argsort(ratio)]) >= 0).all()
 
 
 def test_codes_count_what_they_are_worth():

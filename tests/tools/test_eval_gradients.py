@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -181,6 +182,35 @@ STORED = {
     "shape": np.array([0, -1, 7]),
     "matrix": RNG.normal(size=(7, 3)).astype(np.float32),
 }
+
+
+def test_every_stored_tensor_has_a_gradient(torch, tmp_path):
+    from evaluation.autograd import output_sensitivity
+    from evaluation.torchgraph import Network
+
+    path = tmp_path / "m.onnx"
+    _model(
+        path,
+        [
+            helper.make_node("BatchNormalization", ["x", "s", "b", "m", "v"], ["n"]),
+            helper.make_node("Clip", ["n", "low", "high"], ["y"]),
+        ],
+        {**CHANNEL, "low": STORED["low"], "high": STORED["high"], "unread": np.ones(3, np.float32)},
+    )
+    images = RNG.normal(size=(2, 4, 7, 7)).astype(np.float32)
+    names = (*CHANNEL, "low", "high", "unread")
+    sites = [SimpleNamespace(name=name) for name in names]
+    found = output_sensitivity(Network(path), sites, images)
+    assert (found["unread"] == 0).all()
+    for name in names[:-1]:
+        sums = []
+        for step in (1e-3, -1e-3):
+            network = Network(path)
+            network.stored[name].reshape(-1)[0] += step
+            sums.append(network.answer(images).astype(np.float64).sum())
+        slope = (sums[0] - sums[1]) / 2e-3
+        assert abs(slope) > 1
+        assert found[name].reshape(-1)[0] == pytest.approx(slope, rel=0.03)
 
 
 def _answers(path: Path):

@@ -63,18 +63,39 @@ def rivals(subject: Subject) -> Iterator[Rival]:
         "top bit": lambda _, site: _top(site),
     }
     if all(site.name in subject.words for site in subject.space.sites):
-        plain |= {"|delta|": _moved, "|delta| / rms": _moved_relative}
+        plain |= {
+            "|delta|": _moved,
+            "|delta| / rms": _moved_relative,
+            "|delta| / rms, bounded": _bounded(_moved_relative, _MANY_RMS),
+        }
     plain |= _gradient_scores(subject)
     for name, score in plain.items():
         yield Rival(name=name, scores=_scores(subject, score))
     yield from _reproduced(subject)
 
 
+_MANY_RMS = 10.0
+_ONE_NAT = 1.0  # of cross entropy
+
 _Score = Callable[[Subject, FaultSite], NDArray[np.float64]]
 
 
 def _scores(subject: Subject, score: _Score) -> Callable[[], Arrays]:
     return lambda: {site.name: score(subject, site) for site in subject.space.sites}
+
+
+def _bounded(score: _Score, half: float) -> _Score:
+    """The same order, but no more than 1, and half of that at ``half``.
+
+    Faults fail or don't: a change that is a thousand times too large is no likelier to fail than
+    one that is a hundred times.
+    """
+
+    def bounded(subject: Subject, site: FaultSite) -> NDArray[np.float64]:
+        found = score(subject, site)
+        return found / (found + half)
+
+    return bounded
 
 
 def _gradient_scores(subject: Subject) -> dict[str, _Score]:
@@ -84,14 +105,23 @@ def _gradient_scores(subject: Subject) -> dict[str, _Score]:
     if known is None:
         return {}
     if names <= known.taylor.keys():
-        return {"Taylor": lambda _, site: known.taylor[site.name]}
+
+        def computed(_: Subject, site: FaultSite) -> NDArray[np.float64]:
+            return known.taylor[site.name]
+
+        return {"Taylor": computed, "Taylor, bounded": _bounded(computed, _ONE_NAT)}
     if not names <= known.loss.keys() or not names <= subject.words.keys():
         return {}
 
     def taylor(slopes: Arrays) -> _Score:
         return lambda _, site: np.abs(slopes[site.name])[:, None] * _codes(subject, site)
 
-    return {"Taylor": taylor(known.loss), "Taylor by image": taylor(known.loss_size)}
+    by_image = taylor(known.loss_size)
+    return {
+        "Taylor": taylor(known.loss),
+        "Taylor by image": by_image,
+        "Taylor by image, bounded": _bounded(by_image, _ONE_NAT),
+    }
 
 
 def _reproduced(subject: Subject) -> Iterator[Rival]:
