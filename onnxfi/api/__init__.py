@@ -4,7 +4,14 @@ from onnxfi.analysis import DomainRow, DomainTable, Interval
 from onnxfi.api._bake import bake
 from onnxfi.api._campaign import Campaign
 from onnxfi.api._sites import enumerate_sites
-from onnxfi.campaign import CampaignSummary, Progress, Replay, RunSummary, StopRule
+from onnxfi.campaign import (
+    CampaignSummary,
+    Progress,
+    Replay,
+    RunSummary,
+    StopRule,
+    pilot_rates,
+)
 from onnxfi.errors import (
     BackendError,
     CampaignError,
@@ -102,6 +109,7 @@ __all__ = [
     "WorkloadError",
     "bake",
     "enumerate_sites",
+    "pilot_rates",
     "sample_size",
     "scenario",
     "site_bits",

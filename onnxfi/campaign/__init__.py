@@ -7,6 +7,7 @@ from onnxfi.campaign._experiment import CustomParts
 from onnxfi.campaign._isolate import ExecutorFactory
 from onnxfi.campaign._looks import StopRule
 from onnxfi.campaign._memory import parse_size
+from onnxfi.campaign._pilot import pilot_rates, piloted
 from onnxfi.campaign._replay import Replay, ReplayOptions, replay
 from onnxfi.campaign._run import Progress, RunOptions, RunSummary, run_campaign
 from onnxfi.campaign._scores import sampler_of
@@ -33,6 +34,8 @@ __all__ = [
     "export_rows",
     "open_campaign",
     "parse_size",
+    "pilot_rates",
+    "piloted",
     "replay",
     "resume_or_create",
     "run_campaign",

@@ -30,6 +30,7 @@ from onnxfi.campaign._folder import (
 )
 from onnxfi.campaign._identity import differences, identity_of, surroundings
 from onnxfi.campaign._listed import by_recipe, recipe_in
+from onnxfi.campaign._pilot import piloted
 from onnxfi.campaign._prepare import prepare, removed_by_fusion
 from onnxfi.campaign._settings import CampaignSettings, absolute, check_settings
 from onnxfi.campaign._store import create_store
@@ -147,8 +148,11 @@ def _fill(
     if header is not None:
         settings = by_recipe(settings, header)
     sampler = fitted_recipe(settings.sampler, subject.workload.samples)
+    sampler, pilot = piloted(sampler)
     settings = msgspec.structs.replace(settings, sampler=sampler)
     prepared = prepare(settings, custom, subject, header)
+    if pilot is not None:
+        pilot.check(subject.model.sha256, prepared.experiment.space)
     _write_faults(staged, prepared.experiment)
     parts = _identity_parts(settings, prepared.experiment, prepared.plan, staged)
     document = CampaignDocument(

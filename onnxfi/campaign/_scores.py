@@ -18,17 +18,18 @@ def sampler_of(recipe: Mapping[str, Any], space: FaultSpace) -> Sampler:
 
     Args:
         recipe: As `from_recipe` takes it; that of a sampler by scores may name their file
-            (``scores``: a ``.npz`` with an array a site, one number an element or a bit).
+            (``scores``: a ``.npz`` with an array a site, one number an element or a bit). A
+            ``pilot`` is left alone: its rates are in the recipe.
         space: What can be hit.
 
     Raises:
         ConfigError: The recipe is wrong, or the scores are missing or don't fit the space.
     """
     values = dict(recipe)
-    path = values.pop("scores", None)
+    path, _ = values.pop("scores", None), values.pop("pilot", None)
     kind = values.get("kind")
     if kind not in SCORED:
-        return from_recipe(recipe)
+        return from_recipe(values)
     if path is None:
         raise ConfigError(f"sampler {kind} needs scores; give a file with --scores")
     values.pop("kind")

@@ -105,8 +105,9 @@ def absolute(settings: CampaignSettings) -> CampaignSettings:
     if not inputs.startswith("random:"):
         inputs = str(Path(inputs).absolute())
     sampler = settings.sampler
-    if sampler.get("scores"):
-        sampler = sampler | {"scores": str(Path(sampler["scores"]).absolute())}
+    for name in ("scores", "pilot"):
+        if sampler.get(name):
+            sampler = sampler | {name: str(Path(sampler[name]).absolute())}
     return msgspec.structs.replace(
         settings,
         sampler=sampler,

@@ -16,7 +16,7 @@ DEFAULT_MARGIN = 0.03
 DEFAULT_BER_SCENARIOS = 100
 DEFAULT_SEARCH = 100
 #: Options that say which sampler is meant: option, sampler.
-IMPLIED = {"ber": "ber", "strata": "stratified", "scores": "importance"}
+IMPLIED = {"ber": "ber", "strata": "stratified", "pilot": "stratified", "scores": "importance"}
 COMPUTED = ("activation", "input", "state")
 
 
@@ -91,6 +91,8 @@ def sampler_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
         recipe["faults_per_scenario"] = options["faults_per_scenario"] or 1
     elif kind == "stratified":
         recipe |= {"n": _scenarios(options), "by": list(options["strata"] or ("site",))}
+        if options["pilot"] is not None:
+            recipe["pilot"] = options["pilot"]
     elif kind == "importance":
         recipe |= {"n": _scenarios(options), "scores": options["scores"]}
         for name in ("uniform_share", "power"):
@@ -104,13 +106,16 @@ def sampler_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
     return recipe
 
 
-def build_sampler(options: Mapping[str, Any], space: FaultSpace, samples: int | None) -> Sampler:
-    """The sampler of the options; ``samples`` of the workload are needed for --ber-per-sample."""
-    from onnxfi.campaign import sampler_of
+def build_sampler(options: Mapping[str, Any], space: FaultSpace, subject: Subject) -> Sampler:
+    """The sampler of the options; --ber-per-sample needs the subject's workload."""
+    from onnxfi.campaign import piloted, sampler_of
     from onnxfi.errors import ConfigError
     from onnxfi.sampling import fitted_recipe
 
-    recipe = sampler_recipe(options)
+    samples = None if subject.workload is None else subject.workload.samples
+    recipe, pilot = piloted(sampler_recipe(options))
+    if pilot is not None:
+        pilot.check(subject.model.sha256, space)
     if samples is not None:
         recipe = fitted_recipe(recipe, samples)
     elif recipe.get("per_sample"):
@@ -132,6 +137,7 @@ def _refuse_mixtures(kind: str, options: Mapping[str, Any]) -> None:
         "n": ("uniform", "stratified", "importance", "top", "ber"),
         "plan_margin": ("uniform", "stratified", "importance", "ber"),
         "strata": ("stratified",),
+        "pilot": ("stratified",),
         "scores": ("importance", "top"),
         "uniform_share": ("importance",),
         "power": ("importance",),

@@ -204,8 +204,15 @@ sampler_options = _stack(
         "--strata",
         type=Names(),
         metavar="FACETS",
-        help="What single faults of one stratum share: site, layer, op_type, kind, bit, field, or "
-        "several, such as layer,bit; implies --sampler stratified.  [default: site]",
+        help="What single faults of one stratum share: site, layer, op_type, kind, bit, field, "
+        "step, or several, such as layer,bit; implies --sampler stratified.  [default: site]",
+    ),
+    click.option(
+        "--pilot",
+        type=click.Path(exists=True, file_okay=False),
+        metavar="DIR",
+        help="Allot scenarios to strata by their failure rates in this earlier campaign of the "
+        "same model and faults, more where these are uncertain.",
     ),
     click.option(
         "--scores",

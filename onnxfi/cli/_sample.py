@@ -65,8 +65,7 @@ def command(model: str, inputs: str | None, output: str, **options: Any) -> None
     check_inputs_given(targets, inputs)
     subject = load_subject(model, inputs, options)
     space = build_space(subject, options, targets)
-    samples = None if subject.workload is None else subject.workload.samples
-    sampler = build_sampler(options, space, samples)
+    sampler = build_sampler(options, space, subject)
     _write(output, subject, space, sampler)
     _tell(output, space, sampler, options["as_json"])
 

@@ -56,6 +56,7 @@ _SAMPLER = (
     "ber_per_sample",
     "faults_per_scenario",
     "strata",
+    "pilot",
     "scores",
     "uniform_share",
     "power",
@@ -66,6 +67,7 @@ _AS_IN_RECIPE = (
     "ber",
     "faults_per_scenario",
     "confidence",
+    "pilot",
     "scores",
     "uniform_share",
     "power",
@@ -90,6 +92,7 @@ _DECIDED_BY_LIST = {
     "ber_per_sample": "--ber-per-sample",
     "faults_per_scenario": "--faults-per-scenario",
     "strata": "--strata",
+    "pilot": "--pilot",
     "scores": "--scores",
     "uniform_share": "--uniform-share",
     "power": "--power",
@@ -151,9 +154,8 @@ def changed_settings(
         changes |= {"faults": _absolute(options["faults"]), "sampler": {}}
     elif any(name in given for name in _SAMPLER):
         asked = _over_recipe(stored.sampler, options, given)
-        if asked["scores"] is not None:
-            asked["scores"] = _absolute(asked["scores"])
-        recipe = sampler_recipe(asked)
+        paths = {name: _absolute(asked[name]) for name in ("scores", "pilot") if asked[name]}
+        recipe = sampler_recipe(asked | paths)
         if recipe.get("per_sample") and changes.get("inputs", stored.inputs) == stored.inputs:
             recipe["samples"] = stored.sampler.get("samples")
         # --confidence alone may only be meant for the intervals of the report.
@@ -173,7 +175,9 @@ def describe_changes(stored: CampaignSettings, wanted: CampaignSettings) -> str:
             continue
         if name == "sampler" and before and after:
             for key in dict.fromkeys([*before, *after]):
-                if before.get(key) != after.get(key):
+                if key == "rates" and "pilot" in after:  # read again when needed
+                    parts.append("the rates of the pilot")
+                elif before.get(key) != after.get(key):
                     parts.append(f"{key}: {before.get(key)} -> {after.get(key)}")
         else:
             parts.append(f"{name}: {_text(before)} -> {_text(after)}")

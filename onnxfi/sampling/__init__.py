@@ -5,6 +5,7 @@ from onnxfi.sampling._bernoulli import bernoulli_positions
 from onnxfi.sampling._exhaustive import ExhaustiveSampler
 from onnxfi.sampling._importance import ImportanceSampler
 from onnxfi.sampling._permutation import Permutation, permutation
+from onnxfi.sampling._pilot import expected_rates
 from onnxfi.sampling._priority import Mixture, PriorityOrder, priority_order
 from onnxfi.sampling._random import Stream, generator, raw_bits
 from onnxfi.sampling._recipe import SCORED, fitted_recipe, from_recipe
@@ -39,6 +40,7 @@ __all__ = [
     "TopSampler",
     "UniformSampler",
     "bernoulli_positions",
+    "expected_rates",
     "fitted_recipe",
     "from_recipe",
     "generator",

@@ -41,6 +41,11 @@ class Piece(NamedTuple):
         element, which = np.divmod(positions, len(self.offsets))
         return np.asarray(self.start + element * self.period + self.offsets[which])
 
+    def holds(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which fault numbers are of the piece; bool (n,)."""
+        element, variant = np.divmod(numbers - self.start, self.period)
+        return (element >= 0) & (element < self.elements) & np.isin(variant, self.offsets)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stratum:
@@ -68,6 +73,13 @@ class Stratum:
             mine = home == which
             piece = self.pieces[which]
             found[mine] = piece.numbers(positions[mine] - (ends[which] - piece.size))
+        return found
+
+    def holds(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which fault numbers are of the stratum; bool (n,)."""
+        found = np.zeros(len(numbers), np.bool_)
+        for piece in self.pieces:
+            found |= piece.holds(numbers)
         return found
 
 

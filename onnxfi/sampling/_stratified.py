@@ -176,7 +176,10 @@ def _spread(found: Sequence[Stratum], rates: Mapping[str, float] | None) -> NDAr
     missing = [key for key in keys if key not in rates]
     if unknown or missing:
         what = f"there is no stratum {unknown[0]!r}" if unknown else f"none for {missing[0]!r}"
-        raise ConfigError(f"the rates don't fit the strata: {what}")
+        raise ConfigError(
+            f"the rates don't fit the strata: {what}; a pilot must have the same model, sites and"
+            " fault models"
+        )
     values = np.array([rates[key] for key in keys])
     return np.asarray(np.sqrt(values * (1 - values)))
 

@@ -130,6 +130,44 @@ def test_a_search_finds_failures_and_gives_no_rate(tmp_path, samples):
     assert "failure rate" not in told
 
 
+@pytest.fixture
+def pilot(tmp_path, samples):
+    site = bias_site()
+    made = campaign_of(tmp_path / "pilot", samples, site, fi.UniformSampler(n=100, seed=1))
+    made.run()
+    return made
+
+
+def test_a_pilot_says_where_more_scenarios_are_needed(tmp_path, samples, pilot):
+    rates = fi.pilot_rates(pilot.folder, ["field"])
+    assert rates["exponent"] > rates["mantissa"] > 0
+    site = bias_site()
+    told = fi.StratifiedSampler(n=120, by=["field"], seed=1, rates=rates)
+    campaign = campaign_of(tmp_path / "s", samples, site, told)
+    campaign.run()
+    rows = {row.key: row for row in campaign.summary().tables["field"].rows}
+    # A quarter of the bits are exponent bits, where all failures of the pilot were.
+    assert rows["exponent"].n > 0.35 * 120
+    assert rows["sign"].n >= 1
+    census = campaign_of(tmp_path / "all", samples, site, fi.ExhaustiveSampler())
+    census.run()
+    found = campaign.estimate("failure")
+    assert found.low <= census.estimate("failure").value <= found.high
+    # A stratified campaign can be one, too; what it can be no pilot for is said.
+    assert set(fi.pilot_rates(campaign.folder, ["bit"])) == {str(bit) for bit in range(32)}
+
+
+def test_what_can_be_no_pilot(tmp_path, samples, pilot):
+    site = bias_site()
+    idle = campaign_of(tmp_path / "idle", samples, site, fi.UniformSampler(n=60, seed=9))
+    top = campaign_of(tmp_path / "t", samples, site, fi.TopSampler(n=9, scores=scores_of(site)))
+    sets = fi.UniformSampler(n=9, faults_per_scenario=2)
+    several = campaign_of(tmp_path / "m", samples, site, sets)
+    for campaign, message in ((idle, "no block"), (top, "single faults"), (several, "single")):
+        with pytest.raises(fi.ConfigError, match=message):
+            fi.pilot_rates(campaign.folder, ["bit"])
+
+
 def test_a_list_that_lost_its_keys_gives_no_rate(tmp_path, samples):
     site = bias_site()
     sampler = fi.ImportanceSampler(n=60, scores=scores_of(site), seed=5)
