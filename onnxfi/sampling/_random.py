@@ -35,6 +35,7 @@ class Stream(enum.IntEnum):
     STRATUM = 7
     ALLOCATION = 8
     TIE = 9
+    TRIAL = 10
 
 
 def check_seed(seed: int) -> int:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults import Columns, FaultSite
+from onnxfi.sensitivity._bitscores import BitScores
 from onnxfi.sensitivity._computed import ComputedScores
 from onnxfi.sensitivity._stored import StoredScores
 
-SiteScores = StoredScores | ComputedScores
+SiteScores = StoredScores | ComputedScores | BitScores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,22 @@ class Gain:
     group_out: int = 0
 
 
+class Shifts(NamedTuple):
+    """What faults do to the value that their tensor goes into, one a row.
+
+    Attributes:
+        channel: int64 (r,), the channel that is shifted.
+        up: float64 (r,), upward doses, in multiples of the value's spread.
+        down: Likewise, downward.
+        broken: bool (r,): the fault leaves no finite number; the doses are then 0.
+    """
+
+    channel: NDArray[np.int64]
+    up: NDArray[np.float64]
+    down: NDArray[np.float64]
+    broken: NDArray[np.bool_]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StoredScores:
     """How likely faults in a stored tensor are to fail.
@@ -58,6 +75,13 @@ class StoredScores:
 
     def lost(self, columns: Columns) -> NDArray[np.float64]:
         """Share of answers lost for each row of columns, float64 (r,)."""
+        found = self.shifts(columns)
+        up = self.response.at(found.channel, UP, found.up)
+        down = self.response.at(found.channel, DOWN, found.down)
+        return np.where(found.broken, self.response.broken[found.channel], np.maximum(up, down))
+
+    def shifts(self, columns: Columns) -> Shifts:
+        """How far each row of columns shifts its channel."""
         index, gain = columns.index, self.gain
         found = change(self.words[index], columns, self.element)
         out, into = gain.out.of(index), gain.into.of(index)
@@ -65,8 +89,9 @@ class StoredScores:
             into = into + out // gain.group_out * gain.into.size
         size = np.abs(found.amount) * gain.unit[out % len(gain.unit)]
         raised = found.amount > 0
-        up = size * np.where(raised, gain.up[into], gain.down[into])
-        down = size * np.where(raised, gain.down[into], gain.up[into])
-        channel = out % self.response.channels
-        most = np.maximum(self.response.at(channel, UP, up), self.response.at(channel, DOWN, down))
-        return np.where(found.broken, self.response.broken[channel], most)
+        return Shifts(
+            channel=out % self.response.channels,
+            up=size * np.where(raised, gain.up[into], gain.down[into]),
+            down=size * np.where(raised, gain.down[into], gain.up[into]),
+            broken=found.broken,
+        )
