@@ -1,0 +1,120 @@
+"""How well faults are chosen: the package's evaluation of its samplers.
+
+    python tools/eval_sampling.py truth --models models --truth runs/truth --only 'lenet5*'
+    python tools/eval_sampling.py run --models models --truth runs/truth -o rows.json
+
+`truth` injects, stage by stage, what is needed to know which faults of a target fail; stopped, it
+goes on where it was. `run` tries methods on what is known, with no more injections: the package's
+sampler by a method's scores, as it is set to find failures (uniform share 0.05, power 2) and to
+estimate (0.1, 1); the faults of highest score; and, of samplers of their own, their own draws.
+`--scores NAME=FOLDER` adds a method whose scores are in FOLDER/TARGET.npz, `--gradients FOLDER`
+those that need gradients. `targets` lists targets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+FORMAT = "onnxfi-sampling-evaluation/1"
+
+
+def _arguments() -> argparse.Namespace:
+    summary, _, details = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        description=summary, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("targets", help="list targets")
+    truth = verbs.add_parser("truth", help="inject faults, to know which fail")
+    run = verbs.add_parser("run", help="try methods on what is known")
+    for verb in (truth, run):
+        verb.add_argument(
+            "--models", type=Path, action="append", required=True, help="folder; may be repeated"
+        )
+        verb.add_argument("--truth", type=Path, required=True, help="folder of truth files")
+        verb.add_argument("--only", default="*", help="globs of target names, by commas")
+    run.add_argument("--scores", action="append", default=[], metavar="NAME=FOLDER")
+    run.add_argument("--gradients", type=Path, help="folder of tools/eval_gradients.py")
+    run.add_argument("--methods", default="*", help="globs of names of methods, by commas")
+    run.add_argument("--seeds", type=int, default=100, help="searches (default 100)")
+    run.add_argument("--replicates", type=int, default=1_000, help="estimates (default 1,000)")
+    run.add_argument("-o", "--output", type=Path, required=True, help="rows, as JSON")
+    run.add_argument("--markdown", type=Path, help="tables, too")
+    options = parser.parse_args()
+    options.files = []
+    for pair in getattr(options, "scores", []):
+        name, _, folder = pair.partition("=")
+        if not Path(folder).is_dir():
+            parser.error(f"--scores {pair}: no such folder")
+        options.files.append((name, Path(folder)))
+    return options
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _truths(options: argparse.Namespace) -> None:
+    from evaluation.bench import Bench
+    from evaluation.inject import make_truth
+    from evaluation.targets import chosen
+
+    for target in chosen(options.only):
+        if (options.truth / f"{target.name}.npz").exists():
+            continue
+        bench = Bench(target, options.models)
+        truth = make_truth(target, bench, options.truth, _say)
+        failing = int((truth.drop >= 0.05).sum())
+        _say(f"{target.name}: {len(truth.fault):,} faults injected, {failing:,} fail")
+        bench.close()
+
+
+def _run(options: argparse.Namespace) -> None:
+    from evaluation.measure import Extent
+    from evaluation.methods import Sources
+    from evaluation.study import Study, study
+    from evaluation.tables import markdown
+    from evaluation.targets import chosen
+
+    how = Study(
+        models=options.models,
+        truth=options.truth,
+        sources=Sources(gradients=options.gradients, files=options.files, only=options.methods),
+        extent=Extent(seeds=options.seeds, replicates=options.replicates),
+    )
+    rows: list[dict[str, Any]] = []
+    for target in chosen(options.only):
+        if not (options.truth / f"{target.name}.npz").exists():
+            _say(f"{target.name}: no truth yet")
+            continue
+        rows += study(target, how)
+        _say(f"{target.name}: done")
+        document = {"format": FORMAT, "rows": rows}
+        options.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    if options.markdown is not None:
+        options.markdown.write_text(markdown(rows), encoding="utf-8")
+
+
+def main() -> int:
+    """Do what the command line says."""
+    options = _arguments()
+    # Read by libraries as they are loaded.
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    from evaluation.targets import TARGETS
+
+    if options.verb == "targets":
+        print("\n".join(target.name for target in TARGETS))
+    elif options.verb == "truth":
+        _truths(options)
+    else:
+        _run(options)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

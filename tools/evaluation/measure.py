@@ -1,0 +1,205 @@
+"""Trying methods on a population: rows of figures."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from evaluation.draws import PrioritySampler, mixture_weights
+from evaluation.metrics import Range, Replicates, bootstrap, estimation, gain, top_precision
+from evaluation.population import Flags, Population, Values
+from onnxfi.analysis import failure_rate
+from onnxfi.sampling import Mixture
+
+DISCOVERY = Mixture(uniform_share=0.05, power=2)
+ESTIMATION = Mixture(uniform_share=0.1, power=1)
+DROPS = (0.05, 0.25)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How much is tried.
+
+    Attributes:
+        found: Faults of a search.
+        seeds: Searches.
+        drawn: Faults of an estimate.
+        replicates: Estimates.
+    """
+
+    found: int = 100
+    seeds: int = 100
+    drawn: int = 1_000
+    replicates: int = 1_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tried:
+    """A method on a target.
+
+    Attributes:
+        target: Name of the target.
+        method: Name of the method.
+        scores: float64 (m,), of the population's rows.
+        draws: Whether the method draws for itself.
+        probes: What its scores cost, in injections.
+    """
+
+    target: str
+    method: str
+    scores: Values
+    draws: bool
+    probes: float
+
+
+def about(name: str, population: Population, cpu_s: float) -> Iterator[dict[str, Any]]:
+    """What is known of a target itself."""
+    for drop in DROPS:
+        rate = population.rate(drop)
+        yield {
+            "target": name,
+            "task": "truth",
+            "drop": drop,
+            "faults": population.size,
+            "injected": len(population.fault),
+            "cpu_s": round(cpu_s, 1),
+            "exact": population.exact,
+            "p0": _rounded({"value": rate.value, "low": rate.low, "high": rate.high}),
+            "critical": population.critical(drop),
+        }
+
+
+def rows(tried: Tried, population: Population, extent: Extent) -> Iterator[dict[str, Any]]:
+    """All figures of a method on a target."""
+    for drop in DROPS:
+        failing = population.failing(drop)
+        yield _search(tried, population, failing, drop, extent)
+        yield _top(tried, population, failing, drop, extent)
+        if tried.draws:
+            yield _own(tried, population, failing, drop, extent)
+        if drop == DROPS[0] and population.rate(drop).value > 0:
+            yield _estimate(tried, population, failing, drop, extent)
+
+
+def _search(
+    tried: Tried, population: Population, failing: Flags, drop: float, extent: Extent
+) -> dict[str, Any]:
+    """The package's sampler, as it is set to find failures."""
+    weight = mixture_weights(tried.scores, population.copies, DISCOVERY)
+    sampler = PrioritySampler(weight, population.copies, extent.found)
+    rng = _rng(tried, "discovery")
+    drawn = np.stack([sampler.draw(rng).row for _ in range(extent.seeds)])
+    shares = failing[drawn].mean(axis=1)
+    outside = population.copies[drawn] > 1
+    return _precision(tried, population, drop, extent, "discovery", shares) | {
+        "uncertain": round(float(outside.mean()), 4)
+    }
+
+
+def _top(
+    tried: Tried, population: Population, failing: Flags, drop: float, extent: Extent
+) -> dict[str, Any]:
+    """The faults of highest score."""
+    share = top_precision(tried.scores, population.copies, failing, extent.found)
+    return _precision(tried, population, drop, extent, "top", np.array([share]))
+
+
+def _own(
+    tried: Tried, population: Population, failing: Flags, drop: float, extent: Extent
+) -> dict[str, Any]:
+    """Independent draws in proportion to the scores."""
+    weight = tried.scores * population.copies
+    share = min(1.0, float(weight[failing].sum()) / float(weight.sum()))
+    hits = _rng(tried, "draws").binomial(extent.found, share, extent.seeds)
+    found = _precision(tried, population, drop, extent, "draws", hits / extent.found)
+    return found | {"expected": _number(share)}
+
+
+def _precision(
+    tried: Tried, population: Population, drop: float, extent: Extent, task: str, shares: Values
+) -> dict[str, Any]:
+    n, rate = extent.found, population.rate(drop)
+    one = float(shares[0])
+    sure = Range(value=one, low=one, high=one)
+    precision = sure if len(shares) == 1 else bootstrap(shares, seed=0)
+    pooled = failure_rate(round(float(shares.sum()) * n), n * len(shares))
+    critical = population.critical(drop)
+    return {
+        "target": tried.target,
+        "method": tried.method,
+        "task": task,
+        "drop": drop,
+        "n": n,
+        "seeds": len(shares),
+        "precision": _rounded(asdict(precision)),
+        "wilson": [_number(pooled.low), _number(pooled.high)],
+        "gain": _rounded(asdict(gain(precision, rate, size=population.size, n=n))),
+        "recall": _number(precision.value * n / critical) if critical else None,
+        "probes": _number(tried.probes),
+    }
+
+
+def _estimate(
+    tried: Tried, population: Population, failing: Flags, drop: float, extent: Extent
+) -> dict[str, Any]:
+    """The failure rate from the package's sampler, as it is set to estimate."""
+    weight = mixture_weights(tried.scores, population.copies, ESTIMATION)
+    n = min(extent.drawn, population.size // 2)
+    sampler = PrioritySampler(weight, population.copies, n)
+    rng = _rng(tried, "estimation")
+    table = np.zeros((extent.replicates, 6))
+    for replicate in range(extent.replicates):
+        draw = sampler.draw(rng)
+        design = draw.design(population.size, sampler.least)
+        hit = failing[draw.row]
+        rate, safe = design.rate(hit, 0.95), design.safe_rate(hit, 0.95)
+        table[replicate] = (
+            rate.value,
+            rate.low,
+            rate.high,
+            safe.low,
+            safe.high,
+            design.effective_size(),
+        )
+    value, low, high, bound_low, bound_high, effective = table.T
+    found = Replicates(
+        value=value,
+        low=low,
+        high=high,
+        bound_low=bound_low,
+        bound_high=bound_high,
+        effective=effective,
+    )
+    truth = float((population.copies * failing).sum()) / population.size
+    return {
+        "target": tried.target,
+        "method": tried.method,
+        "task": "estimation",
+        "drop": drop,
+        "n": n,
+        "probes": _number(tried.probes),
+        **_rounded(asdict(estimation(found, truth, n=n, probes=tried.probes))),
+    }
+
+
+def _rng(tried: Tried, task: str) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(f"{tried.target} {tried.method} {task}".encode()))
+
+
+def _number(value: float) -> float:
+    """Four digits: rows are read, and kept in a repository."""
+    return float(f"{value:.4g}")
+
+
+def _rounded(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: _each(value) for name, value in values.items()}
+
+
+def _each(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_each(one) for one in value]
+    return _number(value) if isinstance(value, float) else value
