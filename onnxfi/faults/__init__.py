@@ -39,7 +39,7 @@ from onnxfi.faults._spikes import spike_values
 from onnxfi.faults._steps import find_site
 from onnxfi.faults._steptext import parse_steps, steps_text
 from onnxfi.faults._tie import spread, tie, untied
-from onnxfi.faults._touch import single_bit, single_field
+from onnxfi.faults._touch import single_bit, single_field, touched
 from onnxfi.faults._variants import Variants, element_variants
 
 __all__ = [
@@ -105,6 +105,7 @@ __all__ = [
     "spread",
     "steps_text",
     "tie",
+    "touched",
     "untied",
     "whole_scenario",
     "whole_tensors",

@@ -1,8 +1,19 @@
 """Gradient-free scores: how likely each fault is to fail, from a few runs on calibration data."""
 
 from onnxfi.sensitivity._cost import Cost
+from onnxfi.sensitivity._file import is_sensitivity
 from onnxfi.sensitivity._options import SensitivityOptions
 from onnxfi.sensitivity._scores import SensitivityScores
 from onnxfi.sensitivity._sensitivity import Sensitivity
+from onnxfi.sensitivity._summary import Expected, ExpectedRow, expect
 
-__all__ = ["Cost", "Sensitivity", "SensitivityOptions", "SensitivityScores"]
+__all__ = [
+    "Cost",
+    "Expected",
+    "ExpectedRow",
+    "Sensitivity",
+    "SensitivityOptions",
+    "SensitivityScores",
+    "expect",
+    "is_sensitivity",
+]

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults import Columns, FaultSite
-from onnxfi.sensitivity._bitscores import BitScores
-from onnxfi.sensitivity._computed import ComputedScores
-from onnxfi.sensitivity._stored import StoredScores
-
-SiteScores = StoredScores | ComputedScores | BitScores
+from onnxfi.sensitivity._pack import SiteScores, pack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,6 +27,11 @@ class SensitivityScores:
     sites: Mapping[str, SiteScores]
     drop: float
     digest: str
+
+    @classmethod
+    def of_sites(cls, sites: Mapping[str, SiteScores], drop: float) -> SensitivityScores:
+        """The scores, hashed."""
+        return cls(sites=MappingProxyType(dict(sites)), drop=drop, digest=pack(sites, drop).digest)
 
     def of(self, site: FaultSite, columns: Columns, count: int) -> NDArray[np.float64]:
         """How likely faults on one site are to fail, 0..1; see ``Scores.of``.

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
 
+from onnxfi.errors import ConfigError
 from onnxfi.sensitivity._cost import Cost
+from onnxfi.sensitivity._file import Told, read_file, write_file
 from onnxfi.sensitivity._options import SensitivityOptions
 from onnxfi.sensitivity._scores import SensitivityScores
 
@@ -23,6 +27,8 @@ class Sensitivity:
         cost: What was run beyond fault-free runs.
         methods: By site, what its scores come from: ``rule``, ``probes`` or ``trials``.
         notes: What a reader should know, in sentences.
+        graph_sha256: Fingerprint of the deployed graph whose tensors the sites are; None for
+            those of the file.
     """
 
     scores: SensitivityScores
@@ -33,3 +39,44 @@ class Sensitivity:
     cost: Cost
     methods: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    graph_sha256: str | None = None
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write it into a file, a ``.npz``, which ``--scores`` and :meth:`load` take."""
+        told = Told(
+            model_sha256=self.model_sha256,
+            graph_sha256=self.graph_sha256,
+            inputs_sha256=self.inputs_sha256,
+            criterion=self.criterion,
+            options=asdict(self.options),
+            cost=asdict(self.cost),
+            methods=dict(self.methods),
+            notes=self.notes,
+        )
+        write_file(Path(path), told, self.scores)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Sensitivity:
+        """Read it from a file.
+
+        Raises:
+            ConfigError: The file is missing, damaged, of another kind or of a newer version.
+        """
+        told, scores = read_file(Path(path))
+        try:
+            options, cost = SensitivityOptions(**told.options), Cost(**told.cost)  # type: ignore[arg-type]
+        except (TypeError, ConfigError) as error:
+            raise ConfigError(
+                f"{path} was measured with options that make no sense: {error}"
+            ) from error
+        return cls(
+            scores=scores,
+            options=options,
+            model_sha256=told.model_sha256,
+            inputs_sha256=told.inputs_sha256,
+            criterion=told.criterion,
+            cost=cost,
+            methods=told.methods,
+            notes=told.notes,
+            graph_sha256=told.graph_sha256,
+        )
