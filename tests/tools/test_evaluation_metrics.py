@@ -13,6 +13,7 @@ from evaluation.metrics import (
     bootstrap,
     estimation,
     gain,
+    inverse_weighted,
     needed,
     top_precision,
 )
@@ -113,6 +114,7 @@ def test_estimation_of_replicates():
     assert found.variance_reduction == pytest.approx(0.09 / (100 * 0.01 / 4))
     assert found.variance_reduction_paid == pytest.approx(found.variance_reduction / 4)
     assert found.effective_size == 0.5
+    assert found.needed == pytest.approx(300 + 100 * (1.96 * 0.5 / 0.1) ** 2, rel=1e-4)
     assert found.coverage_interval[0] < 0.75 < found.coverage_interval[1]
 
 
@@ -120,3 +122,21 @@ def test_injections_for_a_margin():
     # p = 1 %, 10 % margin: 38,032 uniform injections.
     spread = math.sqrt(0.99 / 0.01 / 1000)
     assert needed(spread, 1000, 0.1) == pytest.approx(38_031, rel=1e-4)
+
+
+def test_independent_draws_in_proportion_to_failure_have_no_variance():
+    copies, failing = np.array([2, 5, 1]), np.array([True, False, False])
+    assert inverse_weighted(np.array([1.0, 0, 0]), copies, failing) == (math.inf, 0)
+    assert inverse_weighted(np.ones(3), copies, failing)[0] == pytest.approx(1)
+    reduction, missed = inverse_weighted(np.array([5.0, 1, 5]), copies, np.array([True] * 3))
+    assert missed == 0
+    assert reduction == 0  # where everything fails, uniform draws are never wrong
+    reduction, missed = inverse_weighted(np.array([4.0, 1, 3]), copies, failing)
+    # A draw is 1 / (8 * 1/4) with probability 1/2, else 0.
+    assert reduction == pytest.approx(0.25 * 0.75 / (0.5 * 0.5**2 - 0.25**2))
+
+
+def test_independent_draws_that_miss_failures_are_biased():
+    copies, failing = np.array([2, 5, 1]), np.array([True, False, True])
+    assert inverse_weighted(np.array([1.0, 1, 0]), copies, failing) == (None, pytest.approx(1 / 3))
+    assert inverse_weighted(np.ones(3), copies, np.zeros(3, bool)) == (None, 0)

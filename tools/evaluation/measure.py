@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from evaluation.draws import PrioritySampler, mixture_weights
-from evaluation.metrics import Range, Replicates, bootstrap, estimation, gain, top_precision
+from evaluation.metrics import (
+    Range,
+    Replicates,
+    bootstrap,
+    estimation,
+    gain,
+    inverse_weighted,
+    top_precision,
+)
 from evaluation.population import Flags, Population, Values
 from onnxfi.analysis import failure_rate
 from onnxfi.sampling import Mixture
@@ -70,6 +78,7 @@ def about(name: str, population: Population, cpu_s: float) -> Iterator[dict[str,
             "exact": population.exact,
             "p0": _rounded({"value": rate.value, "low": rate.low, "high": rate.high}),
             "critical": population.critical(drop),
+            "worst_drop": _number(float(population.drop.max())),
         }
 
 
@@ -81,7 +90,7 @@ def rows(tried: Tried, population: Population, extent: Extent) -> Iterator[dict[
         yield _top(tried, population, failing, drop, extent)
         if tried.draws:
             yield _own(tried, population, failing, drop, extent)
-        if drop == DROPS[0] and population.rate(drop).value > 0:
+        if drop == DROPS[0]:
             yield _estimate(tried, population, failing, drop, extent)
 
 
@@ -116,7 +125,12 @@ def _own(
     share = min(1.0, float(weight[failing].sum()) / float(weight.sum()))
     hits = _rng(tried, "draws").binomial(extent.found, share, extent.seeds)
     found = _precision(tried, population, drop, extent, "draws", hits / extent.found)
-    return found | {"expected": _number(share)}
+    reduction, missed = inverse_weighted(tried.scores, population.copies, failing)
+    return found | {
+        "expected": _number(share),
+        "variance_reduction": None if reduction is None else _number(reduction),
+        "missed": _number(missed),
+    }
 
 
 def _precision(
@@ -151,8 +165,9 @@ def _estimate(
     n = min(extent.drawn, population.size // 2)
     sampler = PrioritySampler(weight, population.copies, n)
     rng = _rng(tried, "estimation")
-    table = np.zeros((extent.replicates, 6))
-    for replicate in range(extent.replicates):
+    replicates = extent.replicates if failing.any() else min(20, extent.replicates)
+    table = np.zeros((replicates, 6))
+    for replicate in range(replicates):
         draw = sampler.draw(rng)
         design = draw.design(population.size, sampler.least)
         hit = failing[draw.row]
@@ -165,25 +180,22 @@ def _estimate(
             safe.high,
             design.effective_size(),
         )
-    value, low, high, bound_low, bound_high, effective = table.T
-    found = Replicates(
-        value=value,
-        low=low,
-        high=high,
-        bound_low=bound_low,
-        bound_high=bound_high,
-        effective=effective,
-    )
-    truth = float((population.copies * failing).sum()) / population.size
-    return {
+    row = {
         "target": tried.target,
         "method": tried.method,
-        "task": "estimation",
+        "task": "estimation" if failing.any() else "bound",
         "drop": drop,
         "n": n,
         "probes": _number(tried.probes),
-        **_rounded(asdict(estimation(found, truth, n=n, probes=tried.probes))),
     }
+    if not failing.any():
+        # Nothing can be drawn that fails: what is left to say is how much could be missed.
+        bound, value = float(np.median(table[:, 4])), failure_rate(0, n).high
+        return row | {"bound": _number(bound), "uniform_bound": _number(value)}
+    found = Replicates(*table.T)
+    truth = float((population.copies * failing).sum()) / population.size
+    measured = estimation(found, truth, n=n, probes=tried.probes)
+    return row | _rounded(asdict(measured))
 
 
 def _rng(tried: Tried, task: str) -> np.random.Generator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from onnxfi.analysis import Interval, clopper_pearson
 Values = NDArray[np.float64]
 
 _RESAMPLES = 2_000
+_MARGIN = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +150,7 @@ class Estimation:
         variance_reduction: P (1 - P) / (n MSE): uniform injections that one stands for.
         variance_reduction_paid: The same, with probes counted as injections.
         effective_size: Mean effective size (Kish) over n.
+        needed: Injections for a margin of a tenth, with probes.
     """
 
     replicates: int
@@ -161,10 +164,10 @@ class Estimation:
     variance_reduction: float
     variance_reduction_paid: float
     effective_size: float
+    needed: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Replicates:
+class Replicates(NamedTuple):
     """Estimates from many samples of the same size.
 
     Attributes:
@@ -211,7 +214,35 @@ def estimation(found: Replicates, truth: float, *, n: int, probes: float = 0.0) 
         variance_reduction=reduction,
         variance_reduction_paid=reduction * n / (n + probes),
         effective_size=float(found.effective.mean()) / n,
+        needed=needed(math.sqrt(mse) / truth, n, _MARGIN) + probes,
     )
+
+
+def inverse_weighted(
+    scores: Values, copies: NDArray[np.int64], failing: NDArray[np.bool_]
+) -> tuple[float | None, float]:
+    """Estimates from independent draws in proportion to scores, each weighted by 1 / probability.
+
+    Args:
+        scores: float64 (m,).
+        copies: int64 (m,), how many faults each row stands for.
+        failing: bool (m,).
+
+    Returns:
+        Variance reduction against uniform draws, exactly; None where nothing fails, or some that
+        do can't be drawn. And the share of these, by which the estimate is too low.
+    """
+    size, hits = float(copies.sum()), copies * failing
+    rate = float(hits.sum()) / size
+    if rate == 0:
+        return None, 0.0
+    reached = failing & (scores > 0)
+    missed = 1 - float(hits[reached].sum()) / float(hits.sum())
+    if missed > 0:
+        return None, missed
+    chance = scores[reached] / float(scores @ copies)
+    variance = float((hits[reached] / chance).sum()) / size**2 - rate**2
+    return (rate * (1 - rate) / variance if variance > 0 else math.inf), 0.0
 
 
 def needed(spread_at_n: float, n: int, margin: float, confidence: float = 0.95) -> float:

@@ -7,7 +7,16 @@ from typing import Any
 
 Row = dict[str, Any]
 
-_TRUTH = ("target", "faults", "injected", "p0, drop 5 %", "critical", "p0, drop 25 %", "critical")
+_TRUTH = (
+    "target",
+    "faults",
+    "injected",
+    "worst drop",
+    "p0, drop 5 %",
+    "critical",
+    "p0, drop 25 %",
+    "critical",
+)
 _FOUND = (
     "target",
     "method",
@@ -31,21 +40,24 @@ _RATE = (
     "width",
     "of the bound",
 )
+_BOUND = ("target without failing faults", "method", "bound", "by uniform draws")
 
 
 def markdown(rows: Sequence[Row], drop: float = 0.05) -> str:
-    """Tables of truths, of searches and of estimates.
+    """Tables of truths, of searches and of estimates, of bounds.
 
     Args:
         rows: All rows.
-        drop: The threshold that the latter two are about.
+        drop: The threshold that all but the first are about.
     """
     truths = [row for row in rows if row["task"] == "truth"]
     mine = [row for row in rows if row["drop"] == drop]
+    bounds = [row for row in mine if row["task"] == "bound"]
     parts = [
         _table(_TRUTH, _truth_lines(truths)),
         _table(_FOUND, _found_lines([row for row in mine if row["task"] != "truth"])),
         _table(_RATE, [_rate_line(row) for row in mine if row["task"] == "estimation"]),
+        _table(_BOUND, [_bound_line(row) for row in bounds]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -60,7 +72,12 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 def _truth_lines(rows: Sequence[Row]) -> list[list[str]]:
     found: dict[str, list[str]] = {}
     for row in rows:
-        head = [row["target"], f"{row['faults']:,}", f"{row['injected']:,}"]
+        head = [
+            row["target"],
+            f"{row['faults']:,}",
+            f"{row['injected']:,}",
+            f"{row['worst_drop']:.2g}",
+        ]
         line = found.setdefault(row["target"], head)
         line += [_rate(row["p0"], exact=row["exact"]), f"{row['critical']:,}"]
     return list(found.values())
@@ -112,6 +129,11 @@ def _rate_line(row: Row) -> list[str]:
         f"{row['width']:.2g}",
         f"{row['bound_width']:.2g}",
     ]
+
+
+def _bound_line(row: Row) -> list[str]:
+    bounds = [f"{row['bound']:.2g}", f"{row['uniform_bound']:.2g}"]
+    return [row["target"], _name(row["method"]), *bounds]
 
 
 def _rate(p0: Row, *, exact: bool) -> str:
