@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.bitshares import Weighting, bit_shares
+from evaluation.weighted import rate_of_draws
 from onnxfi.errors import ConfigError
 from onnxfi.faults import BitFlip, FaultSite, FaultSpace
 
@@ -84,12 +85,10 @@ class Draws:
         Unbiased only where every fault that can fail has a probability above 0.
 
         Args:
-            numbers: int64 (n,), what was drawn.
+            numbers: int64 (n,), what was drawn, at least two.
             failed: (n,), whether each failed.
         """
-        terms = failed / (self.space.size * self.probability[numbers])
-        error = float(terms.std(ddof=1)) / np.sqrt(len(terms)) if len(terms) > 1 else np.inf
-        return float(terms.mean()), float(error)
+        return rate_of_draws(failed, self.probability[numbers], self.space.size)
 
 
 def isimdl(
