@@ -3,7 +3,7 @@
 from onnxfi.engine._choose import EngineChoice, Scenarios, choose_engine
 from onnxfi.engine._context import BatchResult, Engine, EngineContext, Injection
 from onnxfi.engine._deployed import check_replay, deployed
-from onnxfi.engine._golden import Golden, golden_run, joined
+from onnxfi.engine._golden import Golden, golden_run, joined, once
 from onnxfi.engine._open import ENGINES, EngineKind, examine_engine, open_engine, side_by_side
 from onnxfi.engine._patience import default_timeout
 from onnxfi.engine._profile import Profile, profile
@@ -53,6 +53,7 @@ __all__ = [
     "joined",
     "layouts_of",
     "measurable",
+    "once",
     "open_engine",
     "profile",
     "removed_tensors",

@@ -19,6 +19,7 @@ from onnxfi.graph._insert import NodeGroup, NodeSpec, endpoints, insert, unique_
 from onnxfi.graph._limits import Limits
 from onnxfi.graph._load import load
 from onnxfi.graph._model import Model
+from onnxfi.graph._operands import Operand, node_attributes, operands
 from onnxfi.graph._opset import raise_opset
 from onnxfi.graph._order import in_canonical_order
 from onnxfi.graph._partition import Cuts, Part, partition
@@ -49,6 +50,7 @@ __all__ = [
     "Node",
     "NodeGroup",
     "NodeSpec",
+    "Operand",
     "Part",
     "Receptive",
     "ScanCounter",
@@ -78,6 +80,8 @@ __all__ = [
     "lift_initializers",
     "load",
     "load_snippet",
+    "node_attributes",
+    "operands",
     "operators",
     "partition",
     "raise_opset",

@@ -2,6 +2,7 @@
 
 from onnxfi.sensitivity._cost import Cost
 from onnxfi.sensitivity._file import is_sensitivity
+from onnxfi.sensitivity._measure import OnProgress, measure
 from onnxfi.sensitivity._options import SensitivityOptions
 from onnxfi.sensitivity._scores import SensitivityScores
 from onnxfi.sensitivity._sensitivity import Sensitivity
@@ -11,9 +12,11 @@ __all__ = [
     "Cost",
     "Expected",
     "ExpectedRow",
+    "OnProgress",
     "Sensitivity",
     "SensitivityOptions",
     "SensitivityScores",
     "expect",
     "is_sensitivity",
+    "measure",
 ]

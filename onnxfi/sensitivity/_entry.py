@@ -11,14 +11,11 @@ class EntryKind(enum.Enum):
 
     MULTIPLIED = "multiplied"
     """Elements are multiplied with elements of another operand and summed: Conv, Gemm, MatMul."""
-    SCALED = "scaled"
-    """Each element is multiplied with the elements of one channel: Mul, the scale of a norm."""
     ADDED = "added"
     """Each element is added to the elements of one channel: biases."""
     STRETCHED = "stretched"
-    """A scale by which the weights of one channel, and so what they make, are multiplied."""
-    MOVED = "moved"
-    """A zero point, which moves all weights of one channel."""
+    """Each element is a factor of all that one channel holds: scales of norms and of quantized
+    weights, operands of Mul."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +40,13 @@ class Entry:
         kind: What is done with it.
         values: What the layer makes; one for each use of the tensor (each step of an unrolled
             network).
-        sources: What it is multiplied with, one a use; empty for what is only added.
+        sources: What it is multiplied with and summed over, one a use; empty where it is not.
         out: Axis of the stored tensor along which its entries belong to channels of the values;
             None if it is one number for all.
         into: Axis along which they belong to channels of the sources; None if there is none.
         groups: Groups of a convolution.
         scale: Stored tensor of the scales by which the words are multiplied; empty if none.
+        factor: What everything is multiplied with besides.
     """
 
     site: str
@@ -59,6 +57,7 @@ class Entry:
     into: int | None = None
     groups: int = 1
     scale: str = ""
+    factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

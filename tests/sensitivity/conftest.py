@@ -54,7 +54,7 @@ def _response(rng: np.random.Generator) -> Response:
 
 @pytest.fixture
 def found() -> Sensitivity:
-    """Two stored tensors that share a response, a computed one, and one that is known by its bits."""
+    """Two stored tensors that share a response, a computed one, and one known by its bits."""
     rng = np.random.default_rng(0)
     response = _response(rng)
     weight = Gain(
