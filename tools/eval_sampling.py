@@ -43,6 +43,9 @@ def _arguments() -> argparse.Namespace:
     run.add_argument("--methods", default="*", help="globs of names of methods, by commas")
     run.add_argument("--seeds", type=int, default=100, help="searches (default 100)")
     run.add_argument("--replicates", type=int, default=1_000, help="estimates (default 1,000)")
+    run.add_argument(
+        "--inject", action="store_true", help="faults that are found and not in the truth, 20 seeds"
+    )
     run.add_argument("-o", "--output", type=Path, required=True, help="rows, as JSON")
     run.add_argument("--markdown", type=Path, help="tables, too")
     options = parser.parse_args()
@@ -86,6 +89,7 @@ def _run(options: argparse.Namespace) -> None:
         truth=options.truth,
         sources=Sources(gradients=options.gradients, files=options.files, only=options.methods),
         extent=Extent(seeds=options.seeds, replicates=options.replicates),
+        inject=options.inject,
     )
     rows: list[dict[str, Any]] = []
     for target in chosen(options.only):

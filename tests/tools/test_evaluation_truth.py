@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from evaluation.bench import Bench, images, prepare, select
 from evaluation.inject import make_truth, uniform_stage
+from evaluation.measure import DISCOVERY
 from evaluation.methods import scores_at
 from evaluation.population import population
+from evaluation.search import Outcomes, every_score, highest, searches
 from evaluation.tables import markdown
 from evaluation.targets import CALIBRATION_IMAGES, TARGETS, TEST_IMAGES, Target, chosen
 from evaluation.truth import Truth, bits_of, level
@@ -203,7 +205,7 @@ def test_a_small_target_from_end_to_end(tmp_path, monkeypatch, capsys):
     (tmp_path / "mine" / f"{LAST.name}.json").write_text('{"probe_inferences": 400}')
     rows, table = tmp_path / "rows.json", tmp_path / "table.md"
     words = ["run", *common, "-o", str(rows), "--markdown", str(table), "--replicates", "40"]
-    words += ["--scores", f"mine={tmp_path / 'mine'}", "--seeds", "20"]
+    words += ["--scores", f"mine={tmp_path / 'mine'}", "--seeds", "20", "--inject"]
     monkeypatch.setattr(sys, "argv", ["eval_sampling.py", *words])
     assert eval_sampling.main() == 0
     document = json.loads(rows.read_text())
@@ -212,6 +214,8 @@ def test_a_small_target_from_end_to_end(tmp_path, monkeypatch, capsys):
     mine, plain = found["mine", "discovery", 0.05], found["population-uniform", "discovery", 0.05]
     assert mine["precision"]["value"] > 5 * plain["precision"]["value"]
     assert mine["probes"] == 2
+    assert mine["injected"]
+    assert (tmp_path / f"{LAST.name}.more.npz").exists()
     assert found["mine", "estimation", 0.05]["variance_reduction"] > 3
     assert found["population-uniform", "draws", 0.05]["expected"] == pytest.approx(
         found[None, "truth", 0.05]["p0"]["value"], rel=0.01
@@ -226,6 +230,51 @@ def test_scores_at_are_those_of_the_arrays():
     scores = ArrayScores.read(arrays, {each.name: each for each in SPACE.sites})
     numbers = np.array([0, 9, 39, 40, 41, 359])
     np.testing.assert_array_equal(scores_at(SPACE, scores, numbers), [0, 1, 4, 0, 1, 319])
+
+
+def test_all_scores_are_in_the_order_of_fault_numbers():
+    arrays = {"a": np.arange(5.0), "b": np.arange(40 * 8.0).reshape(40, 8)}
+    scores = ArrayScores.read(arrays, {each.name: each for each in SPACE.sites})
+    every = np.arange(SPACE.size)
+    np.testing.assert_array_equal(every_score(SPACE, scores), scores_at(SPACE, scores, every))
+
+
+def test_the_highest_scores_with_ties_at_random():
+    scores = np.array([1.0, 5, 2, 2, 2, 9])
+    drawn = [highest(scores, 3, seed).tolist() for seed in range(40)]
+    assert all({1, 5} < set(each) for each in drawn)
+    assert {each for some in drawn for each in some} == {1, 2, 3, 4, 5}
+
+
+def test_searches_are_of_different_faults_by_seed():
+    scores = np.random.default_rng(0).random(500)
+    found = searches(scores, DISCOVERY, n=30, seeds=4, start=3)
+    assert found.shape == (4, 30)
+    assert all(len(set(each)) == 30 for each in found.tolist())
+    assert len(np.unique(found)) > 60
+    assert scores[found].mean() > scores.mean()
+    np.testing.assert_array_equal(found, searches(scores, DISCOVERY, n=30, seeds=4, start=3))
+
+
+def test_chosen_faults_are_injected_once(tmp_path):
+    sampled = replace(TOY, census=(7,), downwards=())
+    truth = make_truth(sampled, Toy(), tmp_path, lambda text: None)
+    chosen_ones = np.array([[0, 6, 7], [8, 6, 30]])
+    toy = Toy()
+    outcomes = Outcomes(truth, tmp_path / "more.npz", lambda: toy)
+    expected = [[truth_of(n) for n in row] for row in chosen_ones.tolist()]
+    for _ in range(2):
+        np.testing.assert_allclose(outcomes.drops(chosen_ones), expected)
+    assert sorted(toy.asked) == sorted(
+        set(chosen_ones.ravel().tolist()) - set(truth.fault.tolist())
+    )
+    assert toy.asked
+
+    def refuse():
+        raise AssertionError("all is known")
+
+    again = Outcomes(truth, tmp_path / "more.npz", refuse)
+    np.testing.assert_allclose(again.drops(chosen_ones), expected)
 
 
 def test_targets_have_names_of_their_own_and_sites():

@@ -5,9 +5,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation.draws import PrioritySampler, mixture_weights
 from evaluation.metrics import (
@@ -64,6 +65,18 @@ class Tried:
     probes: float
 
 
+class Found(NamedTuple):
+    """What searches of all faults of a target found.
+
+    Attributes:
+        searches: float32 (seeds, n), drops of the faults that the package's sampler drew.
+        top: float32 (n,), of the faults of highest score.
+    """
+
+    searches: NDArray[np.float32]
+    top: NDArray[np.float32]
+
+
 def about(name: str, population: Population, cpu_s: float) -> Iterator[dict[str, Any]]:
     """What is known of a target itself."""
     for drop in DROPS:
@@ -82,39 +95,41 @@ def about(name: str, population: Population, cpu_s: float) -> Iterator[dict[str,
         }
 
 
-def rows(tried: Tried, population: Population, extent: Extent) -> Iterator[dict[str, Any]]:
-    """All figures of a method on a target."""
+def rows(
+    tried: Tried, population: Population, extent: Extent, found: Found | None = None
+) -> Iterator[dict[str, Any]]:
+    """All figures of a method on a target.
+
+    Args:
+        tried: The method.
+        population: What is known of the target.
+        extent: How much is tried.
+        found: What searches of the whole target found, by injection; None to search the population.
+    """
     for drop in DROPS:
         failing = population.failing(drop)
-        yield _search(tried, population, failing, drop, extent)
-        yield _top(tried, population, failing, drop, extent)
+        if found is None:
+            share = top_precision(tried.scores, population.copies, failing, extent.found)
+            shares, top = _searched(tried, population, failing, extent), np.array([share])
+        else:
+            shares = (found.searches >= np.float32(drop)).mean(axis=1)
+            top = (found.top >= np.float32(drop)).mean(keepdims=True)
+        told = {"injected": found is not None}
+        yield _precision(tried, population, drop, extent, "discovery", shares) | told
+        yield _precision(tried, population, drop, extent, "top", top) | told
         if tried.draws:
             yield _own(tried, population, failing, drop, extent)
         if drop == DROPS[0]:
             yield _estimate(tried, population, failing, drop, extent)
 
 
-def _search(
-    tried: Tried, population: Population, failing: Flags, drop: float, extent: Extent
-) -> dict[str, Any]:
-    """The package's sampler, as it is set to find failures."""
+def _searched(tried: Tried, population: Population, failing: Flags, extent: Extent) -> Values:
+    """Shares of failing faults that the package's sampler finds, as it is set to find them."""
     weight = mixture_weights(tried.scores, population.copies, DISCOVERY)
     sampler = PrioritySampler(weight, population.copies, extent.found)
-    rng = _rng(tried, "discovery")
+    rng = np.random.default_rng(seed_of(tried, "discovery"))
     drawn = np.stack([sampler.draw(rng).row for _ in range(extent.seeds)])
-    shares = failing[drawn].mean(axis=1)
-    outside = population.copies[drawn] > 1
-    return _precision(tried, population, drop, extent, "discovery", shares) | {
-        "uncertain": round(float(outside.mean()), 4)
-    }
-
-
-def _top(
-    tried: Tried, population: Population, failing: Flags, drop: float, extent: Extent
-) -> dict[str, Any]:
-    """The faults of highest score."""
-    share = top_precision(tried.scores, population.copies, failing, extent.found)
-    return _precision(tried, population, drop, extent, "top", np.array([share]))
+    return np.asarray(failing[drawn].mean(axis=1))
 
 
 def _own(
@@ -123,7 +138,9 @@ def _own(
     """Independent draws in proportion to the scores."""
     weight = tried.scores * population.copies
     share = min(1.0, float(weight[failing].sum()) / float(weight.sum()))
-    hits = _rng(tried, "draws").binomial(extent.found, share, extent.seeds)
+    hits = np.random.default_rng(seed_of(tried, "draws")).binomial(
+        extent.found, share, extent.seeds
+    )
     found = _precision(tried, population, drop, extent, "draws", hits / extent.found)
     reduction, missed = inverse_weighted(tried.scores, population.copies, failing)
     return found | {
@@ -164,7 +181,7 @@ def _estimate(
     weight = mixture_weights(tried.scores, population.copies, ESTIMATION)
     n = min(extent.drawn, population.size // 2)
     sampler = PrioritySampler(weight, population.copies, n)
-    rng = _rng(tried, "estimation")
+    rng = np.random.default_rng(seed_of(tried, "estimation"))
     replicates = extent.replicates if failing.any() else min(20, extent.replicates)
     table = np.zeros((replicates, 6))
     for replicate in range(replicates):
@@ -198,8 +215,9 @@ def _estimate(
     return row | _rounded(asdict(measured))
 
 
-def _rng(tried: Tried, task: str) -> np.random.Generator:
-    return np.random.default_rng(zlib.crc32(f"{tried.target} {tried.method} {task}".encode()))
+def seed_of(tried: Tried, task: str) -> int:
+    """What decides the random numbers of a method on a target, for a purpose."""
+    return zlib.crc32(f"{tried.target} {tried.method} {task}".encode())
 
 
 def _number(value: float) -> float:

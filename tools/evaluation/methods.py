@@ -33,7 +33,7 @@ class Method:
     """
 
     name: str
-    scores: Scores
+    scores: ArrayScores
     probe_inferences: int = 0
     draws: bool = False
 
