@@ -220,7 +220,12 @@ def test_a_small_target_from_end_to_end(tmp_path, monkeypatch, capsys):
     assert found["population-uniform", "draws", 0.05]["expected"] == pytest.approx(
         found[None, "truth", 0.05]["p0"]["value"], rel=0.01
     )
+    own = found["population-uniform", "draws", 0.05]
+    assert own["missed"] == 0
+    assert own["variance_reduction"] == pytest.approx(1, rel=0.01)
+    assert own["coverage"] > 0.6
     text = table.read_text()
+    assert "sampler of its own" in text
     assert text.count(LAST.name) >= 3
     assert "done" in capsys.readouterr().err
 

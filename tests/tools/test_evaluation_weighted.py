@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from evaluation.weighted import coverage_of_draws, rate_of_draws
+from evaluation.weighted import Draws, coverage_of_draws, rate_of_draws
 
 COPIES = np.array([1, 1, 4, 10])
 FAILING = np.array([True, False, True, False])  # 5 of 16
@@ -12,7 +12,7 @@ FAILING = np.array([True, False, True, False])  # 5 of 16
 
 def _coverage(*scores: float) -> float:
     rng = np.random.default_rng(8)
-    return coverage_of_draws(np.array(scores), COPIES, FAILING, rng, 200)
+    return coverage_of_draws(np.array(scores), COPIES, FAILING, Draws(200, 1_000), rng)
 
 
 def test_the_rate_is_weighted_back():

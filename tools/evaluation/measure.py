@@ -21,6 +21,7 @@ from evaluation.metrics import (
     top_precision,
 )
 from evaluation.population import Flags, Population, Values
+from evaluation.weighted import Draws, coverage_of_draws
 from onnxfi.analysis import failure_rate
 from onnxfi.sampling import Mixture
 
@@ -135,7 +136,7 @@ def _searched(tried: Tried, population: Population, failing: Flags, extent: Exte
 def _own(
     tried: Tried, population: Population, failing: Flags, drop: float, extent: Extent
 ) -> dict[str, Any]:
-    """Independent draws in proportion to the scores."""
+    """Independent draws in proportion to the scores, and the rate by their inverse weights."""
     weight = tried.scores * population.copies
     share = min(1.0, float(weight[failing].sum()) / float(weight.sum()))
     hits = np.random.default_rng(seed_of(tried, "draws")).binomial(
@@ -143,11 +144,17 @@ def _own(
     )
     found = _precision(tried, population, drop, extent, "draws", hits / extent.found)
     reduction, missed = inverse_weighted(tried.scores, population.copies, failing)
-    return found | {
+    found |= {
         "expected": _number(share),
         "variance_reduction": None if reduction is None else _number(reduction),
         "missed": _number(missed),
     }
+    if drop == DROPS[0] and failing.any():
+        draws = Draws(n=extent.drawn, samples=extent.replicates)
+        rng = _rng(tried, "coverage")
+        found["drawn"] = draws.n
+        found["coverage"] = coverage_of_draws(tried.scores, population.copies, failing, draws, rng)
+    return found
 
 
 def _precision(

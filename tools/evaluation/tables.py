@@ -40,11 +40,19 @@ _RATE = (
     "width",
     "of the bound",
 )
+_OWN = (
+    "target",
+    "sampler of its own",
+    "precision",
+    "failing faults out of reach",
+    "variance reduction",
+    "coverage",
+)
 _BOUND = ("target without failing faults", "method", "bound", "by uniform draws")
 
 
 def markdown(rows: Sequence[Row], drop: float = 0.05) -> str:
-    """Tables of truths, of searches and of estimates, of bounds.
+    """Tables of truths, searches, estimates, samplers of their own, and bounds.
 
     Args:
         rows: All rows.
@@ -57,6 +65,7 @@ def markdown(rows: Sequence[Row], drop: float = 0.05) -> str:
         _table(_TRUTH, _truth_lines(truths)),
         _table(_FOUND, _found_lines([row for row in mine if row["task"] != "truth"])),
         _table(_RATE, [_rate_line(row) for row in mine if row["task"] == "estimation"]),
+        _table(_OWN, [_own_line(row) for row in mine if row["task"] == "draws" and "drawn" in row]),
         _table(_BOUND, [_bound_line(row) for row in bounds]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -134,6 +143,18 @@ def _rate_line(row: Row) -> list[str]:
 def _bound_line(row: Row) -> list[str]:
     bounds = [f"{row['bound']:.2g}", f"{row['uniform_bound']:.2g}"]
     return [row["target"], _name(row["method"]), *bounds]
+
+
+def _own_line(row: Row) -> list[str]:
+    reduction = row["variance_reduction"]
+    return [
+        row["target"],
+        _name(row["method"]),
+        f"{row['expected']:.3g}",
+        f"{100 * row['missed']:.2g} %",
+        "-" if reduction is None else f"{reduction:.3g}",
+        f"{row['coverage']:.3f}",
+    ]
 
 
 def _rate(p0: Row, *, exact: bool) -> str:
