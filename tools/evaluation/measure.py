@@ -151,7 +151,7 @@ def _own(
     }
     if drop == DROPS[0] and failing.any():
         draws = Draws(n=extent.drawn, samples=extent.replicates)
-        rng = _rng(tried, "coverage")
+        rng = np.random.default_rng(seed_of(tried, "coverage"))
         found["drawn"] = draws.n
         found["coverage"] = coverage_of_draws(tried.scores, population.copies, failing, draws, rng)
     return found
