@@ -15,32 +15,10 @@ from onnxfi.faults import FaultSite
 from onnxfi.graph import expose
 from onnxfi.inject import BatchWindow
 from onnxfi.sensitivity._entry import Channels
+from onnxfi.sensitivity._statistics import ChannelStatistics, ChannelSums
 
 _GROUP = 64  # values that a session returns together
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ChannelStatistics:
-    """What a value holds, by channel, over the calibration samples.
-
-    Attributes:
-        up: float64 (channels,): root mean square of the positive part.
-        down: Likewise of the negative part.
-        spread: Standard deviation over all elements; 1 where all are equal.
-        low: Least finite value, by channel.
-        high: Largest.
-        mean: Mean, by channel.
-        kept: Mean of the positive part, by channel: what a Relu lets through.
-    """
-
-    up: NDArray[np.float64]
-    down: NDArray[np.float64]
-    spread: float
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    kept: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,7 +57,7 @@ def calibrate(
     axes = {each.value: each.axis for each in values}
     held = {site.name: site for site in sites}
     names = list(dict.fromkeys([*axes, *(site.tensor for site in sites)]))
-    sums = {name: _Sums() for name in axes}
+    sums = {name: ChannelSums() for name in axes}
     words: dict[str, list[Words]] = {name: [] for name in held}
     groups = [names[start : start + _GROUP] for start in range(0, len(names), _GROUP)]
     done, total = 0, len(groups) * context.workload.samples
@@ -87,7 +65,7 @@ def calibrate(
         for window, found in _runs(context, group):
             for name in group:
                 if name in axes:
-                    sums[name].add(found[name], axes[name])
+                    sums[name].add(found[name], axes[name], window.size)
             for site in held.values():
                 left = keep - window.start
                 if site.tensor in found and left > 0:
@@ -125,52 +103,3 @@ def _words(site: FaultSite, values: NDArray[np.generic], window: BatchWindow, mo
     flat = to_words(np.ascontiguousarray(values), site.element)
     rows = [site.layout.flat(index, np.array(each), window.size) for each in range(count)]
     return flat[np.stack(rows)]
-
-
-class _Sums:
-    """Sums over runs, by channel."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._parts: NDArray[np.float64] | None = None
-
-    def add(self, values: NDArray[np.generic], axis: int) -> None:
-        """Take in a run."""
-        numbers = np.moveaxis(np.asarray(values).astype(np.float64), axis, 0)
-        rows = np.where(np.isfinite(numbers), numbers, 0.0).reshape(len(numbers), -1)
-        raised = np.maximum(rows, 0.0)
-        parts = np.stack(
-            [
-                rows.sum(1),
-                np.square(rows).sum(1),
-                raised.sum(1),
-                np.square(raised).sum(1),
-                rows.min(1, initial=np.inf),
-                rows.max(1, initial=-np.inf),
-            ]
-        )
-        self._count += rows.shape[1]
-        if self._parts is None:
-            self._parts = parts
-            return
-        low = np.minimum(self._parts[4], parts[4])
-        high = np.maximum(self._parts[5], parts[5])
-        self._parts = self._parts + parts
-        self._parts[4:] = low, high
-
-    def whole(self) -> ChannelStatistics:
-        """The statistics of all runs."""
-        parts = np.zeros((6, 1)) if self._parts is None else self._parts
-        count = max(self._count, 1)
-        total, square, kept, raised, low, high = parts
-        mean = total / count
-        variance = float(square.mean() / count - mean.mean() ** 2)
-        return ChannelStatistics(
-            up=np.sqrt(raised / count),
-            down=np.sqrt(np.maximum(square - raised, 0.0) / count),
-            spread=float(np.sqrt(variance)) if variance > 0 else 1.0,
-            low=low,
-            high=high,
-            mean=mean,
-            kept=kept / count,
-        )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,8 +12,9 @@ from onnxfi.bits import format_of, from_words, has_format
 from onnxfi.faults import FaultSite
 from onnxfi.graph import Model, initializer_words
 from onnxfi.sensitivity._axis import WHOLE, Axis
-from onnxfi.sensitivity._calibrate import Calibration, ChannelStatistics
-from onnxfi.sensitivity._entry import Entry, EntryKind
+from onnxfi.sensitivity._calibrate import Calibration
+from onnxfi.sensitivity._entry import Channels, Entry, EntryKind
+from onnxfi.sensitivity._statistics import ChannelStatistics
 from onnxfi.sensitivity._stored import Gain
 
 
@@ -32,34 +36,71 @@ def gain_of(
     """
     shape = () if site.layout is None else site.layout.shape
     out = WHOLE if entry.out is None else Axis.of_shape(shape, entry.out)
-    unit = entry.factor * _scales(model, entry) / spread
-    up, down = np.ones(1), np.zeros(1)
+    unit = np.abs(entry.factor) * _scales(model, entry) / spread
     into, group_out = WHOLE, 0
+    met = _ONLY_UP
     if entry.kind is EntryKind.MULTIPLIED and entry.into is not None:
         into = Axis.of_shape(shape, entry.into)
-        seen = [calibration.statistics[each.value] for each in entry.sources]
-        up, down = _pooled(seen, into.size * entry.groups)
+        met = _pooled(entry.sources, calibration, into.size * entry.groups)
         group_out = out.size // entry.groups if entry.groups > 1 else 0
     elif entry.kind is EntryKind.STRETCHED:
         into = out
-        seen = [calibration.statistics[each.value] for each in entry.values]
-        up, down = _pooled(seen, out.size)
-        stored = _stored_numbers(model, site)
-        size = np.maximum(np.abs(stored), np.abs(stored).max(initial=0.0) * 1e-6 + 1e-30)
-        turned = stored < 0
-        up, down = np.where(turned, down, up) / size, np.where(turned, up, down) / size
+        met = _relative(_pooled(entry.values, calibration, out.size), _stored_numbers(model, site))
     if entry.factor < 0:
-        unit, up, down = -unit, down, up
-    return Gain(out=out, into=into, unit=unit, up=up, down=down, group_out=group_out)
+        met = met.turned(np.True_)
+    return Gain(
+        out=out,
+        into=into,
+        unit=unit,
+        up=met.up,
+        down=met.down,
+        up_share=met.up_share,
+        down_share=met.down_share,
+        group_out=group_out,
+    )
 
 
-def _pooled(
-    seen: list[ChannelStatistics], channels: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Root mean squares over several uses, by channel."""
-    up = np.sqrt(np.mean([_fitted(np.square(each.up), channels) for each in seen], axis=0))
-    down = np.sqrt(np.mean([_fitted(np.square(each.down), channels) for each in seen], axis=0))
-    return up, down
+class _Met(NamedTuple):
+    """What changes of an element meet: sizes by channel, and in which share of the samples."""
+
+    up: NDArray[np.float64]
+    down: NDArray[np.float64]
+    up_share: NDArray[np.float64]
+    down_share: NDArray[np.float64]
+
+    def turned(self, where: NDArray[np.bool_] | np.bool_) -> _Met:
+        """Up for down in some channels."""
+        return _Met(
+            np.where(where, self.down, self.up),
+            np.where(where, self.up, self.down),
+            np.where(where, self.down_share, self.up_share),
+            np.where(where, self.up_share, self.down_share),
+        )
+
+
+_ONLY_UP = _Met(np.ones(1), np.zeros(1), np.ones(1), np.zeros(1))
+
+
+def _pooled(values: Sequence[Channels], calibration: Calibration, channels: int) -> _Met:
+    """What several uses meet together, by channel."""
+    seen = [calibration.statistics[each.value] for each in values]
+
+    def mean(of: Callable[[ChannelStatistics], NDArray[np.float64]]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = np.mean([_fitted(of(e), channels) for e in seen], axis=0)
+        return found
+
+    return _Met(
+        np.sqrt(mean(lambda each: np.square(each.up))),
+        np.sqrt(mean(lambda each: np.square(each.down))),
+        mean(lambda each: each.up_share),
+        mean(lambda each: each.down_share),
+    )
+
+
+def _relative(met: _Met, stored: NDArray[np.float64]) -> _Met:
+    """For each unit of a stored factor, where what is met has been multiplied with it."""
+    size = np.maximum(np.abs(stored), np.abs(stored).max(initial=0.0) * 1e-6 + 1e-30)
+    return met._replace(up=met.up / size, down=met.down / size).turned(stored < 0)
 
 
 def _fitted(values: NDArray[np.float64], channels: int) -> NDArray[np.float64]:

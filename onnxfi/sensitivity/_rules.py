@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.sensitivity._calibrate import ChannelStatistics
 from onnxfi.sensitivity._entry import Target
 from onnxfi.sensitivity._following import Following
 from onnxfi.sensitivity._response import DOSES, DOWN, UP, Response
+from onnxfi.sensitivity._statistics import ChannelStatistics
 
 _HALF = 10.0  # dose at which a shift is as likely to fail as not
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +31,9 @@ class Gain:
             of the decoded word, before what it is multiplied with.
         up: float64 (operand channels,): what upward shifts it is multiplied with.
         down: Likewise, downward.
+        up_share: float64 (operand channels,) or (1,): share of the samples in which the operand
+            has what shifts upwards are made of; the others lose nothing.
+        down_share: Likewise, downward.
     """
 
     out: Axis
@@ -38,6 +41,8 @@ class Gain:
     unit: NDArray[np.float64]
     up: NDArray[np.float64]
     down: NDArray[np.float64]
+    up_share: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
+    down_share: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
     group_out: int = 0
 
 
@@ -48,12 +53,16 @@ class Shifts(NamedTuple):
         channel: int64 (r,), the channel that is shifted.
         up: float64 (r,), upward doses, in multiples of the value's spread.
         down: Likewise, downward.
+        up_share: float64 (r,), share of the samples that are shifted upwards.
+        down_share: Likewise, downward.
         broken: bool (r,): the fault leaves no finite number; the doses are then 0.
     """
 
     channel: NDArray[np.int64]
     up: NDArray[np.float64]
     down: NDArray[np.float64]
+    up_share: NDArray[np.float64]
+    down_share: NDArray[np.float64]
     broken: NDArray[np.bool_]
 
 
@@ -76,8 +85,8 @@ class StoredScores:
     def lost(self, columns: Columns) -> NDArray[np.float64]:
         """Share of answers lost for each row of columns, float64 (r,)."""
         found = self.shifts(columns)
-        up = self.response.at(found.channel, UP, found.up)
-        down = self.response.at(found.channel, DOWN, found.down)
+        up = self.response.at(found.channel, UP, found.up) * found.up_share
+        down = self.response.at(found.channel, DOWN, found.down) * found.down_share
         return np.where(found.broken, self.response.broken[found.channel], np.maximum(up, down))
 
     def shifts(self, columns: Columns) -> Shifts:
@@ -89,9 +98,13 @@ class StoredScores:
             into = into + out // gain.group_out * gain.into.size
         size = np.abs(found.amount) * gain.unit[out % len(gain.unit)]
         raised = found.amount > 0
+        rising = gain.up_share[into % len(gain.up_share)]
+        falling = gain.down_share[into % len(gain.down_share)]
         return Shifts(
             channel=out % self.response.channels,
             up=size * np.where(raised, gain.up[into], gain.down[into]),
             down=size * np.where(raised, gain.down[into], gain.up[into]),
+            up_share=np.where(raised, rising, falling),
+            down_share=np.where(raised, falling, rising),
             broken=found.broken,
         )

@@ -7,11 +7,11 @@ import pytest
 from onnx import numpy_helper, parser
 
 from onnxfi.graph import Model, load
-from onnxfi.sensitivity._calibrate import ChannelStatistics
 from onnxfi.sensitivity._entry import Channels, Target
 from onnxfi.sensitivity._following import following
 from onnxfi.sensitivity._response import DOWN, UP, Response
 from onnxfi.sensitivity._rules import ruled
+from onnxfi.sensitivity._statistics import ChannelStatistics
 
 STORED = {
     "lo": np.float32(0.0),
@@ -38,7 +38,7 @@ def model_of(nodes: str) -> Model:
 def seen(kept: float, mean: float) -> ChannelStatistics:
     every = np.ones(2)
     return ChannelStatistics(
-        up=every, down=every, spread=2.0, low=-every, high=every, mean=mean * every,
+        up=every, down=every, up_share=every, down_share=every, spread=2.0, mean=mean * every,
         kept=kept * every,
     )  # fmt: skip
 
