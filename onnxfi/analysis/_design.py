@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.analysis._betting import bounded_mean
+from onnxfi.analysis._exact import exact_rate
 from onnxfi.analysis._interval import Interval, failure_rate
 
 Values = NDArray[np.float64]
@@ -30,13 +31,22 @@ class Domain(NamedTuple):
 class Design(Protocol):
     """How the scenarios seen were chosen from all that exist."""
 
-    def rate(self, hit: Flags, confidence: float, domain: Domain | None = None) -> Interval:
+    def rate(
+        self,
+        hit: Flags,
+        confidence: float,
+        domain: Domain | None = None,
+        *,
+        exact: bool = False,
+    ) -> Interval:
         """Share of all scenarios that are hit.
 
         Args:
             hit: bool (n,), of the scenarios seen, in the order drawn.
             confidence: Level of the interval.
             domain: The part that is asked for; None for all.
+            exact: Whether the level must hold for every share there can be, and not on average:
+                so at looks, of which the one with the worst interval decides.
 
         Raises:
             ConfigError: No scenario was seen, or a confidence out of range.
@@ -70,12 +80,20 @@ class EqualDesign:
 
     population: int | None = None
 
-    def rate(self, hit: Flags, confidence: float, domain: Domain | None = None) -> Interval:
+    def rate(
+        self,
+        hit: Flags,
+        confidence: float,
+        domain: Domain | None = None,
+        *,
+        exact: bool = False,
+    ) -> Interval:
         """Share of all scenarios that are hit; within a domain they are equally likely, too."""
         population = self.population
         if domain is not None:
             hit, population = hit[domain.inside], domain.faults
-        return failure_rate(int(hit.sum()), len(hit), population=population, confidence=confidence)
+        kind = exact_rate if exact else failure_rate
+        return kind(int(hit.sum()), len(hit), population=population, confidence=confidence)
 
     def mean(self, values: Values, confidence: float, usual: float = 0.0) -> Interval:
         """Mean over all scenarios."""

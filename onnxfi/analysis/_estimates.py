@@ -167,7 +167,8 @@ def _rates(
     """The rates of scenarios that stand for all."""
     rates: dict[str, Interval] = {}
     level = look_confidence(confidence, look) if look else confidence
-    rates["failure"] = _at_look(design.rate(observations.failed, level), confidence, look)
+    failure = design.rate(observations.failed, level, exact=look > 0)
+    rates["failure"] = _at_look(failure, confidence, look)
     if isinstance(design, PriorityDesign):
         safe = design.safe_rate(observations.failed, level)
         rates["failure_bound"] = _at_look(safe, confidence, look)

@@ -7,6 +7,8 @@ import math
 from onnxfi.analysis._interval import Interval, check_confidence, check_drawn
 from onnxfi.analysis._scipy import distributions
 
+_MANY = 2**31  # of so many it makes no difference whether those drawn are put back
+
 
 def clopper_pearson(failures: int, n: int, *, confidence: float = 0.95) -> Interval:
     """Share of failing scenarios of independent draws, never below its level.
@@ -66,6 +68,18 @@ def hypergeometric(failures: int, n: int, population: int, *, confidence: float 
         n=n,
         method="hypergeometric",
     )
+
+
+def exact_rate(
+    failures: int, n: int, *, population: int | None = None, confidence: float = 0.95
+) -> Interval:
+    """Share of failing scenarios, its interval never below its level whatever the share is.
+
+    Arguments and errors as :func:`onnxfi.analysis.failure_rate`.
+    """
+    if population is None or population > _MANY:
+        return clopper_pearson(failures, n, confidence=confidence)
+    return hypergeometric(failures, n, population, confidence=confidence)
 
 
 def total_bounds(seen: int, probability: float, tail: float) -> tuple[float, float]:

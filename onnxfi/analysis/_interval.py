@@ -57,7 +57,8 @@ def look_confidence(confidence: float, look: int) -> float:
     """Level of an interval at one of many looks, so that all looks together keep a level.
 
     The error probability a is shared out as a 6 / (pi^2 k^2), which sums to a: whenever a campaign
-    stops after looking, its interval holds.
+    stops after looking, its interval holds, if those at each look do. Wilson's would not: of rare
+    failures a first one that comes early lifts its lower end above the truth.
 
     Args:
         confidence: Level that all looks together are to keep.

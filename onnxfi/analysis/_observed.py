@@ -14,8 +14,16 @@ from onnxfi.analysis._interval import SEARCH, Interval, check_confidence, check_
 class ObservedDesign:
     """A search for failures: shares are of the scenarios run, and have no error."""
 
-    def rate(self, hit: Flags, confidence: float, domain: Domain | None = None) -> Interval:
+    def rate(
+        self,
+        hit: Flags,
+        confidence: float,
+        domain: Domain | None = None,
+        *,
+        exact: bool = False,
+    ) -> Interval:
         """Share of the scenarios run that are hit."""
+        del exact
         mine = hit if domain is None else hit[domain.inside]
         return self.mean(mine.astype(np.float64), confidence)
 

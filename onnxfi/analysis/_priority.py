@@ -53,14 +53,22 @@ class PriorityDesign:
             return np.ones(len(self.weight))
         return np.minimum(1.0, self.weight / self.next_key)
 
-    def rate(self, hit: Flags, confidence: float, domain: Domain | None = None) -> Interval:
+    def rate(
+        self,
+        hit: Flags,
+        confidence: float,
+        domain: Domain | None = None,
+        *,
+        exact: bool = False,
+    ) -> Interval:
         """Share of all scenarios that are hit.
 
         The interval is of the ratio estimator, on a logarithmic scale, with Student's t for the
         number of scenarios that the spread rests on. It takes for granted that scenarios with
         small weights hold no cluster of failures that none was drawn of; :meth:`safe_rate` does
-        not. With fewer than five failures that one is given instead.
+        not. With fewer than five failures that one is given instead. It holds at looks, too.
         """
+        del exact
         check_drawn(len(self.weight), self.population)
         values = hit.astype(np.float64)
         faults = self.population

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from onnxfi.analysis._betting import bounded_mean
 from onnxfi.analysis._design import Domain, Flags, Values
+from onnxfi.analysis._exact import exact_rate
 from onnxfi.analysis._interval import Interval, check_confidence, check_drawn, failure_rate
 
 
@@ -29,13 +30,21 @@ class StratifiedDesign:
     codes: NDArray[np.int64]
     sizes: NDArray[np.int64]
 
-    def rate(self, hit: Flags, confidence: float, domain: Domain | None = None) -> Interval:
+    def rate(
+        self,
+        hit: Flags,
+        confidence: float,
+        domain: Domain | None = None,
+        *,
+        exact: bool = False,
+    ) -> Interval:
         """Share of all scenarios that are hit."""
         if domain is not None:
             return self._within(hit, confidence, domain)
+        kind = exact_rate if exact else failure_rate
         return self._joined(
             [
-                failure_rate(
+                kind(
                     int(hit[mine].sum()),
                     int(mine.sum()),
                     population=int(self.sizes[stratum]),

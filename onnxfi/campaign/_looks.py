@@ -132,7 +132,7 @@ class Looker:
         )
         design = design_of(experiment.source, experiment.header, used)
         level = look_confidence(rule.confidence, len(self._looks))
-        rate = design.rate(seen.failed, level)
+        rate = design.rate(seen.failed, level, exact=True)
         if rule.margin is not None and rate.margin <= rule.margin:
             return "margin"
         relative = rule.relative_margin

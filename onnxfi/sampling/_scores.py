@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ from onnxfi.errors import ConfigError
 from onnxfi.faults import Columns, FaultSite, FaultSpace
 
 _TOGETHER = 1 << 16  # faults scored at once: their columns stay in the processor's cache
+
+_KEPT = (np.float16, np.float32, np.float64)  # as they are: large arrays are not copied
+
+_Floats = TypeVar("_Floats", bound=NDArray[Any])
 
 Score = Callable[[FaultSite, NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
 """A user's own score: site, flat element index int64 (m,), bit int64 (m,) to float64 (m,)."""
@@ -54,12 +58,12 @@ class ArrayScores:
     A fault on several elements or bits has the highest score of those that it touches.
 
     Attributes:
-        arrays: For each site float64 (elements,), or (elements, width) with a column a bit, bit 0
-            first.
+        arrays: For each site (elements,), or (elements, width) with a column a bit, bit 0 first;
+            float16, float32 or float64 as they were given, others as float64.
         digest: Hash of them.
     """
 
-    arrays: Mapping[str, NDArray[np.float64]]
+    arrays: Mapping[str, NDArray[np.floating]]
     digest: str
 
     @classmethod
@@ -70,19 +74,19 @@ class ArrayScores:
 
         Args:
             arrays: By site name, of the tensor's shape, or that shape and a last axis of bits; or
-                flat.
+                flat. Floating-point ones are not copied.
             sites: Sites by name.
 
         Raises:
             ConfigError: No such site, a shape that does not fit, or a number that is none.
         """
-        checked: dict[str, NDArray[np.float64]] = {}
+        checked: dict[str, NDArray[np.floating]] = {}
         sha = hashlib.sha256()
         for name, given in sorted(arrays.items()):
             if name not in sites:
                 raise ConfigError(f"scores name site {name!r}, which is not one that is faulted")
             checked[name] = _shaped(sites[name], np.asarray(given))
-            sha.update(f"{name}\0{checked[name].shape}\0".encode())
+            sha.update(f"{name}\0{checked[name].shape}\0{checked[name].dtype}\0".encode())
             sha.update(np.ascontiguousarray(checked[name]).data)
         return cls(arrays=MappingProxyType(checked), digest=sha.hexdigest())
 
@@ -94,10 +98,11 @@ class ArrayScores:
             )
         values = self.arrays[site.name]
         if values.ndim == 1:
-            return _highest(values[columns.index], columns, count)
+            return _highest(values[columns.index].astype(np.float64), columns, count)
         touched = _touched(columns, values.shape[1])
         if not (touched & (touched - np.uint64(1))).any():  # the common case: one bit each
-            return _highest(values[columns.index, _lowest(touched)], columns, count)
+            one = values[columns.index, _lowest(touched)]
+            return _highest(one.astype(np.float64), columns, count)
         found = np.zeros(len(columns.index))
         for bit in range(values.shape[1]):
             hit = np.flatnonzero(touched >> np.uint64(bit) & np.uint64(1))
@@ -158,7 +163,7 @@ def scored(space: FaultSpace, scores: Scores) -> Iterator[Scored]:
             yield Scored(part.start, scores.of(part.site, part.columns, part.stop - part.start))
 
 
-def _shaped(site: FaultSite, given: NDArray[Any]) -> NDArray[np.float64]:
+def _shaped(site: FaultSite, given: NDArray[Any]) -> NDArray[np.floating]:
     elements = site.layout.elements if site.layout else 0
     width = format_of(site.element).width
     fits = {elements: (elements,), elements * width: (elements, width)}
@@ -167,11 +172,13 @@ def _shaped(site: FaultSite, given: NDArray[Any]) -> NDArray[np.float64]:
             f"scores of site {site.name!r} have {given.size} numbers of type {given.dtype};"
             f" expected {elements} (one an element) or {elements * width} (one a bit)"
         )
-    return _checked(given.astype(np.float64).reshape(fits[given.size]), site.name)
+    kept = given if given.dtype in _KEPT else given.astype(np.float64)
+    return _checked(kept.reshape(fits[given.size]), site.name)
 
 
-def _checked(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-    if not (np.isfinite(values) & (values >= 0)).all():
+def _checked(values: _Floats, name: str) -> _Floats:
+    # Of arrays that fill the memory no second one of their size is made; NaN is neither.
+    if values.size and not (values.min() >= 0 and values.max() < np.inf):
         raise ConfigError(f"scores of site {name!r} are not all finite numbers from 0 up")
     return values
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxfi.analysis import EqualDesign, PriorityDesign, StratifiedDesign
+from onnxfi.analysis import EqualDesign, PriorityDesign, StratifiedDesign, look_confidence
 from onnxfi.analysis._design import Domain
 from onnxfi.errors import ConfigError
 
@@ -35,18 +35,25 @@ class Population:
         self.rate = float(self.failed.mean())
         self.domain = rng.random(size) < 0.2
 
-    def draw(self, rng: np.random.Generator, n: int) -> tuple[PriorityDesign, np.ndarray]:
+    def order(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """The first n and the one after them, with their keys."""
         key = self.weight / (1 - rng.random(self.size))
         best = np.argpartition(-key, n)[: n + 1]
         best = best[np.argsort(-key[best])]
-        design = PriorityDesign(
+        return best, key[best]
+
+    def design(self, best: np.ndarray, key: np.ndarray, n: int) -> PriorityDesign:
+        return PriorityDesign(
             weight=self.weight[best[:n]],
-            key=key[best[:n]],
-            next_key=float(key[best[n]]),
+            key=key[:n],
+            next_key=float(key[n]),
             population=self.size,
             least=SHARE / self.size,
         )
-        return design, best[:n]
+
+    def draw(self, rng: np.random.Generator, n: int) -> tuple[PriorityDesign, np.ndarray]:
+        best, key = self.order(rng, n)
+        return self.design(best, key, n), best[:n]
 
 
 @pytest.mark.parametrize(
@@ -62,17 +69,39 @@ def test_priority_estimates_are_unbiased_and_covered(kind, n, low, high):
         found = design.rate(hit, 0.95)
         values.append(found.value)
         inside += found.low <= population.rate <= found.high
+        bound = design.safe_rate(hit, 0.95)
+        safe += bound.low <= population.rate <= bound.high
         if repeat < 300:
-            bound = design.safe_rate(hit, 0.95)
-            safe += bound.low <= population.rate <= bound.high
             part = Domain(population.domain[drawn], int(population.domain.sum()))
             one = design.rate(hit, 0.95, part)
             domains += one.low <= population.failed[population.domain].mean() <= one.high
     error = np.std(values) / np.sqrt(repeats)
     assert abs(np.mean(values) - population.rate) < 4 * error + 0.02 * population.rate
     assert low <= inside / repeats <= high
-    assert safe / 300 >= 0.95
+    assert safe / repeats >= 0.95
     assert domains / 300 >= 0.92
+
+
+@pytest.mark.parametrize("kind", ["sharp", "soft", "wrong", "rare"])
+def test_priority_intervals_hold_at_every_look(kind):
+    population, rng = Population(kind, 8_000), np.random.default_rng(5)
+    looks, repeats = [50, 100, 150, 200, 250, 350, 450, 600], 1000
+    missed = unsafe = 0
+    for _ in range(repeats):
+        best, key = population.order(rng, looks[-1])
+        held = safe = True
+        for look, n in enumerate(looks, 1):
+            design, hit = population.design(best, key, n), population.failed[best[:n]]
+            level = look_confidence(0.95, look)
+            rate = design.rate(hit, level, exact=True)
+            held &= rate.low <= population.rate <= rate.high
+            if look in (1, 4, 8):
+                bound = design.safe_rate(hit, level)
+                safe &= bound.low <= population.rate <= bound.high
+        missed += not held
+        unsafe += not safe
+    assert missed / repeats <= 0.05
+    assert unsafe / repeats <= 0.05
 
 
 def test_a_rate_of_almost_nothing_is_bounded_not_denied():
@@ -136,14 +165,14 @@ def test_stratified_estimates_are_unbiased_and_covered(counts):
     truth = sum(part.sum() for part in strata) / sizes.sum()
     rng, values, inside = np.random.default_rng(6), [], 0
     codes = np.repeat(np.arange(3), counts)
-    for _ in range(600):
+    for _ in range(1000):
         parts = [rng.choice(part, n, False) for part, n in zip(strata, counts, strict=True)]
         hit = np.concatenate(parts)
         found = StratifiedDesign(codes=codes, sizes=sizes).rate(hit, 0.95)
         values.append(found.value)
         inside += found.low <= truth <= found.high
-    assert abs(np.mean(values) - truth) < 4 * np.std(values) / np.sqrt(600)
-    assert inside / 600 >= 0.93
+    assert abs(np.mean(values) - truth) < 4 * np.std(values) / np.sqrt(1000)
+    assert inside / 1000 >= 0.93
 
 
 def test_a_stratum_not_seen_yet_could_hold_anything():

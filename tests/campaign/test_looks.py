@@ -39,26 +39,6 @@ def test_levels_at_all_looks_together_keep_the_level():
     assert 0.0499 < spent < 0.05
 
 
-def test_an_interval_that_is_looked_at_again_and_again_still_holds():
-    rng, truth, repeats = np.random.default_rng(0), 0.3, 400
-    plain, corrected = 0, 0
-    looks = [50 * k for k in range(1, 15)]
-    for _ in range(repeats):
-        failed = np.cumsum(rng.random(looks[-1]) < truth)
-
-        def missed(level_at, failed=failed):
-            return any(
-                not one.low <= truth <= one.high
-                for k, n in enumerate(looks, 1)
-                for one in [failure_rate(int(failed[n - 1]), n, confidence=level_at(k))]
-            )
-
-        plain += missed(lambda look: 0.95)
-        corrected += missed(lambda look: look_confidence(0.95, look))
-    assert plain / repeats > 0.1
-    assert corrected / repeats <= 0.05
-
-
 def test_a_run_stops_when_the_interval_is_narrow_and_says_how_it_was_judged(campaign):
     told = campaign.run(stop=StopRule(margin=0.1))
     assert told.stopped == "margin"
@@ -69,6 +49,7 @@ def test_a_run_stops_when_the_interval_is_narrow_and_says_how_it_was_judged(camp
     assert any("a stop rule looked" in note for note in summary.notes)
     plain = failure_rate(round(rate.value * rate.n), rate.n)
     assert rate.margin > plain.margin
+    assert rate.method.startswith("hypergeometric")  # Wilson's does not hold at looks
     # Asked again, it knows; asked for more, it goes on where it stopped.
     assert campaign.run(stop=StopRule(margin=0.1)).done_now <= 50
     more = campaign.run(stop=StopRule(relative_margin=0.15))
