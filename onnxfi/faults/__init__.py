@@ -9,7 +9,7 @@ from onnxfi.faults._enumerate import SiteTable, enumerate_sites
 from onnxfi.faults._facets import Facets, bit_key, scenario_facets, site_keys
 from onnxfi.faults._filter import SiteFilter, check_steps, name_matches
 from onnxfi.faults._flip import BitFlip, StuckAt
-from onnxfi.faults._gates import whole_scenario, whole_tensors
+from onnxfi.faults._gates import in_tensor, whole_scenario, whole_tensors
 from onnxfi.faults._graph_fault import (
     GraphFault,
     check_graph,
@@ -82,6 +82,7 @@ __all__ = [
     "enumerate_sites",
     "find_site",
     "graphs_of",
+    "in_tensor",
     "joined",
     "merge_groups",
     "name_matches",

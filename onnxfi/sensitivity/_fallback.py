@@ -1,0 +1,142 @@
+"""Scores from trials alone: for tensors of which no rule and no probe tells what faults do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.bits import format_of, from_words
+from onnxfi.engine import EngineContext
+from onnxfi.faults import FaultSite
+from onnxfi.sensitivity._axis import WHOLE
+from onnxfi.sensitivity._bitscores import BitScores
+from onnxfi.sensitivity._candidates import Candidates, candidates, distinct, stored_words
+from onnxfi.sensitivity._change import change
+from onnxfi.sensitivity._cost import Cost
+from onnxfi.sensitivity._response import DOSES, DOWN, UP, Response
+from onnxfi.sensitivity._search import Rung, curves, search
+from onnxfi.sensitivity._stored import Gain, StoredScores
+from onnxfi.sensitivity._trials import Progress, TrialOptions, Trials, flips, in_turn
+
+_DEFAULT = TrialOptions()
+
+
+def try_sites(
+    context: EngineContext,
+    sites: Sequence[FaultSite],
+    options: TrialOptions = _DEFAULT,
+    on_progress: Progress | None = None,
+) -> tuple[dict[str, StoredScores | BitScores], Cost]:
+    """Scores of sites from real faults in them.
+
+    Of a stored tensor the faults' doses are the changes of the number in multiples of the root mean
+    square of the tensor: a response is measured by trials near some of these doses, in both
+    directions. In integers where a change means little (indices) doses only give the order. What a
+    computed tensor holds is not known before the run; its scores are those of bits.
+
+    Args:
+        context: Model, calibration samples, criterion.
+        sites: The sites.
+        options: How many faults are tried.
+        on_progress: Told sites done, and in all.
+
+    Returns:
+        Scores by site name, and what was run.
+
+    Raises:
+        ConfigError: No engine can fault a site.
+        OnnxFIError: The fault-free model does not run.
+    """
+    found: dict[str, StoredScores | BitScores] = {}
+    with closing(Trials(context, sites, options.stored)) as trials:
+        for done, site in enumerate(in_turn(sites), start=1):
+            if site.kind.stored:
+                found[site.name] = _by_dose(context, site, trials, options)
+            else:
+                found[site.name] = _by_bit(site, trials, options)
+            if on_progress is not None:
+                on_progress(done, len(sites))
+        return found, trials.cost
+
+
+def _by_dose(
+    context: EngineContext, site: FaultSite, trials: Trials, options: TrialOptions
+) -> StoredScores:
+    words = stored_words(context.model, site)
+    values = from_words(words, site.element, words.shape).astype(np.float64)
+    spread = _root_mean_square(values[np.isfinite(values)])
+    pool = candidates(site, options.seed)
+    done = change(words[pool.element], flips(site, pool.numbers), site.element)
+
+    def lost(chosen: NDArray[np.int64]) -> float:
+        return float(trials.lost(site, flips(site, pool.numbers[chosen])).mean())
+
+    rungs = ladder(pool, done.amount / spread, options.elements)
+    sizes = {rung: len(chosen) for rung, chosen in rungs.items()}
+    measured = search(sizes, lambda rung: lost(rungs[rung]), options.stored)
+    broken = distinct(pool, np.flatnonzero(done.broken), options.elements)
+    response = Response(
+        value=site.name,
+        spread=spread,
+        doses=np.array(DOSES),
+        lost=curves(measured)[None],
+        broken=np.array([lost(broken) if len(broken) else 1.0]),
+    )
+    gain = Gain(out=WHOLE, into=WHOLE, unit=np.array([1 / spread]), up=np.ones(1), down=np.zeros(1))
+    return StoredScores(element=site.element, words=words, gain=gain, response=response)
+
+
+def ladder(
+    pool: Candidates, doses: NDArray[np.float64], most: int
+) -> dict[Rung, NDArray[np.int64]]:
+    """Trial faults near each dose of responses, in both directions.
+
+    Args:
+        pool: Candidates.
+        doses: float64 (m,): what each of them changes, in multiples of the spread; 0 where it
+            changes nothing, or leaves no number.
+        most: Faults a dose.
+
+    Returns:
+        Positions of candidates by direction and dose; doses that none comes near are left out.
+    """
+    scale = np.log2(DOSES)
+    size = np.abs(doses)
+    near = np.flatnonzero(size >= DOSES[0] / 2)
+    place = np.log2(np.minimum(size[near], DOSES[-1]))
+    apart = np.abs(place[:, None] - scale)
+    nearest = apart.argmin(1)
+    # What is within half an octave is as good as exact; among those, chance decides.
+    rank = np.maximum(apart.min(1) - 0.5, 0.0)
+    found: dict[Rung, NDArray[np.int64]] = {}
+    for way, mine in ((UP, doses[near] > 0), (DOWN, doses[near] < 0)):
+        for dose in range(len(DOSES)):
+            here = np.flatnonzero(mine & (nearest == dose))
+            if len(here):
+                ranked = near[here[np.argsort(rank[here], kind="stable")]]
+                found[way, dose] = distinct(pool, ranked, most)
+    return found
+
+
+def _by_bit(site: FaultSite, trials: Trials, options: TrialOptions) -> BitScores:
+    """Bits from the top down, until two that follow each other lose nothing."""
+    pool = candidates(site, options.seed)
+    form = format_of(site.element)
+    lost = np.zeros(form.width)
+    # Exponents are tried whole: which of their bits matters depends on the number.
+    first = form.width if "exponent" not in form.fields else form.fields["exponent"].start
+    for bit in reversed(range(form.width)):
+        chosen = distinct(pool, np.flatnonzero(pool.bit == bit), options.bit_elements)
+        lost[bit] = trials.lost(site, flips(site, pool.numbers[chosen])).mean()
+        if bit < first and bit + 1 < form.width and not lost[bit : bit + 2].any():
+            break
+    return BitScores(element=site.element, by_bit=lost)
+
+
+def _root_mean_square(values: NDArray[np.float64]) -> float:
+    """Of finite numbers, however large; 1 if there is none but 0."""
+    largest = float(np.abs(values).max(initial=0.0))
+    return largest * float(np.sqrt(np.mean(np.square(values / largest)))) if largest else 1.0

@@ -1,0 +1,130 @@
+"""Rules checked by real faults: a direction that is called harmless and is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from onnxfi.engine import EngineContext, EngineSettings, profile
+from onnxfi.faults import enumerate_sites
+from onnxfi.graph import load
+from onnxfi.outcome import BoundCriterion, Top1
+from onnxfi.sensitivity._axis import WHOLE
+from onnxfi.sensitivity._candidates import candidates, stored_words
+from onnxfi.sensitivity._response import DOSES, DOWN, UP, Response
+from onnxfi.sensitivity._sides import Side, checked_sides, corrected, largest
+from onnxfi.sensitivity._stored import Gain, StoredScores
+from onnxfi.sensitivity._trials import TrialOptions, flips
+from onnxfi.workload import read_workload
+
+
+def _response(up: float, down: float) -> Response:
+    lost = np.zeros((2, 2, len(DOSES)))
+    lost[:, UP, 4:], lost[:, DOWN, 4:] = up, down
+    return Response(value="y", spread=1.0, doses=np.array(DOSES), lost=lost, broken=np.ones(2))
+
+
+def _side(direction: int, expected: list[float], real: list[float]) -> Side:
+    doses = np.full(len(real), 16.0)
+    return Side(direction=direction, doses=doses, expected=np.array(expected), real=np.array(real))
+
+
+@pytest.mark.parametrize(
+    ("expected", "real", "wrong"),
+    [
+        ([0, 0, 0, 0], [1, 1, 1, 1], True),
+        ([0, 0, 0, 0], [1, 0.3, 0, 0], True),
+        ([0, 0, 0, 0], [1, 0, 0, 0], False),  # one lucky element
+        ([1, 1, 0, 0], [1, 1, 1, 0], False),  # most was foreseen
+        ([0.9, 0.9, 0.9, 0.9], [0, 0, 0, 0], False),  # nothing is called harmless
+        ([0], [1], True),
+        ([], [], False),
+    ],
+)
+def test_half_of_the_faults_contradict_a_rule(
+    expected: list[float], real: list[float], wrong: bool
+) -> None:
+    assert _side(DOWN, expected, real).contradicted is wrong
+
+
+def test_a_contradicted_direction_gets_the_curve_of_the_other() -> None:
+    response = _response(0.8, 0.01)
+    found = corrected(response, [_side(UP, [0.8], [0.8]), _side(DOWN, [0.01], [0.7])])
+    np.testing.assert_array_equal(found.lost[:, DOWN], response.lost[:, UP])
+    np.testing.assert_array_equal(found.lost[:, UP], response.lost[:, UP])
+    assert response.lost[:, DOWN].max() == 0.01  # the given one is not changed
+
+
+def test_where_both_directions_were_called_harmless_what_was_lost_counts() -> None:
+    found = corrected(_response(0.0, 0.0), [_side(UP, [0, 0], [0.5, 0.7])])
+    np.testing.assert_allclose(found.lost[:, UP, 6:], 0.6)  # dose 16 and above
+    assert not found.lost[:, UP, :6].any()
+    assert not found.lost[:, DOWN].any()
+
+
+def test_rules_that_hold_are_left_alone() -> None:
+    response = _response(0.8, 0.0)
+    sides = [_side(UP, [0.8] * 4, [0.6] * 4), _side(DOWN, [0.0] * 4, [0.0, 0, 0, 0.9])]
+    np.testing.assert_array_equal(corrected(response, sides).lost, response.lost)
+
+
+@pytest.fixture(scope="module")
+def context() -> EngineContext:
+    model = load("models/lenet5_mnist_fp32.onnx")
+    workload = read_workload("models/mnist_test1000.npz", model.inputs).take(24)
+    how = EngineSettings()
+    found = profile(model, workload, how, [])
+    table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)
+    return EngineContext(
+        model=model,
+        workload=workload,
+        profile=found,
+        settings=how,
+        sites=tuple(site for site in table.sites if site.kind.stored),
+        criterion=BoundCriterion(criterion=Top1(), output="logits"),
+    )
+
+
+def _scores(context: EngineContext, name: str, up: float, down: float) -> StoredScores:
+    site = next(each for each in context.sites if each.name == name)
+    gain = Gain(out=WHOLE, into=WHOLE, unit=np.ones(1), up=np.ones(1), down=np.zeros(1))
+    return StoredScores(
+        element=site.element,
+        words=stored_words(context.model, site),
+        gain=gain,
+        response=_response(up, down),
+    )
+
+
+def test_real_faults_tell_which_rule_is_wrong(context: EngineContext) -> None:
+    """Behind fc1 a Relu follows, so downward shifts do nothing; behind fc3 are the answers."""
+    scores = {
+        "fc1.bias": _scores(context, "fc1.bias", 0.9, 0.0),
+        "fc3.bias": _scores(context, "fc3.bias", 0.9, 0.0),
+        "fc2.bias": _scores(context, "fc2.bias", 0.0, 0.0),
+    }
+    told: list[tuple[int, int]] = []
+    options = TrialOptions()
+    found, notes, cost = checked_sides(context, scores, options, lambda *each: told.append(each))
+    assert [note.split(":")[0] for note in notes] == ["fc2.bias", "fc3.bias"]
+    assert "upward" in notes[0]
+    assert "downward" in notes[1]
+    np.testing.assert_array_equal(found["fc1.bias"].response.lost, scores["fc1.bias"].response.lost)
+    np.testing.assert_array_equal(
+        found["fc3.bias"].response.lost[:, DOWN], scores["fc3.bias"].response.lost[:, UP]
+    )
+    assert found["fc2.bias"].response.lost[:, UP, -1].min() > 0.3
+    assert cost.samples == 3 * 2 * options.sides * 24
+    assert told[-1] == (3, 3)
+
+
+def test_the_largest_doses_of_a_direction_at_different_elements(context: EngineContext) -> None:
+    site = next(each for each in context.sites if each.name == "fc2.weight")
+    scores = _scores(context, site.name, 0.5, 0.5)
+    pool = candidates(site, 0)
+    shifts = scores.shifts(flips(site, pool.numbers))
+    chosen = largest(pool, shifts, DOWN, 4, DOSES[-1])
+    assert len(np.unique(pool.element[chosen])) == 4
+    assert (pool.bit[chosen] == 30).all()
+    values = scores.words.view(np.float32)[pool.element[chosen]]
+    assert (values < 0).all()
