@@ -39,6 +39,8 @@ def _arguments() -> argparse.Namespace:
         verb.add_argument("--truth", type=Path, required=True, help="folder of truth files")
         verb.add_argument("--only", default="*", help="globs of target names, by commas")
     run.add_argument("--scores", action="append", default=[], metavar="NAME=FOLDER")
+    run.add_argument("--search", type=_mixture, default="0.05,2", metavar="E,A")
+    run.add_argument("--estimate", type=_mixture, default="0.1,1", metavar="E,A")
     run.add_argument("--gradients", type=Path, help="folder of tools/eval_gradients.py")
     run.add_argument("--methods", default="*", help="globs of names of methods, by commas")
     run.add_argument("--seeds", type=int, default=100, help="searches (default 100)")
@@ -56,6 +58,11 @@ def _arguments() -> argparse.Namespace:
             parser.error(f"--scores {pair}: no such folder")
         options.files.append((name, Path(folder)))
     return options
+
+
+def _mixture(text: str) -> tuple[float, float]:
+    share, _, power = text.partition(",")
+    return float(share), float(power)
 
 
 def _say(text: str) -> None:
@@ -84,11 +91,18 @@ def _run(options: argparse.Namespace) -> None:
     from evaluation.tables import markdown
     from evaluation.targets import chosen
 
+    from onnxfi.sampling import Mixture
+
     how = Study(
         models=options.models,
         truth=options.truth,
         sources=Sources(gradients=options.gradients, files=options.files, only=options.methods),
-        extent=Extent(seeds=options.seeds, replicates=options.replicates),
+        extent=Extent(
+            seeds=options.seeds,
+            replicates=options.replicates,
+            search=Mixture(uniform_share=options.search[0], power=options.search[1]),
+            estimate=Mixture(uniform_share=options.estimate[0], power=options.estimate[1]),
+        ),
         inject=options.inject,
     )
     rows: list[dict[str, Any]] = []

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from evaluation.bench import Bench, images, prepare, select
 from evaluation.inject import make_truth, uniform_stage
-from evaluation.measure import DISCOVERY
 from evaluation.methods import scores_at
 from evaluation.population import population
 from evaluation.search import Outcomes, every_score, highest, searches
@@ -25,7 +24,7 @@ from onnxfi.bits import ElementType
 from onnxfi.errors import ConfigError
 from onnxfi.faults import BitFlip, FaultSite, FaultSpace, SampleLayout, SiteKind, enumerate_sites
 from onnxfi.graph import load
-from onnxfi.sampling import ArrayScores
+from onnxfi.sampling import ArrayScores, Mixture
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = [ROOT / "models"]
@@ -206,6 +205,7 @@ def test_a_small_target_from_end_to_end(tmp_path, monkeypatch, capsys):
     rows, table = tmp_path / "rows.json", tmp_path / "table.md"
     words = ["run", *common, "-o", str(rows), "--markdown", str(table), "--replicates", "40"]
     words += ["--scores", f"mine={tmp_path / 'mine'}", "--seeds", "20", "--inject"]
+    words += ["--search", "0.02,1.5"]
     monkeypatch.setattr(sys, "argv", ["eval_sampling.py", *words])
     assert eval_sampling.main() == 0
     document = json.loads(rows.read_text())
@@ -215,6 +215,7 @@ def test_a_small_target_from_end_to_end(tmp_path, monkeypatch, capsys):
     assert mine["precision"]["value"] > 5 * plain["precision"]["value"]
     assert mine["probes"] == 2
     assert mine["injected"]
+    assert mine["mixture"] == [0.02, 1.5]
     assert (tmp_path / f"{LAST.name}.more.npz").exists()
     assert found["mine", "estimation", 0.05]["variance_reduction"] > 3
     assert found["population-uniform", "draws", 0.05]["expected"] == pytest.approx(
@@ -253,12 +254,12 @@ def test_the_highest_scores_with_ties_at_random():
 
 def test_searches_are_of_different_faults_by_seed():
     scores = np.random.default_rng(0).random(500)
-    found = searches(scores, DISCOVERY, n=30, seeds=4, start=3)
+    found = searches(scores, Mixture(power=2), n=30, seeds=4, start=3)
     assert found.shape == (4, 30)
     assert all(len(set(each)) == 30 for each in found.tolist())
     assert len(np.unique(found)) > 60
     assert scores[found].mean() > scores.mean()
-    np.testing.assert_array_equal(found, searches(scores, DISCOVERY, n=30, seeds=4, start=3))
+    np.testing.assert_array_equal(found, searches(scores, Mixture(power=2), n=30, seeds=4, start=3))
 
 
 def test_chosen_faults_are_injected_once(tmp_path):

@@ -25,8 +25,8 @@ from evaluation.weighted import Draws, coverage_of_draws
 from onnxfi.analysis import failure_rate
 from onnxfi.sampling import Mixture
 
-DISCOVERY = Mixture(uniform_share=0.05, power=2)
-ESTIMATION = Mixture(uniform_share=0.1, power=1)
+SEARCH = Mixture(uniform_share=0.05, power=2)
+ESTIMATE = Mixture(uniform_share=0.1, power=1)
 DROPS = (0.05, 0.25)
 
 
@@ -39,12 +39,16 @@ class Extent:
         seeds: Searches.
         drawn: Faults of an estimate.
         replicates: Estimates.
+        search: How scores become weights in searches.
+        estimate: The same in estimates.
     """
 
     found: int = 100
     seeds: int = 100
     drawn: int = 1_000
     replicates: int = 1_000
+    search: Mixture = SEARCH
+    estimate: Mixture = ESTIMATE
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,9 +119,11 @@ def rows(
         else:
             shares = (found.searches >= np.float32(drop)).mean(axis=1)
             top = (found.top >= np.float32(drop)).mean(keepdims=True)
-        told = {"injected": found is not None}
+        told = {"injected": found is not None, "mixture": _mixture(extent.search)}
         yield _precision(tried, population, drop, extent, "discovery", shares) | told
-        yield _precision(tried, population, drop, extent, "top", top) | told
+        yield _precision(tried, population, drop, extent, "top", top) | {
+            "injected": found is not None
+        }
         if tried.draws:
             yield _own(tried, population, failing, drop, extent)
         if drop == DROPS[0]:
@@ -126,7 +132,7 @@ def rows(
 
 def _searched(tried: Tried, population: Population, failing: Flags, extent: Extent) -> Values:
     """Shares of failing faults that the package's sampler finds, as it is set to find them."""
-    weight = mixture_weights(tried.scores, population.copies, DISCOVERY)
+    weight = mixture_weights(tried.scores, population.copies, extent.search)
     sampler = PrioritySampler(weight, population.copies, extent.found)
     rng = np.random.default_rng(seed_of(tried, "discovery"))
     drawn = np.stack([sampler.draw(rng).row for _ in range(extent.seeds)])
@@ -185,7 +191,7 @@ def _estimate(
     tried: Tried, population: Population, failing: Flags, drop: float, extent: Extent
 ) -> dict[str, Any]:
     """The failure rate from the package's sampler, as it is set to estimate."""
-    weight = mixture_weights(tried.scores, population.copies, ESTIMATION)
+    weight = mixture_weights(tried.scores, population.copies, extent.estimate)
     n = min(extent.drawn, population.size // 2)
     sampler = PrioritySampler(weight, population.copies, n)
     rng = np.random.default_rng(seed_of(tried, "estimation"))
@@ -211,6 +217,7 @@ def _estimate(
         "drop": drop,
         "n": n,
         "probes": _number(tried.probes),
+        "mixture": _mixture(extent.estimate),
     }
     if not failing.any():
         # Nothing can be drawn that fails: what is left to say is how much could be missed.
@@ -225,6 +232,11 @@ def _estimate(
 def seed_of(tried: Tried, task: str) -> int:
     """What decides the random numbers of a method on a target, for a purpose."""
     return zlib.crc32(f"{tried.target} {tried.method} {task}".encode())
+
+
+def _mixture(mixture: Mixture) -> list[float]:
+    """Uniform share and power."""
+    return [mixture.uniform_share, mixture.power]
 
 
 def _number(value: float) -> float:

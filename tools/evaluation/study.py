@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.bench import Bench, find_file, prepare
-from evaluation.measure import DISCOVERY, Extent, Found, Tried, about, rows, seed_of
+from evaluation.measure import Extent, Found, Tried, about, rows, seed_of
 from evaluation.methods import Sources, methods, scores_at
 from evaluation.population import Values, population
 from evaluation.search import Outcomes, every_score, highest, searches
@@ -65,6 +65,6 @@ def study(target: Target, how: Study) -> Iterator[dict[str, Any]]:
 
 def _found(tried: Tried, scores: Values, outcomes: Outcomes, extent: Extent) -> Found:
     start, seeds = seed_of(tried, "discovery"), min(extent.seeds, INJECTED_SEEDS)
-    drawn = searches(scores, DISCOVERY, n=extent.found, seeds=seeds, start=start)
+    drawn = searches(scores, extent.search, n=extent.found, seeds=seeds, start=start)
     top = highest(scores, extent.found, start)
     return Found(searches=outcomes.drops(drawn), top=outcomes.drops(top))
