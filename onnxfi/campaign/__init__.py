@@ -11,8 +11,10 @@ from onnxfi.campaign._pilot import pilot_rates, piloted
 from onnxfi.campaign._replay import Replay, ReplayOptions, replay
 from onnxfi.campaign._run import Progress, RunOptions, RunSummary, run_campaign
 from onnxfi.campaign._scores import sampler_of
+from onnxfi.campaign._sensitivity import Measured, measure_sensitivity
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._signals import StopRequest, stop_on_signals
+from onnxfi.campaign._subject import Subject, choose_graph, load_subject, open_subject
 from onnxfi.campaign._summary import CampaignSummary, summarize
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "CustomParts",
     "ExecutorFactory",
     "InMemory",
+    "Measured",
     "OpenCampaign",
     "Plan",
     "Progress",
@@ -31,8 +34,13 @@ __all__ = [
     "RunSummary",
     "StopRequest",
     "StopRule",
+    "Subject",
+    "choose_graph",
     "export_rows",
+    "load_subject",
+    "measure_sensitivity",
     "open_campaign",
+    "open_subject",
     "parse_size",
     "pilot_rates",
     "piloted",

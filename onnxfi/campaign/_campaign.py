@@ -9,17 +9,12 @@ from typing import Any
 
 from onnxfi.campaign._blocks import finished_prefix
 from onnxfi.campaign._document import CampaignDocument, Plan, read_document
-from onnxfi.campaign._experiment import (
-    CustomParts,
-    Experiment,
-    choose_graph,
-    load_subject,
-    restore_experiment,
-)
+from onnxfi.campaign._experiment import CustomParts, Experiment, restore_experiment
 from onnxfi.campaign._folder import CampaignFolder
 from onnxfi.campaign._identity import identity_of, surroundings
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._store import ResultStore
+from onnxfi.campaign._subject import choose_graph, load_subject
 from onnxfi.errors import CampaignError, CampaignMismatchError, ConfigError
 from onnxfi.outcome import (
     COUNT_COLUMNS,

@@ -16,12 +16,7 @@ import numpy as np
 
 from onnxfi.campaign._campaign import OpenCampaign, open_campaign
 from onnxfi.campaign._document import FORMAT, CampaignDocument, Plan, encode_document
-from onnxfi.campaign._experiment import (
-    CustomParts,
-    Experiment,
-    choose_graph,
-    load_subject,
-)
+from onnxfi.campaign._experiment import CustomParts, Experiment
 from onnxfi.campaign._folder import (
     CampaignFolder,
     put_in_place,
@@ -34,6 +29,7 @@ from onnxfi.campaign._pilot import piloted
 from onnxfi.campaign._prepare import prepare, removed_by_fusion
 from onnxfi.campaign._settings import CampaignSettings, absolute, check_settings
 from onnxfi.campaign._store import create_store
+from onnxfi.campaign._subject import choose_graph, load_subject
 from onnxfi.errors import CampaignMismatchError, ConfigError
 from onnxfi.faults import write_fault_list
 from onnxfi.files import atomic_file

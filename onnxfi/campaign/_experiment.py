@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
 
 import msgspec
 
+from onnxfi.campaign._chosen import lay_out
 from onnxfi.campaign._document import LayoutEntry, Plan
-from onnxfi.campaign._listed import recipe_in, renumbered, sites_named_in
-from onnxfi.campaign._monitors import laid_out, named_monitors, spike_monitors
+from onnxfi.campaign._listed import recipe_in, renumbered
+from onnxfi.campaign._monitors import spike_monitors
 from onnxfi.campaign._scores import sampler_of
 from onnxfi.campaign._settings import CampaignSettings
-from onnxfi.engine import EngineSettings, Graph, Optimization, Profile, Scenarios, deployed, profile
-from onnxfi.errors import ConfigError
+from onnxfi.campaign._subject import Subject
+from onnxfi.engine import Profile, Scenarios
 from onnxfi.faults import (
     FaultListHeader,
     FaultModel,
     FaultSite,
     FaultSpace,
     SampleLayout,
-    SiteFilter,
-    SiteTable,
-    check_steps,
-    enumerate_sites,
-    find_site,
     graphs_of,
     parse_fault_model,
     read_fault_list,
-    recipe_space,
     site_named,
     untied,
 )
-from onnxfi.graph import Model, fingerprint, load
 from onnxfi.outcome import Criterion
 from onnxfi.sampling import (
     SCORED,
@@ -43,7 +36,6 @@ from onnxfi.sampling import (
     Sampler,
     ScenarioSource,
 )
-from onnxfi.workload import Stream, Workload, read_workload, stream_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,45 +53,6 @@ class CustomParts:
     fault_models: tuple[FaultModel, ...] = ()
     sampler: Sampler | None = None
     criterion: Criterion | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What is studied: the model, and the workload that it runs on.
-
-    Attributes:
-        model: The graph whose tensors are faulted.
-        workload: The samples.
-        origin: The model of the file, where the graph is the one that is deployed; else None.
-        graph_sha256: Fingerprint of the deployed graph; None likewise.
-    """
-
-    model: Model
-    workload: Workload
-    origin: Model | None = None
-    graph_sha256: str | None = None
-
-    @property
-    def graph(self) -> Graph:
-        """Whose tensors are faulted."""
-        return "stored" if self.origin is None else "deployed"
-
-    def site_table(
-        self,
-        layouts: Mapping[str, SampleLayout] | None,
-        unseen: Mapping[str, str] | None = None,
-    ) -> SiteTable:
-        """All sites of the model.
-
-        Args:
-            layouts: Layouts of run-time values; None leaves computed sites without shapes, else
-                those it does not know are left out.
-            unseen: Why a value has no layout, by name.
-        """
-        model = self.model
-        stream = self.workload.stream
-        states = () if stream is None else stream.state_inputs
-        return enumerate_sites(model.index, model.inputs, model.outputs, layouts, unseen, states)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,50 +82,6 @@ class Experiment:
     spikes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def load_subject(settings: CampaignSettings, folder: Path | None = None) -> Subject:
-    """Read the model and the workload that the settings name.
-
-    Args:
-        settings: The settings; relative paths in them are inside ``folder``.
-        folder: The campaign folder.
-    """
-    base = Path() if folder is None else folder
-    model = load(base / settings.model)
-    plain = settings.inputs.startswith("random:")
-    inputs = settings.inputs if plain else base / settings.inputs
-    stream = stream_of(settings.state, model.inputs, model.outputs)
-    return Subject(model=model, workload=read_workload(inputs, model.inputs, stream))
-
-
-def choose_graph(subject: Subject, settings: CampaignSettings) -> Subject:
-    """The subject as it comes from its files, or with the deployed graph in place of the model.
-
-    Raises:
-        ConfigError: The deployed graph can't be studied.
-    """
-    chosen = engine_settings(settings, subject.workload.stream)
-    if chosen.graph == "stored":
-        return subject
-    graph = deployed(subject.model, chosen)
-    return replace(subject, model=graph, origin=subject.model, graph_sha256=fingerprint(graph))
-
-
-def engine_settings(
-    settings: CampaignSettings, stream: Stream | None, plan: Plan | None = None
-) -> EngineSettings:
-    """What the engine needs, as wished for, or as the plan has fixed it."""
-    return EngineSettings(
-        engine=settings.engine if plan is None else plan.engine,
-        provider=settings.provider,
-        # Checked by the engine's settings, whatever the text.
-        optimization=cast(Optimization, settings.optimization),
-        graph=cast(Graph, settings.graph),
-        batch_size=settings.batch_size if plan is None else plan.batch_size,
-        timeout_s=settings.timeout_s if plan is None else plan.timeout_s,
-        stream=stream,
-    )
-
-
 def build_experiment(
     settings: CampaignSettings,
     custom: CustomParts,
@@ -190,26 +99,12 @@ def build_experiment(
     Raises:
         OnnxFIError: Nothing can be faulted, or the recipe is of another fault space.
     """
-    every = subject.site_table(None)
-    chosen = _select(settings, every, recipe)
-    computed = [site.tensor for site in untied(chosen) if not site.kind.stored]
-    spikes = spike_monitors(every.sites) if settings.spikes else {}
-    counted = [value for values in spikes.values() for value in values]
-    watched = named_monitors((*settings.monitors, *counted), subject.model)
-    how = engine_settings(settings, subject.workload.stream)
-    found = profile(subject.model, subject.workload, how, [*computed, *watched])
-    monitors = laid_out(watched, found)
-    table = subject.site_table(found.layouts, found.left_out)
-    known = _still_there(chosen, table)
-    check_steps(settings.steps, untied(known))
-    if recipe is not None:
-        # The recipe's own order of sites and models decides what its numbers mean.
-        known = recipe_space(recipe, {site.name: site for site in known}).sites
+    laid = lay_out(settings, subject, recipe)
     if settings.faults is None:
-        made = _drawn(settings, custom, subject, found, known)
+        made = _drawn(settings, custom, subject, laid.profile, laid.sites)
     else:
-        made = _listed(Path(settings.faults), subject, found, known)
-    return replace(made, monitors=monitors, spikes=spikes)
+        made = _listed(Path(settings.faults), subject, laid.profile, laid.sites)
+    return replace(made, monitors=laid.monitors, spikes=laid.spikes)
 
 
 def restore_experiment(
@@ -261,38 +156,14 @@ def _layouts(entries: Mapping[str, LayoutEntry]) -> dict[str, SampleLayout]:
     }
 
 
-def _select(
-    settings: CampaignSettings, table: SiteTable, recipe: FaultListHeader | None
-) -> Sequence[FaultSite]:
-    if recipe is not None:
-        names = (recipe.space or {}).get("sites", ())
-        return _named(names, table) or table.sites
-    if settings.faults is not None:
-        # A written list names its sites itself; whatever it names is chosen. Where a name is
-        # wrong, the reader needs all sites to say which one may be meant.
-        named = sites_named_in(Path(settings.faults))
-        chosen = _named(named, table)
-        return chosen if chosen and len(chosen) == len(named) else table.sites
-    return SiteFilter(
-        targets=settings.targets,
-        include=settings.include,
-        exclude=settings.exclude,
-        op_types=settings.op_types,
-        steps=settings.steps,
-        parts=settings.parts,
-        over_steps=settings.over_steps,
-        gates=settings.gates,
-    ).select(table.sites)
-
-
-def _named(names: Iterable[str], table: SiteTable) -> list[FaultSite]:
-    """The sites of some names, in the order of the table, steps of one tensor in theirs."""
-    by_name = table.by_name()
-    places = {name: place for place, name in enumerate(by_name)}
-    found = filter(None, (find_site(str(name), by_name) for name in names))
-    return sorted(
-        found, key=lambda site: (places[site.tensor], -1 if site.step is None else site.step)
+def fault_space(
+    settings: CampaignSettings, custom: CustomParts, sites: Sequence[FaultSite]
+) -> FaultSpace:
+    """What the fault models of the settings, or the user's own, can do to sites."""
+    models = custom.fault_models or tuple(
+        parse_fault_model(text, graphs=settings.fault_graphs) for text in settings.fault_models
     )
+    return FaultSpace(sites, models)
 
 
 def _drawn(
@@ -302,11 +173,10 @@ def _drawn(
     found: Profile,
     sites: Sequence[FaultSite],
 ) -> Experiment:
-    models = custom.fault_models or tuple(
-        parse_fault_model(text, graphs=settings.fault_graphs) for text in settings.fault_models
+    space = fault_space(settings, custom, sites)
+    sampler = custom.sampler or sampler_of(
+        settings.sampler, space, subject.model.sha256, subject.graph_sha256
     )
-    space = FaultSpace(sites, models)
-    sampler = custom.sampler or sampler_of(settings.sampler, space)
     source = SampledScenarios(space, sampler)
     header = FaultListHeader(
         model_sha256=subject.model.sha256,
@@ -324,31 +194,6 @@ def _drawn(
         # Scores are no part of a recipe: what was drawn with them is written out.
         recipe=not (custom.fault_models or custom.sampler or sampler.kind in SCORED),
     )
-
-
-def _still_there(chosen: Sequence[FaultSite], table: SiteTable) -> Sequence[FaultSite]:
-    """The chosen sites with their run-time shapes, but for those that turned out to have none.
-
-    Raises:
-        ConfigError: None of them has one.
-    """
-    by_name = table.by_name()
-    known = list(filter(None, (find_site(site.name, by_name) for site in chosen)))
-    if not known:
-        reasons = {left.name: left.reason for left in table.left_out}
-        first = chosen[0].tensor
-        if chosen[0].step is not None and first in by_name:
-            check_steps([chosen[0].step], _first_and_last(by_name[first]))
-        raise ConfigError(
-            f"none of the {len(chosen)} chosen sites can be faulted; {first!r}: "
-            f"{reasons.get(first, 'its run-time shape is unknown')}"
-        )
-    return known
-
-
-def _first_and_last(site: FaultSite) -> list[FaultSite]:
-    steps = None if site.layout is None else site.layout.steps
-    return list(filter(None, (site.at(step) for step in (0, (steps or 1) - 1))))
 
 
 def _listed(path: Path, subject: Subject, found: Profile, sites: Sequence[FaultSite]) -> Experiment:

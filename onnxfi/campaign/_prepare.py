@@ -7,18 +7,14 @@ from dataclasses import dataclass, replace
 
 from onnxfi.campaign._blocks import default_block_size
 from onnxfi.campaign._document import LayoutEntry, Plan, RemovedEntry
-from onnxfi.campaign._experiment import (
-    CustomParts,
-    Experiment,
-    Subject,
-    build_experiment,
-    engine_settings,
-    scenario_traits,
-)
+from onnxfi.campaign._experiment import CustomParts, Experiment, build_experiment, scenario_traits
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._settings import CampaignSettings
+from onnxfi.campaign._subject import Subject, engine_settings
 from onnxfi.engine import (
     EngineContext,
+    Golden,
+    Profile,
     check_replay,
     choose_engine,
     default_timeout,
@@ -61,6 +57,19 @@ def prepare(
     experiment = build_experiment(settings, custom, subject, recipe)
     workload, profile = subject.workload, experiment.profile
     how = engine_settings(settings, workload.stream)
+    run, bound = fault_free(settings, custom, subject, profile)
+    watched = golden_statistics(subject.model, workload, profile, how, experiment.monitors)
+    golden = GoldenFile.of(run, bound, workload, watched)
+    plan = _plan(settings, experiment, bound, golden.correct)
+    return Prepared(experiment=experiment, plan=plan, golden=golden)
+
+
+def fault_free(
+    settings: CampaignSettings, custom: CustomParts, subject: Subject, profile: Profile
+) -> tuple[Golden, BoundCriterion]:
+    """The fault-free run, and the criterion that fits its outputs."""
+    workload = subject.workload
+    how = engine_settings(settings, workload.stream)
     if subject.origin is not None:
         check_replay(subject.origin, subject.model, workload, profile, how)
     run = golden_run(subject.model, workload, profile, how)
@@ -72,10 +81,7 @@ def prepare(
         labels=workload.labels,
         states=None if workload.stream is None else workload.stream.state_outputs,
     )
-    watched = golden_statistics(subject.model, workload, profile, how, experiment.monitors)
-    golden = GoldenFile.of(run, bound, workload, watched)
-    plan = _plan(settings, experiment, bound, golden.correct)
-    return Prepared(experiment=experiment, plan=plan, golden=golden)
+    return run, bound
 
 
 def _plan(

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from onnxfi.campaign._campaign import open_campaign
-from onnxfi.campaign._experiment import CustomParts, engine_settings
+from onnxfi.campaign._experiment import CustomParts
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._memory import worker_limit
+from onnxfi.campaign._subject import engine_settings
 from onnxfi.engine import Engine, EngineContext, golden_run, open_engine
 from onnxfi.faults import Scenario
 from onnxfi.outcome import BoundCriterion, InjectionRecord, spike_counts

@@ -120,7 +120,7 @@ def build_sampler(options: Mapping[str, Any], space: FaultSpace, subject: Subjec
         recipe = fitted_recipe(recipe, samples)
     elif recipe.get("per_sample"):
         raise ConfigError("--ber-per-sample needs --inputs, which tells how many samples")
-    return sampler_of(recipe, space)
+    return sampler_of(recipe, space, subject.model.sha256, subject.graph_sha256)
 
 
 def build_space(
@@ -153,7 +153,10 @@ def _refuse_mixtures(kind: str, options: Mapping[str, Any]) -> None:
     if kind == "ber" and options["ber"] is None:
         raise click.UsageError("--sampler ber needs --ber, the probability of each bit")
     if kind in ("importance", "top") and options["scores"] is None:
-        raise click.UsageError(f"--sampler {kind} needs --scores, a .npz of scores by site")
+        raise click.UsageError(
+            f"--sampler {kind} needs --scores: a file that `onnxfi sensitivity MODEL --inputs FILE "
+            "-o scores.npz` makes, or a .npz of your own with an array for each site"
+        )
     if kind == "top" and (options.get("margin") or options.get("relative_margin")):
         raise click.UsageError(
             "a margin is for estimating a rate, and no rate can be had from --sampler top; stop "

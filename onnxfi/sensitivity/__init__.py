@@ -1,5 +1,6 @@
 """Gradient-free scores: how likely each fault is to fail, from a few runs on calibration data."""
 
+from onnxfi.sensitivity._check import check_subject
 from onnxfi.sensitivity._cost import Cost
 from onnxfi.sensitivity._file import is_sensitivity
 from onnxfi.sensitivity._measure import OnProgress, measure
@@ -16,6 +17,7 @@ __all__ = [
     "Sensitivity",
     "SensitivityOptions",
     "SensitivityScores",
+    "check_subject",
     "expect",
     "is_sensitivity",
     "measure",

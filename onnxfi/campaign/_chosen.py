@@ -1,0 +1,130 @@
+"""The sites that settings choose, laid out by a profile of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from onnxfi.campaign._listed import sites_named_in
+from onnxfi.campaign._monitors import laid_out, named_monitors, spike_monitors
+from onnxfi.campaign._settings import CampaignSettings
+from onnxfi.campaign._subject import Subject, engine_settings
+from onnxfi.engine import Profile, profile
+from onnxfi.errors import ConfigError
+from onnxfi.faults import (
+    FaultListHeader,
+    FaultSite,
+    SiteFilter,
+    SiteTable,
+    check_steps,
+    find_site,
+    recipe_space,
+    untied,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaidOut:
+    """The chosen sites, and what a run looks like.
+
+    Attributes:
+        profile: Layouts, batch size.
+        sites: The sites, in fault-space order; steps that are tied are one.
+        monitors: Values whose statistics are kept for every injection.
+        spikes: Those of them that hold the spikes of a layer of neurons, by layer.
+    """
+
+    profile: Profile
+    sites: Sequence[FaultSite]
+    monitors: tuple[str, ...]
+    spikes: Mapping[str, tuple[str, ...]]
+
+
+def lay_out(
+    settings: CampaignSettings, subject: Subject, recipe: FaultListHeader | None = None
+) -> LaidOut:
+    """Choose sites and profile the model with them.
+
+    Args:
+        settings: What the user chose.
+        subject: Model and workload.
+        recipe: Header of a fault list that is only a recipe; its sites are then taken.
+
+    Raises:
+        OnnxFIError: Nothing can be faulted, or the recipe is of another fault space.
+    """
+    every = subject.site_table(None)
+    chosen = _select(settings, every, recipe)
+    computed = [site.tensor for site in untied(chosen) if not site.kind.stored]
+    spikes = spike_monitors(every.sites) if settings.spikes else {}
+    counted = [value for values in spikes.values() for value in values]
+    watched = named_monitors((*settings.monitors, *counted), subject.model)
+    how = engine_settings(settings, subject.workload.stream)
+    found = profile(subject.model, subject.workload, how, [*computed, *watched])
+    table = subject.site_table(found.layouts, found.left_out)
+    known = _still_there(chosen, table)
+    check_steps(settings.steps, untied(known))
+    if recipe is not None:
+        # The recipe's own order of sites and models decides what its numbers mean.
+        known = recipe_space(recipe, {site.name: site for site in known}).sites
+    return LaidOut(profile=found, sites=known, monitors=laid_out(watched, found), spikes=spikes)
+
+
+def _select(
+    settings: CampaignSettings, table: SiteTable, recipe: FaultListHeader | None
+) -> Sequence[FaultSite]:
+    if recipe is not None:
+        names = (recipe.space or {}).get("sites", ())
+        return _named(names, table) or table.sites
+    if settings.faults is not None:
+        # A written list names its sites itself; whatever it names is chosen. Where a name is
+        # wrong, the reader needs all sites to say which one may be meant.
+        named = sites_named_in(Path(settings.faults))
+        chosen = _named(named, table)
+        return chosen if chosen and len(chosen) == len(named) else table.sites
+    return SiteFilter(
+        targets=settings.targets,
+        include=settings.include,
+        exclude=settings.exclude,
+        op_types=settings.op_types,
+        steps=settings.steps,
+        parts=settings.parts,
+        over_steps=settings.over_steps,
+        gates=settings.gates,
+    ).select(table.sites)
+
+
+def _named(names: Iterable[str], table: SiteTable) -> list[FaultSite]:
+    """The sites of some names, in the order of the table, steps of one tensor in theirs."""
+    by_name = table.by_name()
+    places = {name: place for place, name in enumerate(by_name)}
+    found = filter(None, (find_site(str(name), by_name) for name in names))
+    return sorted(
+        found, key=lambda site: (places[site.tensor], -1 if site.step is None else site.step)
+    )
+
+
+def _still_there(chosen: Sequence[FaultSite], table: SiteTable) -> Sequence[FaultSite]:
+    """The chosen sites with their run-time shapes, but for those that turned out to have none.
+
+    Raises:
+        ConfigError: None of them has one.
+    """
+    by_name = table.by_name()
+    known = list(filter(None, (find_site(site.name, by_name) for site in chosen)))
+    if not known:
+        reasons = {left.name: left.reason for left in table.left_out}
+        first = chosen[0].tensor
+        if chosen[0].step is not None and first in by_name:
+            check_steps([chosen[0].step], _first_and_last(by_name[first]))
+        raise ConfigError(
+            f"none of the {len(chosen)} chosen sites can be faulted; {first!r}: "
+            f"{reasons.get(first, 'its run-time shape is unknown')}"
+        )
+    return known
+
+
+def _first_and_last(site: FaultSite) -> list[FaultSite]:
+    steps = None if site.layout is None else site.layout.steps
+    return list(filter(None, (site.at(step) for step in (0, (steps or 1) - 1))))

@@ -1,0 +1,112 @@
+"""What is studied: a model, or the graph that is deployed of it, and its workload."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from onnxfi.campaign._document import Plan
+from onnxfi.campaign._settings import CampaignSettings
+from onnxfi.engine import EngineSettings, Graph, Optimization, deployed
+from onnxfi.faults import SampleLayout, SiteTable, enumerate_sites
+from onnxfi.graph import Model, fingerprint, load
+from onnxfi.workload import Stream, Workload, read_workload, stream_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is studied: the model, and the workload that it runs on.
+
+    Attributes:
+        model: The graph whose tensors are faulted.
+        workload: The samples.
+        origin: The model of the file, where the graph is the one that is deployed; else None.
+        graph_sha256: Fingerprint of the deployed graph; None likewise.
+    """
+
+    model: Model
+    workload: Workload
+    origin: Model | None = None
+    graph_sha256: str | None = None
+
+    @property
+    def graph(self) -> Graph:
+        """Whose tensors are faulted."""
+        return "stored" if self.origin is None else "deployed"
+
+    def site_table(
+        self,
+        layouts: Mapping[str, SampleLayout] | None,
+        unseen: Mapping[str, str] | None = None,
+    ) -> SiteTable:
+        """All sites of the model.
+
+        Args:
+            layouts: Layouts of run-time values; None leaves computed sites without shapes, else
+                those it does not know are left out.
+            unseen: Why a value has no layout, by name.
+        """
+        model = self.model
+        stream = self.workload.stream
+        states = () if stream is None else stream.state_inputs
+        return enumerate_sites(model.index, model.inputs, model.outputs, layouts, unseen, states)
+
+
+def load_subject(settings: CampaignSettings, folder: Path | None = None) -> Subject:
+    """Read the model and the workload that the settings name.
+
+    Args:
+        settings: The settings; relative paths in them are inside ``folder``.
+        folder: The campaign folder.
+    """
+    base = Path() if folder is None else folder
+    plain = settings.inputs.startswith("random:")
+    return open_subject(
+        base / settings.model,
+        settings.inputs if plain else base / settings.inputs,
+        settings.state,
+    )
+
+
+def open_subject(model: Any, inputs: Any, state: Sequence[str]) -> Subject:
+    """Read a model and a workload from whatever holds them.
+
+    Args:
+        model: Path, ``bytes``, ``onnx.ModelProto`` or graphsurgeon ``Graph``.
+        inputs: Path, ``random:N:SEED``, or arrays by name.
+        state: ``OUT=IN`` pairs of a streaming model.
+    """
+    opened = load(model)
+    stream = stream_of(state, opened.inputs, opened.outputs)
+    return Subject(model=opened, workload=read_workload(inputs, opened.inputs, stream))
+
+
+def choose_graph(subject: Subject, settings: CampaignSettings) -> Subject:
+    """The subject as it comes from its files, or with the deployed graph in place of the model.
+
+    Raises:
+        ConfigError: The deployed graph can't be studied.
+    """
+    chosen = engine_settings(settings, subject.workload.stream)
+    if chosen.graph == "stored":
+        return subject
+    graph = deployed(subject.model, chosen)
+    return replace(subject, model=graph, origin=subject.model, graph_sha256=fingerprint(graph))
+
+
+def engine_settings(
+    settings: CampaignSettings, stream: Stream | None, plan: Plan | None = None
+) -> EngineSettings:
+    """What the engine needs, as wished for, or as the plan has fixed it."""
+    return EngineSettings(
+        engine=settings.engine if plan is None else plan.engine,
+        provider=settings.provider,
+        # Checked by the engine's settings, whatever the text.
+        optimization=cast(Optimization, settings.optimization),
+        graph=cast(Graph, settings.graph),
+        batch_size=settings.batch_size if plan is None else plan.batch_size,
+        timeout_s=settings.timeout_s if plan is None else plan.timeout_s,
+        stream=stream,
+    )
