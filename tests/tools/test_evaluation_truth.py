@@ -11,7 +11,7 @@ import eval_sampling
 import numpy as np
 import pytest
 from evaluation.bench import Bench, images, prepare, select
-from evaluation.inject import make_truth, uniform_stage
+from evaluation.inject import close_stage, make_truth, uniform_stage
 from evaluation.methods import scores_at
 from evaluation.population import population
 from evaluation.search import Outcomes, every_score, highest, searches
@@ -156,6 +156,22 @@ def test_a_population_with_a_census_is_exact(tmp_path):
     assert known.critical(0.05) == 30
     assert known.rate(0.05).value == known.rate(0.05).high == 30 / 360
     assert known.size == 360
+
+
+def test_some_sites_are_looked_at_closely(tmp_path):
+    some = replace(
+        TOY, census=(), downwards=(), closely=("a",), closely_bits=(7, 6), sampled={7: 20}
+    )
+    truth = make_truth(some, Toy(), tmp_path, lambda text: None)
+    known = population(Truth.read(tmp_path / f"{TOY.name}.npz"), SPACE)
+    bits, home = bits_of(SPACE, known.fault), SPACE.homes(known.fault)
+    near = (home == 0) & (bits >= 6)
+    assert near.sum() == 10
+    assert (known.copies[near] == 1).all()
+    assert known.copies[(home == 1) & (bits == 7)].sum() == 40
+    assert known.size == SPACE.size == int(known.copies.sum())
+    assert set(close_stage(some, SPACE).numbers.tolist()) <= set(truth.fault.tolist())
+    assert not known.exact
 
 
 def test_a_truth_of_another_space_is_refused(tmp_path):

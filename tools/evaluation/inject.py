@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -38,7 +39,7 @@ class Stage(NamedTuple):
     """Faults that are injected together.
 
     Attributes:
-        name: ``uniform``, ``bit-B`` or ``sample-B``.
+        name: ``uniform``, ``closely``, ``bit-B`` or ``sample-B``.
         numbers: int64, ascending.
     """
 
@@ -80,6 +81,9 @@ def make_truth(target: Target, injector: Injector, folder: Path, say: Say) -> Tr
     for bit in target.census:
         run(Stage(f"bit-{bit}", level(space, bit)))
         census.append(bit)
+    near = close_stage(target, space)
+    if len(near.numbers):
+        run(near)
     for bit, count in target.sampled.items():
         run(_thinned(target, space, bit, count))
     clean = None
@@ -95,6 +99,8 @@ def make_truth(target: Target, injector: Injector, folder: Path, say: Say) -> Tr
         fault=fault,
         drop=drop,
         census_bits=np.array(sorted(census), np.int64),
+        close_sites=np.array(_close_sites(target, space), np.str_),
+        close_bits=np.array(sorted(target.closely_bits), np.int64),
         sampled_bits=np.array(sorted(target.sampled), np.int64),
         uniform=done["uniform"][0].numbers,
         space=space.size,
@@ -110,6 +116,21 @@ def uniform_stage(target: Target, space: FaultSpace) -> Stage:
     """Faults drawn from all of a target, by a seed that its name decides."""
     n = min(target.uniform, space.size)
     return Stage("uniform", _drawn(space, n, _seed(target.name)))
+
+
+def close_stage(target: Target, space: FaultSpace) -> Stage:
+    """All faults of the bits that a target asks for at some sites."""
+    found = [np.zeros(0, np.int64)]
+    numbers = [level(space, bit) for bit in target.closely_bits]
+    places = [site.name for site in space.sites]
+    wanted = np.isin(places, _close_sites(target, space))
+    found += [each[wanted[space.homes(each)]] for each in numbers]
+    return Stage("closely", np.sort(np.concatenate(found)))
+
+
+def _close_sites(target: Target, space: FaultSpace) -> list[str]:
+    globs = target.closely
+    return [s.name for s in space.sites if any(fnmatchcase(s.name, glob) for glob in globs)]
 
 
 def _thinned(target: Target, space: FaultSpace, bit: int, count: int) -> Stage:

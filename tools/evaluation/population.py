@@ -23,10 +23,11 @@ _CENSUS, _REST = 0, 1  # strata; those of single bits follow
 class Population:
     """Faults with known outcomes, each standing for some faults like it.
 
-    A fault of a bit that has a census stands for itself. Others were drawn uniformly: of a bit that
-    was sampled on its own, or of all bits that are left. They stand for all of theirs, in equal
-    parts. Samplers are tried on the population in which every fault is there that often, so it is
-    as large as the target, and its failure rate is the stratified estimate of the target's.
+    A fault of a bit that has a census, in its site or in all, stands for itself. Others were drawn
+    uniformly: of a bit that was sampled on its own, or of all bits that are left. They stand for
+    all of theirs, in equal parts. Samplers are tried on the population in which every fault is
+    there that often, so it is as large as the target, and its failure rate is the stratified
+    estimate of the target's.
 
     Attributes:
         fault: int64 (m,), numbers.
@@ -88,13 +89,13 @@ def population(truth: Truth, space: FaultSpace) -> Population:
         raise ConfigError(
             f"the truth is about {truth.space} faults, the target has {space.size}; make it again"
         )
-    bits = bits_of(space, truth.fault)
-    stratum = np.full(len(bits), _REST)
-    stratum[np.isin(bits, truth.census_bits)] = _CENSUS
-    sizes = [int((stratum == _CENSUS).sum()), 0]
+    bits, census = bits_of(space, truth.fault), truth.in_census(space, truth.fault)
+    stratum = np.where(census, _CENSUS, _REST)
+    sizes = [int(census.sum()), 0]
     for place, bit in enumerate(truth.sampled_bits.tolist()):
-        stratum[bits == bit] = _REST + 1 + place
-        sizes.append(len(level(space, bit)))
+        mine = bits == bit
+        stratum[mine & ~census] = _REST + 1 + place
+        sizes.append(len(level(space, bit)) - int((mine & census).sum()))
     sizes[_REST] = truth.space - sum(sizes)
     copies = np.zeros(len(bits), np.int64)
     for place, size in enumerate(sizes):

@@ -59,6 +59,8 @@ class Target:
         census: Bits of which every fault is injected.
         downwards: Further bits, from high to low, which are injected one after the other, every
             fault of each, until one has no failing fault.
+        closely: Globs of names of sites of which more bits have a census.
+        closely_bits: These bits.
         sampled: Bits of which so many faults are injected, drawn uniformly.
         uniform: Faults drawn uniformly from all.
     """
@@ -72,6 +74,8 @@ class Target:
     elements: tuple[str, ...] = ()
     census: tuple[int, ...] = ()
     downwards: tuple[int, ...] = ()
+    closely: tuple[str, ...] = ()
+    closely_bits: tuple[int, ...] = ()
     sampled: Mapping[int, int] = field(default_factory=dict)
     uniform: int = UNIFORM
 
@@ -123,6 +127,12 @@ def _top(variant: str, sample: int | None = None) -> dict[str, Any]:
     return {"census": (top,)} if sample is None else {"sampled": {top: sample}}
 
 
+def _ends(variant: str) -> dict[str, Any]:
+    """Of the first and the last layer more: there moderate changes matter, too."""
+    bits = (7, 6, 5) if variant == "int8_qdq" else _FORMATS[variant].high
+    return {"closely": ("stem.weight*", "head.weight*"), "closely_bits": bits}
+
+
 def _spiking(model: str) -> list[Target]:
     stored = {"model": model, "inputs": "mnist_test1000", "kind": "weight"}
     computed = stored | {"kind": "activation", "elements": ("FLOAT",)}
@@ -151,10 +161,10 @@ _MOBILENET = ("mobilenet_fashion", "fashion14_test1000")
 TARGETS: tuple[Target, ...] = (
     *_known(*_LENET),
     *_known(*_DIGITS),
-    *(_weights(*_RESNET8, variant, **_top(variant)) for variant in _FORMATS),
-    *(_weights(*_MOBILENET, variant, **_top(variant)) for variant in _FORMATS),
-    *(_weights(*_RESNET20, variant, **_top(variant, 25_000)) for variant in ("fp32", "fp16")),
-    _weights(*_RESNET20, "int8_qdq", **_top("int8_qdq")),
+    *(_weights(*_RESNET8, v, **_top(v), **_ends(v)) for v in _FORMATS),
+    *(_weights(*_MOBILENET, v, **_top(v), **_ends(v)) for v in _FORMATS),
+    *(_weights(*_RESNET20, v, **_top(v, 25_000), **_ends(v)) for v in ("fp32", "fp16")),
+    _weights(*_RESNET20, "int8_qdq", **_top("int8_qdq"), **_ends("int8_qdq")),
     *_spiking("snn_snntorch_mnist"),
     *_spiking("snn_spikingjelly_mnist"),
     *(
@@ -169,6 +179,7 @@ TARGETS: tuple[Target, ...] = (
         _activations(*_RESNET20, variant, **_top(variant, 15_000))
         for variant in ("fp32", "int8_qdq")
     ),
+    _weights("resnet20_fashion_bn", _RESNET20[1], "fp32", **_top("fp32", 25_000), **_ends("fp32")),
 )
 
 

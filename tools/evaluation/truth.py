@@ -25,6 +25,8 @@ class Truth:
         fault: int64 (m,), numbers of the faults that were injected, ascending.
         drop: float32 (m,), relative accuracy drop of each.
         census_bits: int64, bits of which every fault was injected.
+        close_sites: str, names of sites of which more bits have a census.
+        close_bits: int64, these bits.
         sampled_bits: int64, bits of which more were drawn, uniformly, than the sample of all.
         uniform: int64, numbers of the faults that were drawn uniformly from all.
         space: How many faults there are.
@@ -37,6 +39,8 @@ class Truth:
     fault: Numbers
     drop: NDArray[np.float32]
     census_bits: Numbers
+    close_sites: NDArray[np.str_]
+    close_bits: Numbers
     sampled_bits: Numbers
     uniform: Numbers
     space: int
@@ -58,6 +62,8 @@ class Truth:
                 fault=data["fault"],
                 drop=data["drop"],
                 census_bits=data["census_bits"],
+                close_sites=data["close_sites"] if "close_sites" in data else np.zeros(0, "<U1"),
+                close_bits=data["close_bits"] if "close_bits" in data else np.zeros(0, np.int64),
                 sampled_bits=data["sampled_bits"],
                 uniform=data["uniform"],
                 space=int(data["space"]),
@@ -65,6 +71,13 @@ class Truth:
                 skipped_reason=str(data["skipped_reason"]),
                 seconds=float(data["seconds"]),
             )
+
+    def in_census(self, space: FaultSpace, numbers: Numbers) -> NDArray[np.bool_]:
+        """Whether each fault is one of those of which all were injected, bool (n,)."""
+        bits = bits_of(space, numbers)
+        names = np.array([site.name for site in space.sites])
+        near = np.isin(names, self.close_sites)[space.homes(numbers)]
+        return np.isin(bits, self.census_bits) | (near & np.isin(bits, self.close_bits))
 
     @cached_property
     def complete(self) -> bool:
