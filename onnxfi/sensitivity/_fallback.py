@@ -13,13 +13,14 @@ from onnxfi.engine import EngineContext
 from onnxfi.faults import FaultSite
 from onnxfi.sensitivity._axis import WHOLE
 from onnxfi.sensitivity._bitscores import BitScores
+from onnxfi.sensitivity._calibrate import Progress
 from onnxfi.sensitivity._candidates import Candidates, candidates, distinct, stored_words
 from onnxfi.sensitivity._change import change
 from onnxfi.sensitivity._cost import Cost
 from onnxfi.sensitivity._response import DOSES, DOWN, UP, Response
 from onnxfi.sensitivity._search import Rung, curves, search
 from onnxfi.sensitivity._stored import Gain, StoredScores
-from onnxfi.sensitivity._trials import Progress, TrialOptions, Trials, flips, in_turn
+from onnxfi.sensitivity._trials import TrialOptions, Trials, flips, in_turn
 
 _DEFAULT = TrialOptions()
 
@@ -32,10 +33,11 @@ def try_sites(
 ) -> tuple[dict[str, StoredScores | BitScores], Cost]:
     """Scores of sites from real faults in them.
 
-    Of a stored tensor the faults' doses are the changes of the number in multiples of the root mean
-    square of the tensor: a response is measured by trials near some of these doses, in both
-    directions. In integers where a change means little (indices) doses only give the order. What a
-    computed tensor holds is not known before the run; its scores are those of bits.
+    Of a stored tensor the doses of faults are the changes of the number, in multiples of the root
+    mean square of the tensor (of thousands of its elements if it is larger). A response is measured
+    by trials near some of these doses, in both directions. In integers where a change means little
+    (indices) doses only give the order. What a computed tensor holds is not known before the run;
+    its scores are those of bits.
 
     Args:
         context: Model, calibration samples, criterion.
@@ -66,9 +68,10 @@ def _by_dose(
     context: EngineContext, site: FaultSite, trials: Trials, options: TrialOptions
 ) -> StoredScores:
     words = stored_words(context.model, site)
-    values = from_words(words, site.element, words.shape).astype(np.float64)
-    spread = _root_mean_square(values[np.isfinite(values)])
     pool = candidates(site, options.seed)
+    looked_at = words[np.unique(pool.element)]
+    values = from_words(looked_at, site.element, looked_at.shape).astype(np.float64)
+    spread = _root_mean_square(values[np.isfinite(values)])
     done = change(words[pool.element], flips(site, pool.numbers), site.element)
 
     def lost(chosen: NDArray[np.int64]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,8 +32,6 @@ from onnxfi.faults import (
 from onnxfi.inject import only_baked
 from onnxfi.outcome import Outcome
 from onnxfi.sensitivity._cost import Cost
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,34 +25,45 @@ def _response(up: float, down: float) -> Response:
 
 
 def _side(direction: int, expected: list[float], real: list[float]) -> Side:
-    doses = np.full(len(real), 16.0)
-    return Side(direction=direction, doses=doses, expected=np.array(expected), real=np.array(real))
+    return Side(
+        direction=direction,
+        channel=np.arange(len(real)) % 2,
+        doses=np.full(len(real), 16.0),
+        expected=np.array(expected),
+        real=np.array(real),
+    )
 
 
 @pytest.mark.parametrize(
     ("expected", "real", "wrong"),
     [
         ([0, 0, 0, 0], [1, 1, 1, 1], True),
-        ([0, 0, 0, 0], [1, 0.3, 0, 0], True),
-        ([0, 0, 0, 0], [1, 0, 0, 0], False),  # one lucky element
-        ([1, 1, 0, 0], [1, 1, 1, 0], False),  # most was foreseen
-        ([0.9, 0.9, 0.9, 0.9], [0, 0, 0, 0], False),  # nothing is called harmless
+        ([0, 0, 0, 0], [0.1, 0.04, 0, 0], False),  # too little to count
+        ([0.9, 0.9, 0.9, 0.9], [1, 0.5, 0.4, 1], False),
+        ([0.9, 0.9, 0.9, 0.9], [0, 0, 0, 0.2], True),
+        ([0.04, 0, 0, 0.04], [0, 0, 0, 0], False),
         ([0], [1], True),
-        ([], [], False),
     ],
 )
-def test_half_of_the_faults_contradict_a_rule(
+def test_twice_or_half_of_what_is_expected_contradicts(
     expected: list[float], real: list[float], wrong: bool
 ) -> None:
     assert _side(DOWN, expected, real).contradicted is wrong
 
 
-def test_a_contradicted_direction_gets_the_curve_of_the_other() -> None:
+def test_a_direction_that_loses_more_gets_the_curve_of_the_other_one() -> None:
     response = _response(0.8, 0.01)
-    found = corrected(response, [_side(UP, [0.8], [0.8]), _side(DOWN, [0.01], [0.7])])
-    np.testing.assert_array_equal(found.lost[:, DOWN], response.lost[:, UP])
+    found = corrected(response, [_side(UP, [0.8], [0.8]), _side(DOWN, [0.01], [0.8])])
+    np.testing.assert_allclose(found.lost[:, DOWN], response.lost[:, UP])
     np.testing.assert_array_equal(found.lost[:, UP], response.lost[:, UP])
     assert response.lost[:, DOWN].max() == 0.01  # the given one is not changed
+
+
+def test_the_curve_fits_what_is_really_lost() -> None:
+    found = corrected(_response(0.8, 0.01), [_side(DOWN, [0.01] * 2, [0.1, 0.3])])
+    np.testing.assert_allclose(found.lost[:, DOWN, 4:], 0.2)
+    found = corrected(_response(0.02, 0.02), [_side(DOWN, [0.02] * 2, [1.0, 1.0])])
+    np.testing.assert_allclose(found.lost[:, DOWN, 4:], 1.0)
 
 
 def test_where_both_directions_were_called_harmless_what_was_lost_counts() -> None:
@@ -62,9 +73,18 @@ def test_where_both_directions_were_called_harmless_what_was_lost_counts() -> No
     assert not found.lost[:, DOWN].any()
 
 
+def test_a_direction_that_loses_less_is_lowered_but_not_to_nothing() -> None:
+    response = _response(0.8, 0.5)
+    found = corrected(response, [_side(UP, [0.8] * 4, [0.0] * 4)])
+    assert 0 < found.lost[:, UP].max() < 0.03
+    np.testing.assert_array_equal(found.lost[:, DOWN], response.lost[:, DOWN])
+    found = corrected(response, [_side(UP, [0.8] * 4, [0.2] * 4)])
+    np.testing.assert_allclose(found.lost[:, UP, -1], 0.2, rtol=0.1)
+
+
 def test_rules_that_hold_are_left_alone() -> None:
     response = _response(0.8, 0.0)
-    sides = [_side(UP, [0.8] * 4, [0.6] * 4), _side(DOWN, [0.0] * 4, [0.0, 0, 0, 0.9])]
+    sides = [_side(UP, [0.8] * 4, [0.6] * 4), _side(DOWN, [0.0] * 4, [0.0, 0, 0, 0.1])]
     np.testing.assert_array_equal(corrected(response, sides).lost, response.lost)
 
 
@@ -100,22 +120,29 @@ def test_real_faults_tell_which_rule_is_wrong(context: EngineContext) -> None:
     """Behind fc1 a Relu follows, so downward shifts do nothing; behind fc3 are the answers."""
     scores = {
         "fc1.bias": _scores(context, "fc1.bias", 0.9, 0.0),
-        "fc3.bias": _scores(context, "fc3.bias", 0.9, 0.0),
+        "conv1.bias": _scores(context, "conv1.bias", 0.9, 0.9),
         "fc2.bias": _scores(context, "fc2.bias", 0.0, 0.0),
+        "fc3.bias": _scores(context, "fc3.bias", 0.0, 0.9),
     }
     told: list[tuple[int, int]] = []
     options = TrialOptions()
     found, notes, cost = checked_sides(context, scores, options, lambda *each: told.append(each))
-    assert [note.split(":")[0] for note in notes] == ["fc2.bias", "fc3.bias"]
-    assert "upward" in notes[0]
-    assert "downward" in notes[1]
-    np.testing.assert_array_equal(found["fc1.bias"].response.lost, scores["fc1.bias"].response.lost)
-    np.testing.assert_array_equal(
-        found["fc3.bias"].response.lost[:, DOWN], scores["fc3.bias"].response.lost[:, UP]
-    )
-    assert found["fc2.bias"].response.lost[:, UP, -1].min() > 0.3
-    assert cost.samples == 3 * 2 * options.sides * 24
-    assert told[-1] == (3, 3)
+    assert [note.split(" shifts")[0] for note in notes] == [
+        "conv1.bias: downward",
+        "fc2.bias: upward",
+        "fc3.bias: upward",
+        "fc3.bias: downward",
+    ]
+    lost = {name: each.response.lost for name, each in found.items()}
+    np.testing.assert_array_equal(lost["fc1.bias"], scores["fc1.bias"].response.lost)
+    assert lost["conv1.bias"][:, UP, -1].min() == 0.9
+    assert lost["conv1.bias"][:, DOWN].max() < 0.1
+    assert lost["fc2.bias"][:, UP, -1].min() > 0.5
+    assert not lost["fc2.bias"][:, DOWN].any()
+    assert lost["fc3.bias"][:, UP, -1].min() > 0.5
+    assert lost["fc3.bias"][:, DOWN, -1].max() < 0.3
+    assert cost.samples == len(scores) * 2 * options.sides * 24
+    assert told[-1] == (4, 4)
 
 
 def test_the_largest_doses_of_a_direction_at_different_elements(context: EngineContext) -> None:
