@@ -3,6 +3,7 @@
 from onnxfi.engine._choose import EngineChoice, Scenarios, choose_engine
 from onnxfi.engine._context import BatchResult, Engine, EngineContext, Injection
 from onnxfi.engine._deployed import check_replay, deployed
+from onnxfi.engine._deviation import taken
 from onnxfi.engine._golden import Golden, golden_run, joined, once
 from onnxfi.engine._open import ENGINES, EngineKind, examine_engine, open_engine, side_by_side
 from onnxfi.engine._patience import default_timeout
@@ -61,6 +62,7 @@ __all__ = [
     "runtime_version",
     "sample_outcomes",
     "side_by_side",
+    "taken",
     "trace",
     "windows",
 ]

@@ -12,6 +12,7 @@ from onnxfi.outcome._criterion import BoundCriterion, Criterion, Metric
 from onnxfi.outcome._divergence import Divergence, divergence
 from onnxfi.outcome._function import FunctionCriterion
 from onnxfi.outcome._kinds import Outcome
+from onnxfi.outcome._lost import lost_shares
 from onnxfi.outcome._outputs import RunOutputs, flatten_outputs
 from onnxfi.outcome._record import (
     COUNT_COLUMNS,
@@ -60,6 +61,7 @@ __all__ = [
     "correct_samples",
     "divergence",
     "flatten_outputs",
+    "lost_shares",
     "parse_criterion",
     "rows_first",
     "scenario_failed",

@@ -1,0 +1,145 @@
+"""What share of each sample's answer is lost: 1 where it failed, less where its margin shrank."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.faults import SampleLayout
+from onnxfi.outcome._classify import Labels, Layouts, classify_samples
+from onnxfi.outcome._criterion import BoundCriterion, Criterion
+from onnxfi.outcome._kinds import Outcome
+from onnxfi.outcome._outputs import RunOutputs
+from onnxfi.outcome._rows import presented
+from onnxfi.outcome._steps import EachStep, steps_as_rows
+from onnxfi.outcome._threshold import Threshold
+from onnxfi.outcome._tolerance import Tolerance
+from onnxfi.outcome._topk import LabelLost, Top1, TopK, has_order, is_value
+
+# A sample whose margin is nearly gone tells of others, not looked at, that have less of it. The
+# power keeps margins that hardly moved from adding up to a failure (a quarter gone counts 0.002);
+# the factor keeps samples that kept their answer well below one that lost it.
+_POWER = 4.0
+_MOST = 0.5
+
+Shares = NDArray[np.float64]
+
+
+def lost_shares(
+    golden: RunOutputs,
+    faulty: RunOutputs | None,
+    layouts: Layouts,
+    criterion: BoundCriterion,
+    labels: Labels = None,
+    *,
+    samples: int,
+) -> Shares:
+    """What is lost of each sample's answer.
+
+    A sample that is due or critical has lost all. Of others something is lost where the criterion
+    knows how far an answer is from another one: the margin between the answer's score and its
+    rival's (top-k, label), the distance to the threshold, the part of the tolerance that is used
+    up. It counts as the 4th power of the part that is gone, times 0.5. A user's own function, and
+    answers without scores, know no margin.
+
+    Args:
+        golden: Fault-free outputs by name.
+        faulty: Outputs of the same batch with something changed; None if the run gave none.
+        layouts: Where samples lie in each output.
+        criterion: What a changed decision is, and the output that it reads.
+        labels: int64 (samples,), or None.
+        samples: Real samples of the batch.
+
+    Returns:
+        float64 (samples,), 0..1.
+
+    Raises:
+        ConfigError: The user's criterion misbehaves.
+    """
+    if faulty is None:
+        return np.ones(samples)
+    codes = classify_samples(golden, faulty, layouts, criterion, labels, samples)
+    lost = np.where(codes >= Outcome.CRITICAL, 1.0, 0.0)
+    open_ones = codes == Outcome.TOLERABLE
+    before, after = golden[criterion.output], faulty[criterion.output]
+    if open_ones.any() and before.shape == after.shape:
+        layout, rule = layouts[criterion.output], criterion.criterion
+        pair = [presented(each, layout, samples, by_row=rule.by_row) for each in (before, after)]
+        given = None if labels is None else labels[:samples]
+        gone = _per_sample(_gone(rule, pair[0], pair[1], given), layout, samples)
+        lost[open_ones] = _MOST * gone[open_ones] ** _POWER
+    return lost
+
+
+def _per_sample(gone: Shares, layout: SampleLayout, samples: int) -> Shares:
+    """What is gone of rows as what is gone of samples: the most of any."""
+    if len(gone) == samples:
+        return gone
+    if layout.batch_axis is None:
+        return np.full(samples, gone.max(initial=0.0))
+    return np.asarray(gone.reshape(samples, layout.rows).max(axis=1))
+
+
+def _gone(
+    criterion: Criterion, golden: NDArray[Any], faulty: NDArray[Any], labels: Labels
+) -> Shares:
+    """Part of the distance to another decision that is gone, float64 (rows,), 0..1."""
+    if isinstance(criterion, EachStep):
+        repeated = None if labels is None else np.repeat(labels, golden.shape[1])
+        steps = _gone(criterion.inner, steps_as_rows(golden), steps_as_rows(faulty), repeated)
+        return _most(steps, len(golden))
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        if golden.dtype.kind == "c":
+            part = np.zeros(golden.shape)
+        elif isinstance(criterion, (Tolerance, Threshold)):
+            part = _of_values(criterion, golden.astype(np.float64), faulty.astype(np.float64))
+        else:
+            part = _of_scores(criterion, golden, faulty, labels)
+        # Undefined where an answer is no number in both runs, or had no margin: nothing to lose.
+        known = np.clip(np.nan_to_num(part, nan=0.0, posinf=0.0, neginf=0.0), 0.0, 1.0)
+    return _most(known, len(golden))
+
+
+def _of_values(
+    criterion: Tolerance | Threshold, golden: NDArray[np.float64], faulty: NDArray[np.float64]
+) -> Shares:
+    if isinstance(criterion, Tolerance):
+        room = criterion.absolute + criterion.relative * np.abs(golden)
+        return np.asarray(np.abs(faulty - golden) / room)
+    side = np.where(golden >= criterion.value, 1.0, -1.0)
+    return np.asarray(side * (golden - faulty) / np.abs(golden - criterion.value))
+
+
+def _of_scores(
+    criterion: Criterion, golden: NDArray[Any], faulty: NDArray[Any], labels: Labels
+) -> Shares:
+    rivals = criterion.k if isinstance(criterion, TopK) else 1
+    judged = isinstance(criterion, (Top1, TopK, LabelLost))
+    if not judged or is_value(golden) or not has_order(golden) or golden.shape[-1] <= rivals:
+        return np.zeros(len(golden))
+    chosen = np.argmax(golden, axis=-1)
+    if isinstance(criterion, LabelLost):
+        # Where golden is wrong, or the label no class of the model, nothing can be lost.
+        assert labels is not None  # such a criterion was refused before
+        known = (labels >= 0) & (labels < golden.shape[-1])
+        chosen = np.where(known, labels, 0)
+    before = _margin(golden, chosen, rivals)
+    after = _margin(faulty, chosen, rivals)
+    part = np.where(before > 0, (before - after) / before, 0.0)
+    return part * known if isinstance(criterion, LabelLost) else part
+
+
+def _margin(scores: NDArray[Any], chosen: NDArray[np.int64], rivals: int) -> Shares:
+    """How far the chosen class is ahead of the best that would have to pass it."""
+    others = scores.astype(np.float64)
+    own = np.take_along_axis(others, chosen[..., None], axis=-1)
+    np.put_along_axis(others, chosen[..., None], -np.inf, axis=-1)
+    rival = np.partition(others, -rivals, axis=-1)[..., -rivals]
+    margin: Shares = own[..., 0] - rival
+    return margin
+
+
+def _most(part: Shares, rows: int) -> Shares:
+    return np.asarray(part.reshape(rows, -1).max(axis=1, initial=0.0))
