@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnxfi.bits import format_of, from_words
 from onnxfi.engine import EngineContext
 from onnxfi.faults import FaultSite
-from onnxfi.sensitivity._axis import WHOLE
+from onnxfi.sensitivity._axis import WHOLE, Axis
 from onnxfi.sensitivity._bitscores import BitScores
 from onnxfi.sensitivity._calibrate import Progress
 from onnxfi.sensitivity._candidates import Candidates, candidates, distinct, stored_words
@@ -35,9 +35,10 @@ def try_sites(
 
     Of a stored tensor the doses of faults are the changes of the number, in multiples of the root
     mean square of the tensor (of thousands of its elements if it is larger). A response is measured
-    by trials near some of these doses, in both directions. In integers where a change means little
-    (indices) doses only give the order. What a computed tensor holds is not known before the run;
-    its scores are those of bits.
+    by trials near some of these doses, in both directions; of the packed tensors of recurrent
+    operators gate by gate, since gates saturate in different directions. In integers where a change
+    means little (indices) doses only give the order. What a computed tensor holds is not known
+    before the run; its scores are those of bits.
 
     Args:
         context: Model, calibration samples, criterion.
@@ -73,23 +74,43 @@ def _by_dose(
     values = from_words(looked_at, site.element, looked_at.shape).astype(np.float64)
     spread = _root_mean_square(values[np.isfinite(values)])
     done = change(words[pool.element], flips(site, pool.numbers), site.element)
+    division = _gates(site)
+    part_of = division.of(pool.element)
 
     def lost(chosen: NDArray[np.int64]) -> float:
         return float(trials.lost(site, flips(site, pool.numbers[chosen])).mean())
 
-    rungs = ladder(pool, done.amount / spread, options.elements)
-    sizes = {rung: len(chosen) for rung, chosen in rungs.items()}
-    measured = search(sizes, lambda rung: lost(rungs[rung]), options.stored)
-    broken = distinct(pool, np.flatnonzero(done.broken), options.elements)
+    most = options.stored if division.size == 1 else options.stored // 2
+
+    def curve(mine: NDArray[np.bool_]) -> NDArray[np.float64]:
+        rungs = ladder(pool, np.where(mine, done.amount / spread, 0.0), options.elements)
+        sizes = {rung: len(chosen) for rung, chosen in rungs.items()}
+        return curves(search(sizes, lambda rung: lost(rungs[rung]), most))
+
+    def without_number(mine: NDArray[np.bool_]) -> float:
+        chosen = distinct(pool, np.flatnonzero(done.broken & mine), options.elements)
+        return lost(chosen) if len(chosen) else 1.0
+
+    parts = [part_of == part for part in range(division.size)]
     response = Response(
         value=site.name,
         spread=spread,
         doses=np.array(DOSES),
-        lost=curves(measured)[None],
-        broken=np.array([lost(broken) if len(broken) else 1.0]),
+        lost=np.stack([curve(mine) for mine in parts]),
+        broken=np.array([without_number(mine) for mine in parts]),
     )
-    gain = Gain(out=WHOLE, into=WHOLE, unit=np.array([1 / spread]), up=np.ones(1), down=np.zeros(1))
+    gain = Gain(
+        out=division, into=WHOLE, unit=np.array([1 / spread]), up=np.ones(1), down=np.zeros(1)
+    )
     return StoredScores(element=site.element, words=words, gain=gain, response=response)
+
+
+def _gates(site: FaultSite) -> Axis:
+    """The division of a packed tensor of a recurrent operator into gates; others are one."""
+    if site.gates is None or site.gate is not None or site.layout is None:
+        return WHOLE
+    axis = Axis.of_shape(site.layout.shape, site.gates.axis)
+    return Axis(stride=axis.stride * site.gates.size, size=len(site.gates.blocks))
 
 
 def ladder(

@@ -39,7 +39,7 @@ class TrialOptions:
     """How many faults are tried.
 
     Attributes:
-        stored: Faults in a stored tensor, about.
+        stored: Faults in a stored tensor, about; half of them in each gate of one that has gates.
         elements: Elements that are tried for one dose, so that no lucky one decides.
         bit_elements: Elements that are tried for one bit of a computed tensor.
         sides: Faults a direction by which rules are checked.

@@ -98,7 +98,8 @@ def test_the_highest_scores_are_of_faults_that_fail(text, shapes, inputs, sites)
     model = _model(text, **shapes)
     known = _context(model, inputs(1))
     found, cost = try_sites(known, _named(known, *sites))
-    assert cost.injections(24) < 32 * len(sites)
+    parts = sum(len(site.gates.blocks) if site.gates else 2 for site in _named(known, *sites))
+    assert cost.injections(24) <= 15 * parts
     other = _context(model, inputs(2))
     # Sign, exponent and the first bit behind: what can fail at all, and 3/4 of the bits can't.
     space = FaultSpace(_named(other, *sites), [BitFlip(bits="22-31")])
@@ -214,6 +215,21 @@ def test_gates_of_a_packed_tensor_have_their_own_words() -> None:
     context = replace(context, sites=(gate,))
     found, _ = try_sites(context, [gate], TrialOptions(stored=6))
     assert found[gate.name].lost(flips(gate, np.array([30]))).shape == (1,)
+
+
+def test_gates_are_tried_one_by_one() -> None:
+    model = _model(LSTM, w=(1, 24, 4), r=(1, 24, 6), b=(1, 48), v=(6, 5))
+    context = _context(model, _signals(1))
+    bias, rest = _named(context, "b", "r")
+    found, cost = try_sites(context, [bias, rest], TrialOptions(stored=16))
+    scores = found["b"]
+    assert isinstance(scores, StoredScores)
+    assert scores.response.channels == 8  # i, o, f, c of the inputs, then of the state
+    assert found["r"].response.channels == 4  # type: ignore[union-attr]
+    gates = scores.shifts(flips(bias, 32 * np.arange(48))).channel
+    np.testing.assert_array_equal(gates, np.repeat(np.arange(8), 6))
+    assert len(np.unique(scores.response.lost, axis=0)) > 2
+    assert cost.injections(24) <= 12 * (8 + 3)
 
 
 def test_a_site_that_no_engine_reaches_is_refused() -> None:
