@@ -23,6 +23,7 @@ from onnxfi.sensitivity._stored import Gain, StoredScores
 from onnxfi.sensitivity._trials import TrialOptions, Trials, flips, in_turn
 
 _DEFAULT = TrialOptions()
+_NOTHING = 1e-3  # share of the answers that counts as none: margins moved, no answer changed
 
 
 def try_sites(
@@ -155,7 +156,7 @@ def _by_bit(site: FaultSite, trials: Trials, options: TrialOptions) -> BitScores
     for bit in reversed(range(form.width)):
         chosen = distinct(pool, np.flatnonzero(pool.bit == bit), options.bit_elements)
         lost[bit] = trials.lost(site, flips(site, pool.numbers[chosen])).mean()
-        if bit < first and bit + 1 < form.width and not lost[bit : bit + 2].any():
+        if bit < first and bit + 1 < form.width and lost[bit : bit + 2].max() < _NOTHING:
             break
     return BitScores(element=site.element, by_bit=lost)
 

@@ -16,7 +16,6 @@ from onnxfi.engine import (
     choose_engine,
     examine_engine,
     open_engine,
-    sample_outcomes,
 )
 from onnxfi.errors import ConfigError
 from onnxfi.faults import (
@@ -30,7 +29,7 @@ from onnxfi.faults import (
     whole_tensors,
 )
 from onnxfi.inject import only_baked
-from onnxfi.outcome import Outcome
+from onnxfi.outcome import lost_shares
 from onnxfi.sensitivity._cost import Cost
 
 
@@ -88,7 +87,7 @@ class Trials:
         self.cost = Cost()
 
     def lost(self, site: FaultSite, faults: Columns) -> NDArray[np.float64]:
-        """Share of the samples that each fault loses, float64 (r,).
+        """Share of the answers that each fault loses, float64 (r,): mean over the samples.
 
         Args:
             site: One of the sites.
@@ -178,6 +177,14 @@ def _scenario(site: FaultSite, faults: Columns, row: int) -> Scenario:
 
 
 def _lost(context: EngineContext, result: BatchResult) -> float:
-    """Samples of a run that are lost."""
-    outcomes = sample_outcomes(context, result)
-    return float(np.count_nonzero(outcomes >= Outcome.CRITICAL))
+    """How much of the answers of a run's samples is lost, added up."""
+    window, labels = result.window, context.workload.labels
+    shares = lost_shares(
+        result.golden,
+        result.faulty,
+        context.profile.outputs,
+        context.criterion,
+        None if labels is None else labels[window.start : window.stop],
+        samples=window.samples,
+    )
+    return float(shares.sum())
