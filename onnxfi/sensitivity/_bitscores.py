@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from onnxfi.bits import ElementType
 from onnxfi.faults import Columns
+from onnxfi.sensitivity._computed import worst_bit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,9 +27,4 @@ class BitScores:
 
     def lost(self, columns: Columns) -> NDArray[np.float64]:
         """Share of answers lost for each row of columns, float64 (r,): of the worst bit touched."""
-        touched = ~columns.and_mask | columns.xor_mask
-        found = np.zeros(len(columns.index))
-        for bit in np.flatnonzero(self.by_bit).tolist():
-            hit = (touched >> np.uint64(bit) & np.uint64(1)).astype(np.bool_)
-            found[hit] = np.maximum(found[hit], self.by_bit[bit])
-        return found
+        return worst_bit(self.by_bit[None], columns)

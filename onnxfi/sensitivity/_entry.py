@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 
 
@@ -71,12 +72,14 @@ class Target:
         spread: Standard deviation over the calibration samples.
         whole: Whether all elements of a channel are shifted alike (by a fault in a weight); else
             one element is (by a fault in the value itself).
+        limit: Largest dose by which faults shift it; larger ones need not be known.
     """
 
     values: tuple[Channels, ...]
     channels: int
     spread: float
     whole: bool
+    limit: float = math.inf
 
     @property
     def name(self) -> str:

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
-import numpy as np
-
 from onnxfi.bits import format_of
-from onnxfi.engine import EngineContext
+from onnxfi.engine import EngineContext, profile
 from onnxfi.faults import FaultSite
-from onnxfi.graph import initializer_words
+from onnxfi.graph import Model, initializer_words
 from onnxfi.sensitivity._axis import Axis
 from onnxfi.sensitivity._calibrate import Calibration, calibrate
 from onnxfi.sensitivity._computed import ComputedScores
-from onnxfi.sensitivity._cost import Cost
-from onnxfi.sensitivity._entry import Channels, Target
+from onnxfi.sensitivity._fallback import try_sites
 from onnxfi.sensitivity._gains import gain_of
 from onnxfi.sensitivity._options import SensitivityOptions
 from onnxfi.sensitivity._pack import SiteScores
 from onnxfi.sensitivity._plan import Plan, plan
-from onnxfi.sensitivity._response import Response
-from onnxfi.sensitivity._rules import ruled
+from onnxfi.sensitivity._responses import Responses, responses_of
 from onnxfi.sensitivity._scores import SensitivityScores
 from onnxfi.sensitivity._sensitivity import Sensitivity
+from onnxfi.sensitivity._sides import checked_sides
 from onnxfi.sensitivity._stored import StoredScores
+from onnxfi.sensitivity._targets import hit, shifted
+from onnxfi.sensitivity._trials import TrialOptions
 
 _KEPT = 16  # samples of which words of computed tensors are kept
 OnProgress = Callable[[str, int, int], None]
@@ -40,6 +40,11 @@ def measure(
 ) -> Sensitivity:
     """Measure how likely faults at some sites are to fail.
 
+    The model runs once over the calibration samples, with its values looked at. A fault in a
+    stored tensor shifts channels of the value that its layer makes, one in a computed tensor an
+    element of it. What shifts do is told by rules (tier 0, checked by a few real faults) or
+    measured by probes (tier 1). Sites of which neither knows anything are tried by real faults.
+
     Args:
         context: The model on its calibration samples.
         sites: The sites.
@@ -47,84 +52,94 @@ def measure(
         on_progress: Told how far it is.
 
     Raises:
+        ConfigError: A site can't be faulted by any engine.
         GoldenError: The model fails on the samples.
         BackendError: onnxruntime refuses the model with its values as outputs.
     """
     found = plan(context.model, sites, stream=context.workload.stream is not None)
+    context = _profiled(replace(context, sites=tuple(sites)), found)
     by_name = {site.name: site for site in sites}
     computed = [by_name[name] for name in found.computed]
     keep = _kept(computed, context.workload.samples, options.kept_bytes)
     seen = calibrate(context, found.looked_at, computed, keep, _told(on_progress, "calibration"))
-    targets = [*_shifted(found, seen), *_hit(found, seen)]
-    responses = {
-        (target.name, target.whole): ruled(
-            target, found.bounds.get(target.name), seen.statistics, options.drop
-        )
-        for target in targets
+    targets = [*shifted(context.model, by_name, found, seen), *hit(by_name, found, seen)]
+    told = _told(on_progress, "probes")
+    responses = responses_of(context, targets, found.bounds, seen.statistics, options, told)
+    cost, trials = responses.cost, TrialOptions(seed=options.seed)
+    notes: tuple[str, ...] = ()
+    stored = {
+        name: _stored(context.model, by_name[name], found, seen, responses)
+        for name in found.entries
     }
-    scores: dict[str, SiteScores] = {}
-    for name, entry in found.entries.items():
-        site, response = by_name[name], responses[entry.values[0].value, True]
-        scores[name] = StoredScores(
-            element=site.element,
-            words=initializer_words(context.model, site.tensor),
-            gain=gain_of(context.model, site, entry, seen, response.spread),
-            response=response,
-        )
+    if options.tier == 0 and stored:
+        stored, notes, spent = checked_sides(context, stored, trials, _told(on_progress, "check"))
+        cost += spent
+    scores: dict[str, SiteScores] = {**stored}
     for site in computed:
-        scores[site.name] = _computed(site, found.computed[site.name], seen, responses)
+        scores[site.name] = _computed(site, found, seen, responses)
+    if found.rest:
+        tried, spent = try_sites(context, found.rest, trials, _told(on_progress, "trials"))
+        scores |= tried
+        cost += spent
     return Sensitivity(
-        scores=SensitivityScores.of_sites(scores, options.drop),
+        scores=SensitivityScores.of_sites({name: scores[name] for name in by_name}, options.drop),
         options=options,
         model_sha256=context.model.sha256,
         inputs_sha256=context.workload.sha256,
         criterion=context.criterion.criterion.spec(),
-        cost=Cost(),
-        methods=MappingProxyType(dict.fromkeys(scores, "rule")),
+        cost=cost,
+        methods=MappingProxyType({name: _method(name, found, responses) for name in by_name}),
+        notes=notes,
     )
 
 
-def _shifted(found: Plan, seen: Calibration) -> list[Target]:
-    """Values that faults in stored tensors shift, each once; steps of a network together."""
-    targets: dict[str, Target] = {}
-    for entry in found.entries.values():
-        every = [seen.statistics[each.value] for each in entry.values]
-        target = Target(
-            values=entry.values,
-            channels=len(every[0].up),
-            spread=float(np.sqrt(np.mean([each.spread**2 for each in every]))),
-            whole=True,
-        )
-        targets.setdefault(target.name, target)
-    return list(targets.values())
+def _profiled(context: EngineContext, found: Plan) -> EngineContext:
+    """The context with layouts of the values that are looked at."""
+    inputs = {spec.name for spec in context.model.inputs}
+    names = [each.value for each in found.looked_at if each.value not in inputs]
+    if not names:
+        return context
+    settings = replace(context.settings, batch_size=context.profile.batch_size)
+    seen = profile(context.model, context.workload, settings, names)
+    layouts = MappingProxyType({**context.profile.layouts, **seen.layouts})
+    return replace(context, profile=replace(context.profile, layouts=layouts))
 
 
-def _hit(found: Plan, seen: Calibration) -> list[Target]:
-    """Values that are themselves faulted."""
-    return [
-        Target(
-            values=(channels,),
-            channels=len(seen.statistics[channels.value].up),
-            spread=seen.statistics[channels.value].spread,
-            whole=False,
-        )
-        for channels in found.computed.values()
-    ]
+def _stored(
+    model: Model, site: FaultSite, found: Plan, seen: Calibration, responses: Responses
+) -> StoredScores:
+    entry = found.entries[site.name]
+    response = responses.found[entry.values[0].value, True]
+    return StoredScores(
+        element=site.element,
+        words=initializer_words(model, site.tensor),
+        gain=gain_of(model, site, entry, seen, response.spread),
+        response=response,
+    )
 
 
 def _computed(
-    site: FaultSite,
-    channels: Channels,
-    seen: Calibration,
-    responses: Mapping[tuple[str, bool], Response],
+    site: FaultSite, found: Plan, seen: Calibration, responses: Responses
 ) -> ComputedScores:
+    channels = found.computed[site.name]
     shape = () if site.layout is None else site.layout.shape
-    return ComputedScores(
+    return ComputedScores.of_words(
         element=site.element,
         words=seen.words[site.name],
         axis=Axis.of_shape(shape, channels.axis),
-        response=responses[channels.value, False],
+        response=responses.found[channels.value, False],
     )
+
+
+def _method(name: str, found: Plan, responses: Responses) -> str:
+    """Where a site's scores come from: ``rule``, ``probes`` or ``trials``."""
+    if name in found.entries:
+        key = found.entries[name].values[0].value, True
+    elif name in found.computed:
+        key = found.computed[name].value, False
+    else:
+        return "trials"
+    return "probes" if key in responses.probed else "rule"
 
 
 def _kept(sites: Sequence[FaultSite], samples: int, most_bytes: int) -> int:

@@ -110,7 +110,8 @@ class _Plan:
         target = port.target
         most = options.max_channels if target.whole else options.max_element_channels
         channels = _evenly(target.channels, most, float(port.offsets[0]))
-        amounts = port.arithmetic.amounts(doses * target.spread)
+        reached = np.minimum(doses, target.limit) * target.spread
+        amounts = port.arithmetic.amounts(reached)
         curves = tuple((Curve(doses, amounts), Curve(doses, amounts)) for _ in channels)
         return cls(port=port, channels=channels, curves=curves)
 

@@ -40,7 +40,7 @@ def ruled(
         reach[:, UP] = np.minimum(doses, up[:, None] / target.spread)
         cut = np.minimum(doses, down[:, None] / target.spread)
         reach[:, DOWN] = cut + bound.slope * (doses - cut)
-    lost = np.minimum(drop * np.sqrt(reach / _HALF), 1.0)
+    lost = np.minimum(drop * reach / _HALF, 1.0)
     return Response(
         value=target.name,
         spread=target.spread,

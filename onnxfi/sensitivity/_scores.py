@@ -56,9 +56,8 @@ class SensitivityScores:
 def likelihood(lost: NDArray[np.float64], drop: float) -> NDArray[np.float64]:
     """How likely a scenario is to fail, by the share that it lost of the calibration samples.
 
-    A step at the drop, softened, because few samples tell of many, and one shift stands for many
-    faults.
+    A step at the drop, much softened, because few samples tell of many, and one shift stands for
+    many faults: as likely as not at the drop, and the odds are proportional to the share lost.
     """
-    ratio = (lost / drop) ** 2
-    found: NDArray[np.float64] = ratio / (1 + ratio)
+    found: NDArray[np.float64] = lost / (lost + drop)
     return found

@@ -77,7 +77,7 @@ def found() -> Sensitivity:
             gain=bias,
             response=response,
         ),
-        "y": ComputedScores(
+        "y": ComputedScores.of_words(
             element=ElementType.FLOAT,
             words=seen,
             axis=Axis(stride=1, size=3),

@@ -118,7 +118,7 @@ def test_the_highest_scores_are_of_faults_that_fail(text, shapes, inputs, sites)
     chance = fails.mean()
     assert chance < 0.45
     assert fails[best].mean() >= min(0.9, 3 * chance)
-    assert likely[fails].mean() > 2 * likely[~fails].mean()
+    assert likely[fails].mean() > 1.5 * likely[~fails].mean()
 
 
 def test_losses_are_those_of_injections_and_every_sample_is_paid() -> None:

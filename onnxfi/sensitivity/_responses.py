@@ -1,0 +1,64 @@
+"""Responses of all values that faults shift: by rule, and measured where probes are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from onnxfi.engine import EngineContext
+from onnxfi.sensitivity._cost import Cost
+from onnxfi.sensitivity._entry import Target
+from onnxfi.sensitivity._following import Following
+from onnxfi.sensitivity._options import SensitivityOptions
+from onnxfi.sensitivity._probes import probe
+from onnxfi.sensitivity._response import Response
+from onnxfi.sensitivity._rules import ruled
+from onnxfi.sensitivity._statistics import ChannelStatistics
+
+
+class Responses(NamedTuple):
+    """Responses of targets.
+
+    Attributes:
+        found: By name of the target and whether whole channels are shifted.
+        probed: Those that were measured; the others follow rules.
+        cost: What was run.
+    """
+
+    found: dict[tuple[str, bool], Response]
+    probed: frozenset[tuple[str, bool]]
+    cost: Cost
+
+
+def responses_of(
+    context: EngineContext,
+    targets: Sequence[Target],
+    bounds: Mapping[str, Following | None],
+    statistics: Mapping[str, ChannelStatistics],
+    options: SensitivityOptions,
+    on_progress: Callable[[int, int], None] | None,
+) -> Responses:
+    """What shifts of values do.
+
+    Args:
+        context: Model and calibration samples; its profile knows the values.
+        targets: The values.
+        bounds: What follows them, by name.
+        statistics: By value name.
+        options: Tier 0 takes rules for all, tier 1 probes all that can be probed.
+        on_progress: Told probes done and expected.
+
+    Raises:
+        GoldenError: The model fails on the samples.
+        BackendError: onnxruntime refuses the model with what shifts its values.
+    """
+    found = {
+        (target.name, target.whole): ruled(
+            target, bounds.get(target.name), statistics, options.drop
+        )
+        for target in targets
+    }
+    if options.tier == 0:
+        return Responses(found, frozenset(), Cost())
+    measured, cost = probe(context, targets, options, on_progress=on_progress)
+    return Responses(found | measured, frozenset(measured), cost)
