@@ -3,6 +3,7 @@
 from onnxfi.analysis import DomainRow, DomainTable, Interval
 from onnxfi.api._bake import bake
 from onnxfi.api._campaign import Campaign
+from onnxfi.api._sensitivity import measure_sensitivity
 from onnxfi.api._sites import enumerate_sites
 from onnxfi.campaign import (
     CampaignSummary,
@@ -58,6 +59,7 @@ from onnxfi.sampling import (
     UniformSampler,
     sample_size,
 )
+from onnxfi.sensitivity import Expected, ExpectedRow, Sensitivity, SensitivityOptions
 
 __all__ = [
     "ArrayScores",
@@ -76,6 +78,8 @@ __all__ = [
     "DomainRow",
     "DomainTable",
     "ExhaustiveSampler",
+    "Expected",
+    "ExpectedRow",
     "Fault",
     "FaultError",
     "FaultGroup",
@@ -97,6 +101,8 @@ __all__ = [
     "RewriteError",
     "RunSummary",
     "Scenario",
+    "Sensitivity",
+    "SensitivityOptions",
     "SetValue",
     "SiteKind",
     "StopRule",
@@ -109,6 +115,7 @@ __all__ = [
     "WorkloadError",
     "bake",
     "enumerate_sites",
+    "measure_sensitivity",
     "pilot_rates",
     "sample_size",
     "scenario",

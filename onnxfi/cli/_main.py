@@ -21,6 +21,7 @@ from onnxfi.cli._options import common_options
 COMMANDS = (
     "inspect",
     "sites",
+    "sensitivity",
     "sample",
     "inject",
     "run",

@@ -261,8 +261,8 @@ graph_options = _stack(
     ),
 )
 
-#: What counts as an answer and as a failure, and on what the model runs: all of it is identity.
-study_options = _stack(
+#: What counts as an answer and as a failure.
+judging_options = _stack(
     click.option(
         "--criterion",
         metavar="C",
@@ -280,6 +280,17 @@ study_options = _stack(
         help="A scenario fails from this drop in accuracy (without labels: share of failed "
         "samples) on.  [default: 0.05]",
     ),
+)
+
+provider_option = click.option(
+    "--provider",
+    metavar="NAME",
+    help="cpu, cuda, or an onnxruntime execution provider.  [default: cpu]",
+)
+
+#: These, and how the model runs: all of it is identity.
+study_options = _stack(
+    judging_options,
     click.option(
         "--engine",
         type=click.Choice(["auto", "bake", "lift", "ports", "cut"]),
@@ -287,11 +298,7 @@ study_options = _stack(
         "of the optimised graph (lift), through extra inputs (ports), or into values that are "
         "computed once, and only what they reach is run (cut).  [default: auto]",
     ),
-    click.option(
-        "--provider",
-        metavar="NAME",
-        help="cpu, cuda, or an onnxruntime execution provider.  [default: cpu]",
-    ),
+    provider_option,
     graph_options,
     click.option(
         "--batch-size",

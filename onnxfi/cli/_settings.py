@@ -109,28 +109,40 @@ def new_settings(options: Mapping[str, Any], given: Collection[str]) -> Campaign
     Raises:
         UsageError: Model or inputs are missing, or options contradict each other.
     """
-    from onnxfi.campaign import CampaignSettings
+    import msgspec
 
     if options["model"] is None:
         raise click.UsageError("a new campaign needs --model (and one that exists, its folder)")
-    targets = options["targets"] or ("weight",)
     if options["faults"] is None:
-        check_inputs_given(targets, options["inputs"])
+        check_inputs_given(options["targets"] or (), options["inputs"])
     if options["inputs"] is None:
         raise click.UsageError(
             "a new campaign needs --inputs, the samples to run (random:64:0 for a first try)"
         )
-    values = {
-        setting: options[option]
-        for option, setting in _PLAIN.items()
-        if options[option] is not None
-    }
-    values["targets"] = targets
+    values: dict[str, Any] = {}
     if options["faults"] is not None:
         _refuse_with_faults(given)
         values["faults"] = options["faults"]
     else:
         values["sampler"] = sampler_recipe(options)
+    return msgspec.structs.replace(study_settings(options), **values)
+
+
+def study_settings(options: Mapping[str, Any]) -> CampaignSettings:
+    """Settings without scenarios: the model, its faults and what a failure is.
+
+    Args:
+        options: Values of options by name; settings of options that are not among them are the
+            defaults.
+    """
+    from onnxfi.campaign import CampaignSettings
+
+    values = {
+        setting: options[option]
+        for option, setting in _PLAIN.items()
+        if options.get(option) is not None
+    }
+    values["targets"] = options["targets"] or ("weight",)
     return CampaignSettings(
         **values, fault_models=fault_specs(options), fault_graphs=fault_graphs(options)
     )

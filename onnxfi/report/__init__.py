@@ -18,6 +18,7 @@ from onnxfi.report._gate import Condition, parse_condition
 from onnxfi.report._html import render_html
 from onnxfi.report._markdown import render_markdown
 from onnxfi.report._replay import replay_document, replay_page
+from onnxfi.report._sensitivity import sensitivity_document, sensitivity_page
 from onnxfi.report._text import render_text
 from onnxfi.report._view import Column, Fact, Page, Row, TableView
 from onnxfi.report._write import report_form, write_report
@@ -50,6 +51,8 @@ __all__ = [
     "replay_page",
     "report_document",
     "report_form",
+    "sensitivity_document",
+    "sensitivity_page",
     "share_text",
     "short_page",
     "summary_document",

@@ -17,7 +17,7 @@ from onnxfi.files import atomic_file
 from onnxfi.sensitivity._pack import Part, pack, unpack
 from onnxfi.sensitivity._scores import SensitivityScores
 
-SCHEMA = "onnxfi/sensitivity/1"
+SCHEMA = "onnxfi/scores/1"
 HEADER = "__onnxfi__"
 """Name of the array that holds the header."""
 

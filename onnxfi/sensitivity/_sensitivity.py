@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 
 from onnxfi.errors import ConfigError
+from onnxfi.faults import BitFlip, FaultModel, FaultSite, FaultSpace
 from onnxfi.sensitivity._cost import Cost
 from onnxfi.sensitivity._file import Told, read_file, write_file
 from onnxfi.sensitivity._options import SensitivityOptions
 from onnxfi.sensitivity._scores import SensitivityScores
+from onnxfi.sensitivity._summary import SHOWN_CHANNELS, Expected, expect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,6 +42,25 @@ class Sensitivity:
     methods: Mapping[str, str]
     notes: tuple[str, ...] = ()
     graph_sha256: str | None = None
+
+    def expected(
+        self,
+        sites: Sequence[FaultSite],
+        fault_model: FaultModel | Sequence[FaultModel] = BitFlip(),  # noqa: B008  # frozen
+        channels: int = SHOWN_CHANNELS,
+    ) -> Expected:
+        """What the scores expect: failure rates by site and by bit, the channels with most.
+
+        Args:
+            sites: Where faults are; all of them measured.
+            fault_model: What they are.
+            channels: How many channels to tell of.
+
+        Raises:
+            ConfigError: A site has no scores, or a fault model is random.
+        """
+        models = fault_model if isinstance(fault_model, Sequence) else (fault_model,)
+        return expect(FaultSpace(sites, models), self.scores, channels)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write it into a file, a ``.npz``, which ``--scores`` and :meth:`load` take."""

@@ -167,8 +167,8 @@ def test_a_file_that_was_changed_is_refused(
 def test_a_newer_version_is_named(found: Sensitivity, tmp_path: Path) -> None:
     path = tmp_path / "scores.npz"
     found.save(path)
-    _rewritten(path, lambda header, _: header.update(schema="onnxfi/sensitivity/2", new=1))
-    with pytest.raises(ConfigError, match="'onnxfi/sensitivity/2', expected"):
+    _rewritten(path, lambda header, _: header.update(schema="onnxfi/scores/2", new=1))
+    with pytest.raises(ConfigError, match="'onnxfi/scores/2', expected"):
         Sensitivity.load(path)
 
 
