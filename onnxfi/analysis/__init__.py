@@ -1,6 +1,7 @@
 """From results to rates with intervals, by domain; pure functions."""
 
 from onnxfi.analysis._betting import bounded_mean
+from onnxfi.analysis._channels import CHANNEL, channel_facet
 from onnxfi.analysis._chosen import PRIORITY, TOP, design_of
 from onnxfi.analysis._coverage import interval_coverage
 from onnxfi.analysis._design import Design, EqualDesign
@@ -26,6 +27,7 @@ from onnxfi.analysis._spikes import SpikeRow, spike_rows
 from onnxfi.analysis._stratified import StratifiedDesign
 
 __all__ = [
+    "CHANNEL",
     "PRIORITY",
     "SEARCH",
     "TOP",
@@ -47,6 +49,7 @@ __all__ = [
     "StratifiedDesign",
     "absent_facets",
     "bounded_mean",
+    "channel_facet",
     "clopper_pearson",
     "design_of",
     "domain_table",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,10 @@ from onnxfi.sampling import ListedScenarios, SampledScenarios, ScenarioSource
 
 
 def source_facets(
-    source: ScenarioSource, sites: Mapping[str, FaultSite], n: int
+    source: ScenarioSource,
+    sites: Mapping[str, FaultSite],
+    n: int,
+    space: FaultSpace | None = None,
 ) -> tuple[Facet, ...]:
     """Facets of the first ``n`` scenarios of a source.
 
@@ -30,6 +33,7 @@ def source_facets(
         source: Where the scenarios come from.
         sites: Sites by name, for scenarios that are written out.
         n: Scenarios observed.
+        space: What scenarios that are written out were drawn from, each once; None if not known.
     """
     if isinstance(source, SampledScenarios):
         numbers = source.fault_numbers(0, n)
@@ -38,8 +42,20 @@ def source_facets(
         kind = source.sampler.kind
         return absent_facets(n, f"a scenario of this {kind} sampler holds several faults")
     if isinstance(source, ListedScenarios):
-        return listed_facets((source.scenario(k) for k in range(n)), sites)
+        found = listed_facets((source.scenario(k) for k in range(n)), sites)
+        return found if space is None else tuple(_with_sizes(found, space))
     return absent_facets(n, "the scenarios come from a source that doesn't say what they hit")
+
+
+def _with_sizes(facets: Iterable[Facet], space: FaultSpace) -> Iterator[Facet]:
+    """Facets that know how many faults there are in each domain."""
+    counted = _Counted.of(space)
+    for facet in facets:
+        faults = counted.by_facet(facet.name)
+        if faults is None or not faults.keys() >= set(facet.keys):
+            yield facet
+        else:
+            yield replace(facet, faults=tuple(faults[key] for key in facet.keys))
 
 
 def space_facets(

@@ -16,6 +16,7 @@ from onnxfi.errors import ConfigError
 
 _CLASS = 4.0  # ratio of the inclusion probabilities within a class of the assumption-free bound
 _FAR = 100.0  # a factor of e^100 says that nothing is known
+_BOUNDS = "classes of inclusion probability, Poisson bounds"
 _FEW = 5  # failures below which their spread says too little about itself
 
 
@@ -70,12 +71,12 @@ class PriorityDesign:
         """
         del exact
         check_drawn(len(self.weight), self.population)
-        values = hit.astype(np.float64)
-        faults = self.population
-        if domain is not None:
-            values = np.where(domain.inside, values, 0.0)
-            faults = domain.faults or self._size(domain.inside)
-        return self._interval(values, faults, confidence)
+        if domain is None:
+            return self._interval(hit.astype(np.float64), self.population, confidence)
+        values = np.where(domain.inside, hit, False).astype(np.float64)
+        if domain.faults is None:
+            return self._share(values, domain.inside.astype(np.float64) - values, confidence)
+        return self._interval(values, domain.faults, confidence, domain.inside)
 
     def mean(self, values: Values, confidence: float, usual: float = 0.0) -> Interval:
         """Mean over all scenarios, by what lies below and above the usual value.
@@ -123,7 +124,7 @@ class PriorityDesign:
             high=max(value, min(1.0, high / self.population)),
             confidence=check_confidence(confidence),
             n=len(self.weight),
-            method="classes of inclusion probability, Poisson bounds",
+            method=_BOUNDS,
         )
 
     def effective_size(self) -> float:
@@ -148,10 +149,6 @@ class PriorityDesign:
         """Estimated sum of all weights, which is 1."""
         return float((self.weight / self.probability).sum())
 
-    def _size(self, inside: Flags) -> int:
-        """Estimated number of scenarios that exist in a domain."""
-        return max(1, round(self.total(inside.astype(np.float64))))
-
     def _variance(self, values: Values, faults: int) -> tuple[float, float]:
         """Estimated variance of the mean, and the degrees of freedom it rests on."""
         p = self.probability
@@ -163,17 +160,21 @@ class PriorityDesign:
             return 0.0, math.inf
         return whole, max(1.0, whole**2 / float((parts**2).sum()) - 1)
 
-    def _interval(self, values: Values, faults: int, confidence: float) -> Interval:
+    def _interval(
+        self, values: Values, faults: int, confidence: float, inside: Flags | None = None
+    ) -> Interval:
         tail = (1 - check_confidence(confidence)) / 2
-        value = min(1.0, self.total(values) / faults)
-        seen = float(values.sum())
+        # What was seen exists, and no value is above 1.
+        unseen = faults - (len(values) if inside is None else int(inside.sum()))
+        least, most = float(values.sum()) / faults, (float(values.sum()) + unseen) / faults
+        value = min(most, max(least, self.total(values) / faults))
         if (self.probability == 1).all() and self.next_key == 0:
             low = high = value
             method = "census"
         elif np.count_nonzero(values) < _FEW:
             bounds = self._safe(values, confidence)
             low, high = bounds[0] / faults, bounds[1] / faults
-            method = "classes of inclusion probability, Poisson bounds"
+            method = _BOUNDS
         else:
             variance, freedom = self._variance(values, faults)
             quantile = float(distributions().t.ppf(1 - tail, freedom))
@@ -182,12 +183,27 @@ class PriorityDesign:
             method = "priority, ratio-calibrated"
         return Interval(
             value=value,
-            # What was seen exists.
-            low=min(value, max(low, min(1.0, seen / faults))),
-            high=max(value, min(1.0, high)),
+            low=min(value, max(low, least)),
+            high=max(value, min(high, most)),
             confidence=confidence,
             n=len(values),
             method=method,
+        )
+
+    def _share(self, hits: Values, misses: Values, confidence: float) -> Interval:
+        """Share of hits in a domain of unknown size: bounds of both make bounds of the share."""
+        found = self.total(hits), self.total(misses)
+        level = 1 - (1 - check_confidence(confidence)) / 2
+        few, many = self._safe(hits, level)
+        least, most = self._safe(misses, level)
+        value = found[0] / (found[0] + found[1])
+        return Interval(
+            value=value,
+            low=min(value, few / (few + most) if few else 0.0),
+            high=max(value, many / (many + least) if many else 0.0),
+            confidence=confidence,
+            n=len(hits),
+            method="census" if self.next_key == 0 else _BOUNDS,
         )
 
     def _safe(self, values: Values, confidence: float) -> tuple[float, float]:

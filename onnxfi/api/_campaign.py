@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -128,9 +128,14 @@ class Campaign:
         )
         return run_campaign(self.opened, options, on_progress, StopRequest())
 
-    def summary(self, confidence: float = 0.95) -> CampaignSummary:
-        """Rates with intervals and tables, over the longest run of finished blocks."""
-        return summarize(self.opened, confidence)
+    def summary(self, confidence: float = 0.95, *, by: Sequence[str] = ()) -> CampaignSummary:
+        """Rates with intervals and tables, over the longest run of finished blocks.
+
+        Args:
+            confidence: Level of the intervals.
+            by: Tables besides those that always are: ``["channel"]`` for rates by output channel.
+        """
+        return summarize(self.opened, confidence, by=by)
 
     def estimate(self, quantity: str = "failure", confidence: float = 0.95) -> Interval:
         """One rate with its interval.

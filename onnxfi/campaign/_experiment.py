@@ -16,6 +16,7 @@ from onnxfi.campaign._scores import sampler_of
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._subject import Subject
 from onnxfi.engine import Profile, Scenarios
+from onnxfi.errors import ConfigError, FaultError
 from onnxfi.faults import (
     FaultListHeader,
     FaultModel,
@@ -25,6 +26,7 @@ from onnxfi.faults import (
     graphs_of,
     parse_fault_model,
     read_fault_list,
+    recipe_space,
     site_named,
     untied,
 )
@@ -63,7 +65,8 @@ class Experiment:
         subject: Model and workload.
         profile: Layouts, batch size.
         sites: The sites that scenarios may touch, by name, in fault-space order.
-        space: The fault space; None for a fault list written out.
+        space: The fault space; of scenarios that are written out the one that they were drawn from,
+            if all of it is known, else None.
         source: The scenarios by number.
         header: Header of the campaign's fault list.
         recipe: Whether the header alone says how to make the scenarios again.
@@ -125,10 +128,21 @@ def restore_experiment(
     sites = [site_named(name, by_name) for name in plan.sites]
     if recipe_in(faults, subject.model.sha256, subject.graph_sha256) is None:
         made = _listed(faults, subject, found, sites)
+        made = replace(made, space=_known_space(made.header, sites))
     else:
         made = _drawn(settings, custom, subject, found, sites)
     spikes = spike_monitors(subject.site_table(None).sites) if settings.spikes else {}
     return replace(made, monitors=plan.monitors, spikes=spikes)
+
+
+def _known_space(header: FaultListHeader, sites: Sequence[FaultSite]) -> FaultSpace | None:
+    """What the scenarios of a list were drawn from; None if it doesn't say, or not all is there."""
+    if header.space is None:
+        return None
+    try:
+        return recipe_space(header, {site.name: site for site in sites})
+    except (ConfigError, FaultError):
+        return None
 
 
 def scenario_traits(source: ScenarioSource) -> Scenarios:

@@ -14,17 +14,18 @@ from onnxfi.analysis import (
     FailuresInTime,
     Interval,
     MonitorRow,
+    Observations,
     SpikeRow,
     design_of,
     estimate,
     failures_in_time,
     monitor_rows,
     observe,
-    source_facets,
     spike_rows,
 )
 from onnxfi.campaign._campaign import OpenCampaign
 from onnxfi.campaign._document import CampaignDocument
+from onnxfi.campaign._domains import facets_of
 from onnxfi.campaign._experiment import Experiment
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._notes import Rows, notes_of
@@ -119,7 +120,10 @@ class CampaignSummary:
 
 
 def summarize(
-    campaign: OpenCampaign, confidence: float = 0.95, fit_per_mbit: float | None = None
+    campaign: OpenCampaign,
+    confidence: float = 0.95,
+    fit_per_mbit: float | None = None,
+    by: Sequence[str] = (),
 ) -> CampaignSummary:
     """Estimates from the longest run of finished blocks.
 
@@ -127,6 +131,7 @@ def summarize(
         campaign: The campaign, running or finished.
         confidence: Level of all intervals.
         fit_per_mbit: Raw upsets in 10^9 hours of 10^6 bits, for a FIT rate; None for none.
+        by: Domains to break rates down by besides those that always are: ``channel``.
 
     Raises:
         ConfigError: The confidence is out of range, or a FIT rate makes no sense here: scenarios
@@ -137,17 +142,10 @@ def summarize(
     with campaign.open_store() as store:
         used, run_s = campaign.used_in(store), store.mean_run_s()
         rows = Rows(store.progress().done, used, store.attempts(), store.looks())
-    # At a look itself it is that look; beyond the last one it could be the next.
-    look = sum(one < used for one in rows.looks) + 1 if rows.looks else 0
     records = campaign.records(used)
     experiment = campaign.experiment()
-    estimates = estimate(
-        observe(records, golden_correct=plan.golden_correct, drop=settings.drop),
-        design=design_of(experiment.source, experiment.header, used),
-        facets=source_facets(experiment.source, experiment.sites, used),
-        confidence=confidence,
-        look=look,
-    )
+    seen = observe(records, golden_correct=plan.golden_correct, drop=settings.drop)
+    estimates = _estimates(experiment, seen, rows.looks, confidence, by)
     return CampaignSummary(
         folder=str(campaign.folder.path),
         identity=document.identity,
@@ -186,6 +184,24 @@ def summarize(
         search=experiment.header.design == TOP,
         fit=None if fit_per_mbit is None else _fit(campaign, estimates, fit_per_mbit),
         removed=_removed(document),
+    )
+
+
+def _estimates(
+    experiment: Experiment,
+    seen: Observations,
+    looks: Sequence[int],
+    confidence: float,
+    by: Sequence[str],
+) -> Estimates:
+    design = design_of(experiment.source, experiment.header, seen.n)
+    return estimate(
+        seen,
+        design=design,
+        facets=facets_of(experiment, design, by, seen.n),
+        confidence=confidence,
+        # At a look itself it is that look; beyond the last one it could be the next.
+        look=sum(one < seen.n for one in looks) + 1 if looks else 0,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     metavar="FIT",
     help="Upsets in 10^9 hours of a million bits of the memory: reports failures in 10^9 hours.",
 )
+@click.option(
+    "--by",
+    type=click.Choice(["channel"]),
+    multiple=True,
+    help="One more table: rates by output channel of each tensor.",
+)
 @confidence_option
 @json_option
 @common_options
@@ -48,9 +54,8 @@ def command(
     folders: Sequence[str],
     output: str | None,
     conditions: Sequence[Condition],
-    fit_per_mbit: float | None,
-    confidence: float,
     as_json: bool,
+    **figures: Any,
 ) -> None:
     """Report on the campaign in FOLDER: rates with intervals, by layer, bit and more.
 
@@ -60,7 +65,7 @@ def command(
     from onnxfi.campaign import open_campaign, summarize
 
     campaigns = [open_campaign(Path(folder)) for folder in folders]
-    summaries = [summarize(campaign, confidence, fit_per_mbit) for campaign in campaigns]
+    summaries = [summarize(campaign, **figures) for campaign in campaigns]
     held = [
         (summary, condition)
         for summary in summaries

@@ -49,6 +49,7 @@ _FACET_TITLES: Mapping[str, str] = MappingProxyType(
         "step": "By time step",
         "bit": "By bit (0 is the least significant)",
         "field": "By bit field",
+        "channel": "By output channel",
     }
 )
 _FACET_NAMES: Mapping[str, str] = MappingProxyType({"op_type": "operator"})
@@ -66,7 +67,7 @@ _OUTCOMES = (
 def short_page(summary: CampaignSummary) -> Page:
     """What the terminal shows: rates, layers, steps, parts and gates where there are any, bits."""
     tables = [rates_view(summary)] if summary.rates else []
-    for facet in ("layer", "part", "step", "gate", "bit"):
+    for facet in ("layer", "part", "step", "gate", "bit", "channel"):
         table = summary.tables.get(facet)
         if table is not None and table.rows:
             tables.append(domain_view(table, SHORT_ROWS))

@@ -1,5 +1,6 @@
 """Gradient-free scores: how likely each fault is to fail, from a few runs on calibration data."""
 
+from onnxfi.sensitivity._channels import output_channels
 from onnxfi.sensitivity._check import check_subject
 from onnxfi.sensitivity._cost import Cost
 from onnxfi.sensitivity._file import is_sensitivity
@@ -21,4 +22,5 @@ __all__ = [
     "expect",
     "is_sensitivity",
     "measure",
+    "output_channels",
 ]

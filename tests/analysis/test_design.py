@@ -82,6 +82,38 @@ def test_priority_estimates_are_unbiased_and_covered(kind, n, low, high):
     assert domains / 300 >= 0.92
 
 
+@pytest.mark.parametrize("kind", ["sharp", "soft", "wrong"])
+def test_domains_of_unknown_size_are_bounded(kind):
+    population, rng = Population(kind), np.random.default_rng(8)
+    truth = population.failed[population.domain].mean()
+    held = 0
+    for _ in range(1000):
+        design, drawn = population.draw(rng, 300)
+        inside = population.domain[drawn]
+        one = design.rate(population.failed[drawn], 0.95, Domain(inside, None))
+        assert 0 <= one.low <= one.value <= one.high <= 1
+        held += one.low <= truth <= one.high
+    assert held / 1000 >= 0.95
+
+
+def test_a_domain_of_which_all_is_known():
+    population, rng = Population("soft", 500), np.random.default_rng(4)
+    best, key = population.order(rng, 499)
+    design = PriorityDesign(
+        weight=population.weight[best],
+        key=key,
+        next_key=0.0,
+        population=500,
+        least=SHARE / 500,
+    )
+    inside = population.domain[best]
+    for faults in (None, int(inside.sum())):
+        one = design.rate(population.failed[best], 0.95, Domain(inside, faults))
+        truth = population.failed[population.domain].mean()
+        assert np.isclose([one.value, one.low, one.high], truth).all()
+        assert one.method == "census"
+
+
 @pytest.mark.parametrize("kind", ["sharp", "soft", "wrong", "rare"])
 def test_priority_intervals_hold_at_every_look(kind):
     population, rng = Population(kind, 8_000), np.random.default_rng(5)

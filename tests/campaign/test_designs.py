@@ -81,7 +81,12 @@ def test_importance_campaigns_resume_from_their_list_and_estimate_from_a_prefix(
     for found in (part.rates["failure"], whole.rates["failure"]):
         assert found.low <= truth <= found.high
     assert whole.rates["failure_bound"].low <= truth <= whole.rates["failure_bound"].high
-    assert whole.tables["bit"].rows
+    # How many faults there are in a domain is known, though the list is written out.
+    (row,) = [row for row in whole.tables["bit"].rows if row.key == "30"]
+    exact = {row.key: row.rate.value for row in census.summary().tables["bit"].rows}["30"]
+    assert row.n == site.layout.elements  # all there are
+    assert row.rate.value == pytest.approx(exact, rel=0.1)
+    assert row.rate.high < 1
     same = campaign_of(tmp_path / "c", samples, site, sampler)
     assert same.summary().identity == whole.identity
 
@@ -166,6 +171,32 @@ def test_what_can_be_no_pilot(tmp_path, samples, pilot):
     for campaign, message in ((idle, "no block"), (top, "single faults"), (several, "single")):
         with pytest.raises(fi.ConfigError, match=message):
             fi.pilot_rates(campaign.folder, ["bit"])
+
+
+def test_rates_by_channel_have_the_weights_of_their_design(tmp_path, samples):
+    site = bias_site()
+    size = site.layout.elements
+    whole = fi.ImportanceSampler(n=size * 32, scores=scores_of(site), seed=2)
+    rows = []
+    for name, sampler in (("order", whole), ("census", fi.ExhaustiveSampler())):
+        campaign = campaign_of(tmp_path / name, samples, site, sampler)
+        campaign.run()
+        assert "channel" not in campaign.summary().tables
+        table = campaign.summary(by=["channel"]).tables["channel"]
+        assert [row.key for row in table.rows] == [f"{site.name}:{k}" for k in range(size)]
+        assert {row.n for row in table.rows} == {32}
+        rows.append([row.rate.value for row in table.rows])
+    assert rows[0] == pytest.approx(rows[1])
+    assert max(rows[1]) > 0
+    some = fi.ImportanceSampler(n=80, scores=scores_of(site), seed=2)
+    campaign = campaign_of(tmp_path / "some", samples, site, some)
+    campaign.run()
+    found = campaign.summary(by=["channel"]).tables["channel"].rows
+    for row in found:
+        truth = rows[1][int(row.key.rpartition(":")[2])]
+        assert row.rate.low <= truth <= row.rate.high
+    with pytest.raises(fi.ConfigError, match="by 'colour'"):
+        campaign.summary(by=["colour"])
 
 
 def test_a_list_that_lost_its_keys_gives_no_rate(tmp_path, samples):

@@ -196,6 +196,18 @@ def test_scores_that_do_not_fit(run_cli: Run, model: Path, tmp_path: Path) -> No
     assert "can't be read as .npz" in result.stderr
 
 
+def test_a_report_by_channel(run_cli: Run, model: Path, samples: Path) -> None:
+    words = ("run", "c", "--model", model, "--inputs", samples, "-n", 50, "--quiet")
+    assert run_cli(*words, "--targets", "weight,activation").exit_code == 0
+    assert "By output channel" not in run_cli("report", "c").stdout
+    told = run_cli("report", "c", "--by", "channel")
+    assert "By output channel" in told.stdout
+    table = json.loads(run_cli("report", "c", "--by", "channel", "--json").stdout)
+    rows = table["campaigns"][0]["tables"]["channel"]["rows"]
+    assert sum(row["n"] for row in rows) == 50
+    assert all(row["key"].rpartition(":")[2].isdigit() for row in rows)
+
+
 def test_a_fit_rate_is_of_single_flips(run_cli: Run, model: Path, samples: Path) -> None:
     words = ("run", "c", "--model", model, "--inputs", samples, "-n", 50, "--quiet")
     assert run_cli(*words).exit_code == 0
