@@ -13,7 +13,7 @@ from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._subject import Subject, engine_settings
 from onnxfi.engine import EngineContext, default_timeout
 from onnxfi.errors import ConfigError
-from onnxfi.faults import FaultSite, FaultSpace, untied
+from onnxfi.faults import FaultSite, FaultSpace, graphs_of, untied
 from onnxfi.sensitivity import OnProgress, Sensitivity, SensitivityOptions, measure
 
 _NAMED = 5
@@ -58,6 +58,7 @@ def measure_sensitivity(
     subject = replace(subject, workload=subject.workload.take(options.samples))
     laid = lay_out(settings, subject)
     space = fault_space(settings, custom, laid.sites)
+    _check_scored(space)
     run, bound = fault_free(settings, custom, subject, laid.profile)
     # As for a campaign: where no sample is answered right, no accuracy can drop.
     GoldenFile.of(run, bound, subject.workload)
@@ -84,6 +85,17 @@ def measure_sensitivity(
         found = replace(found, notes=(*found.notes, _left_out(laid.sites, known)))
     found = replace(found, graph_sha256=subject.graph_sha256)
     return Measured(sensitivity=found, space=space, samples=samples)
+
+
+def _check_scored(space: FaultSpace) -> None:
+    """Refuse faults that have no score, before anything is run for them."""
+    for model in space.models:
+        if not model.enumerable or graphs_of([model]):
+            what = "is a graph" if model.enumerable else "is random"
+            raise ConfigError(
+                f"fault model {model.spec()!r} {what}, and what it does can't be told before it is "
+                "run; choose flip, stuck0, stuck1, set:VALUE or burst:LENGTH"
+            )
 
 
 def _left_out(sites: Sequence[FaultSite], known: Sequence[FaultSite]) -> str:

@@ -89,9 +89,7 @@ def command(model: str, inputs: str | None, output: str | None, **options: Any) 
         )
     if output is not None:
         check_free(output, options["force"])
-    measured, expected = _measured({**options, "model": model, "inputs": inputs})
-    if output is not None:
-        measured.sensitivity.save(output)
+    measured, expected = _measured({**options, "model": model, "inputs": inputs}, output)
     if options["as_json"]:
         content = {"model": model, "output": output}
         print_document("sensitivity", content | sensitivity_document(measured, expected))
@@ -100,7 +98,7 @@ def command(model: str, inputs: str | None, output: str | None, **options: Any) 
     _tell(model, output)
 
 
-def _measured(options: dict[str, Any]) -> tuple[Measured, Expected]:
+def _measured(options: dict[str, Any], output: str | None) -> tuple[Measured, Expected]:
     from onnxfi.campaign import CustomParts, choose_graph, load_subject, measure_sensitivity
     from onnxfi.cli._steps import showing_steps
     from onnxfi.sensitivity import expect
@@ -110,6 +108,8 @@ def _measured(options: dict[str, Any]) -> tuple[Measured, Expected]:
     with showing_steps() as show:
         subject = choose_graph(load_subject(settings), settings)
         measured = measure_sensitivity(settings, CustomParts(), subject, wanted, show)
+        if output is not None:  # the summary of a large space takes its time
+            measured.sensitivity.save(output)
         expected = expect(
             measured.space,
             measured.sensitivity.scores,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,10 +19,12 @@ from onnxfi.campaign import (
     measure_sensitivity,
     sampler_of,
 )
+from onnxfi.campaign import _sensitivity as module
+from onnxfi.engine import EngineContext
 from onnxfi.errors import ConfigError, GoldenError
-from onnxfi.faults import FaultSpace
+from onnxfi.faults import FaultSite, FaultSpace
 from onnxfi.sampling import ImportanceSampler, TopSampler
-from onnxfi.sensitivity import SensitivityOptions, SensitivityScores
+from onnxfi.sensitivity import Sensitivity, SensitivityOptions, SensitivityScores
 
 Settings = Callable[..., CampaignSettings]
 RULES = SensitivityOptions(tier=0, samples=16)
@@ -139,3 +142,25 @@ def test_samples_of_which_none_is_answered_right_are_refused(images: Path, tmp_p
     )
     with pytest.raises(GoldenError, match="answers none of the 4 labelled samples"):
         _measured(settings, SensitivityOptions(tier=0, samples=4))
+
+
+def test_sites_that_can_not_be_measured_are_named(
+    images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = module.measure
+
+    def some(context: EngineContext, sites: Sequence[FaultSite], *more: Any) -> Sensitivity:
+        found = real(context, sites, *more)
+        kept = {name: found.scores.sites[name] for name in left}
+        return replace(found, scores=SensitivityScores.of_sites(kept, drop=0.05))
+
+    monkeypatch.setattr(module, "measure", some)
+    settings = CampaignSettings(model="models/lenet5_mnist_fp32.onnx", inputs=str(images))
+    left = ["conv1.weight", "fc3.weight"]
+    found = _measured(settings)
+    assert [site.name for site in found.space.sites] == left
+    assert "3 of 5 chosen sites could not be measured" in found.sensitivity.notes[-1]
+    assert "conv2.weight, fc1.weight, fc2.weight" in found.sensitivity.notes[-1]
+    left = []
+    with pytest.raises(ConfigError, match="none of the 5 chosen sites can be measured"):
+        _measured(settings)

@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from click.testing import Result
+from onnx import parser
 
 from onnxfi.cli import _steps
 
 Run = Callable[..., Result]
 RULES = ("--tier", 0)
+SAME = """
+<ir_version: 8, opset_import: ["" : 17]>
+same (float[n] x) => (float[n] y) { y = Identity(x) }
+"""
 
 
 def _document(result: Result) -> dict[str, Any]:
@@ -154,3 +160,41 @@ def test_steps_are_told_now_and_then(
     words = ("sensitivity", model, "--inputs", samples, *RULES)
     assert "summary: 1,344 of 1,344" in run_cli(*words).stderr
     assert run_cli(*words, "--quiet").stderr == ""
+
+
+def test_probes_are_counted_and_told(run_cli: Run, model: Path, samples: Path) -> None:
+    words = ("sensitivity", model, "--inputs", samples, "--targets", "weight,bias")
+    document = _document(run_cli(*words, "--json"))
+    cost = document["cost"]
+    assert cost["samples"] > 0
+    assert cost["injections"] == -(-cost["samples"] // 12)
+    assert {row["method"] for row in document["sites"]} == {"probes"}
+    said = run_cli(*words).stdout
+    assert f"{cost['samples']:,} sample-inferences beyond fault-free runs" in said
+    assert f"as many as {cost['injections']} injections on these inputs" in said
+
+
+def test_the_deployed_graph_has_scores_of_its_own(run_cli: Run, model: Path, samples: Path) -> None:
+    words = ("--inputs", samples, "--graph", "deployed")
+    made = run_cli("sensitivity", model, *words, *RULES, "-o", "s.npz")
+    assert made.exit_code == 0, made.stderr
+    study = ("--model", model, "--inputs", samples, "--scores", "s.npz", "-n", 20)
+    ran = run_cli("run", "c", *study, "--graph", "deployed")
+    assert ran.exit_code == 0, ran.stderr
+    refused = run_cli("run", "d", *study)
+    assert refused.exit_code == 1
+    assert "are of a deployed graph" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("faults", "message"),
+    [("set:random", "'set:random' is random"), ("graph:same.onnx", "is a graph")],
+)
+def test_faults_that_have_no_score_are_refused(
+    run_cli: Run, model: Path, samples: Path, tmp_path: Path, faults: str, message: str
+) -> None:
+    onnx.save(parser.parse_model(SAME), tmp_path / "same.onnx")
+    words = ("sensitivity", model, "--inputs", samples, *RULES, "--targets", "activation")
+    result = run_cli(*words, "--fault-model", faults)
+    assert result.exit_code == 1
+    assert message in result.stderr

@@ -151,3 +151,12 @@ def test_gates_of_a_recurrent_operator(run_cli, tmp_path):
     refused = run_cli("run", "e", *words, "--gate", "z")
     assert refused.exit_code == 1
     assert "no chosen site has gate 'z'; they are i, o, f, c" in refused.stderr
+
+
+def test_a_sensitivity_of_sequences_is_what_campaigns_draw_by(run_cli, files):
+    words = ("--inputs", "x.npz", "--state", "hn=h", "--targets", "weight,activation")
+    made = run_cli("sensitivity", "stream.onnx", *words, "--tier", 0, "-o", "s.npz")
+    assert made.exit_code == 0, made.stderr
+    ran = run_cli("run", "c", "--model", "stream.onnx", *words, "--scores", "s.npz", "-n", 20)
+    assert ran.exit_code == 0, ran.stderr
+    assert len(_rows(files / "c")) == 20
