@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-_STEP = 0.1
-"""Rise between neighbouring probes up to which what lies between is interpolated."""
+Apart = Callable[[float, float], bool]
+"""Whether two shares lost differ by so much that what lies between has to be known."""
 
 
 class Curve:
@@ -22,9 +22,13 @@ class Curve:
         doses: float64 (d,), ascending.
         amounts: float64 (d,), what each dose adds, never falling: doses beyond what numbers can
             hold add the same, those below what they can tell apart add nothing.
+        apart: Between which neighbouring probes to look further; elsewhere it is interpolated.
     """
 
-    def __init__(self, doses: NDArray[np.float64], amounts: NDArray[np.float64]) -> None:
+    def __init__(
+        self, doses: NDArray[np.float64], amounts: NDArray[np.float64], apart: Apart
+    ) -> None:
+        self._apart = apart
         # Doses that add the same are one place of the curve, that of the first of them.
         self._amounts, first, self._place = np.unique(
             amounts, return_index=True, return_inverse=True
@@ -44,7 +48,7 @@ class Curve:
         # Before the first place: no shift, nothing lost.
         places, heights = [-1, *known.tolist()], [0.0, *rising.tolist()]
         for (low, before), (high, after) in pairwise(zip(places, heights, strict=True)):
-            if high - low > 1 and after - before > _STEP:
+            if high - low > 1 and self._apart(before, after):
                 yield float(self._amounts[(low + high) // 2])
 
     def add(self, amount: float, lost: float) -> None:

@@ -29,6 +29,11 @@ from onnxfi.sensitivity._shiftport import ShiftedRows, ShiftPort, opset_needed, 
 # number (feeding all ports) counts for less in the largest of them.
 _ROWS = 128
 _RUN_BYTES = 256 << 20
+# Shifts of whole channels that lose so much of the first samples lose more than enough of all:
+# the others would not change what is thought of them. Where shifts lose nothing there is no such
+# end, since the few samples that do lose may come last.
+_FIRST = 8
+_ENOUGH = 0.5
 
 
 class Shift(NamedTuple):
@@ -91,13 +96,8 @@ class ShiftRuns:
         self._session = Session(insert(model, groups), context.settings, watchdog)
         self._disarmed = {n: each for port in ports for n, each in port.disarmed().items()}
         self._most = rows_in_a_run(context)
-        step = min(self._most, context.workload.samples)
-        starts = range(0, context.workload.samples, step)
-        stops = [min(start + step, context.workload.samples) for start in starts]
-        self._windows = tuple(
-            BatchWindow(start=start, stop=stop, size=context.profile.fixed_batch or stop - start)
-            for start, stop in zip(starts, stops, strict=True)
-        )
+        self._first = _FIRST if context.workload.samples >= 2 * _FIRST else 0
+        self._windows = _windows(context, self._most, self._first)
         self._golden = tuple(
             once(self._session, context.workload, window, self._disarmed)
             for window in self._windows
@@ -108,19 +108,36 @@ class ShiftRuns:
         """Share of the calibration samples' answers that each shift costs, float64 (shifts,).
 
         Shifts of one port should follow each other: the fewer ports are armed in a run, the less
-        is fed.
+        is fed. A whole channel that loses half of the first 8 samples is not tried on the others.
         """
-        total = np.zeros(len(shifts))
+        total, seen = np.zeros(len(shifts)), np.zeros(len(shifts))
+        left = np.arange(len(shifts))
         for window, golden in zip(self._windows, self._golden, strict=True):
-            for part in self._together(shifts, max(1, self._most // window.samples)):
-                each = np.arange(part.start, part.stop)
-                rows = _Rows(
-                    shift=np.repeat(each, window.samples),
-                    sample=np.tile(np.arange(window.start, window.stop), len(each)),
-                )
-                found = self._attempt(shifts, rows, window.start, golden)
-                total[part] += found.reshape(len(each), window.samples).sum(axis=1)
-        return total / self._context.workload.samples
+            chosen = [shifts[k] for k in left.tolist()]
+            total[left] += self._in_window(chosen, window, golden)
+            seen[left] += window.samples
+            if window.stop == self._first:
+                left = left[[self._open(*each) for each in zip(chosen, total[left], strict=True)]]
+        return np.asarray(total / seen)
+
+    def _open(self, shift: Shift, lost: float) -> bool:
+        """Whether more samples are needed to know what a shift loses."""
+        return not self._ports[shift.port].target.whole or lost < _ENOUGH * self._first
+
+    def _in_window(
+        self, shifts: Sequence[Shift], window: BatchWindow, golden: RunOutputs
+    ) -> NDArray[np.float64]:
+        """What each shift loses of the samples of a window, summed."""
+        total = np.zeros(len(shifts))
+        for part in self._together(shifts, max(1, self._most // window.samples)):
+            each = np.arange(part.start, part.stop)
+            rows = _Rows(
+                shift=np.repeat(each, window.samples),
+                sample=np.tile(np.arange(window.start, window.stop), len(each)),
+            )
+            found = self._attempt(shifts, rows, window.start, golden)
+            total[part] = found.reshape(len(each), window.samples).sum(axis=1)
+        return total
 
     def _together(self, shifts: Sequence[Shift], most: int) -> Iterator[slice]:
         """Parts of the shifts that share a run; what all samples of a run see runs alone."""
@@ -181,6 +198,17 @@ class ShiftRuns:
         if workload.stacked:  # each run holds one sample, as often as the model wants it
             return replace(workload, inputs=chosen, labels=None).batch(0, 1)
         return replace(workload, inputs=chosen, labels=None, samples=len(rows)).batch(0, len(rows))
+
+
+def _windows(context: EngineContext, most: int, first: int) -> tuple[BatchWindow, ...]:
+    """Windows of the calibration samples; some first ones are in windows of their own."""
+    samples, fixed = context.workload.samples, context.profile.fixed_batch
+    starts = sorted({*range(0, first, most), *range(first, samples, most)})
+    stops = [*starts[1:], samples]
+    return tuple(
+        BatchWindow(start=start, stop=stop, size=fixed or stop - start)
+        for start, stop in zip(starts, stops, strict=True)
+    )
 
 
 def rows_in_a_run(context: EngineContext) -> int:

@@ -17,6 +17,7 @@ from onnxfi.sensitivity import Cost, SensitivityOptions
 from onnxfi.sensitivity._entry import Channels, Target
 from onnxfi.sensitivity._probes import probe
 from onnxfi.sensitivity._response import DOSES, DOWN, UP
+from onnxfi.sensitivity._scores import likelihood
 from onnxfi.workload import Workload, read_workload
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -81,7 +82,7 @@ def perceptron() -> tuple[EngineContext, dict[str, np.ndarray]]:
     for name, values in weights.items():
         proto.graph.initializer.append(numpy_helper.from_array(values, name))
     model = load(proto)
-    images = rng.normal(size=(20, 4)).astype(np.float32)
+    images = rng.normal(size=(15, 4)).astype(np.float32)
     context = context_of(model, read_workload({"x": images}, model.inputs))
     return context, weights
 
@@ -110,12 +111,14 @@ def test_a_shift_is_another_bias(perceptron):
                 [directly(context, weights, channel, sign * d * hidden.spread) for d in DOSES]
             )
             true = np.maximum.accumulate(true)
-            np.testing.assert_allclose(response.lost[channel, way], true, atol=0.1 + 1e-4)
+            found = response.lost[channel, way]
+            likely = [likelihood(each, OPTIONS.drop) for each in (found, true)]
+            np.testing.assert_allclose(*likely, atol=0.2 + 1e-3)
             np.testing.assert_allclose(response.lost[channel, way, -1], true[-1], atol=1e-4)
             probes += 1
     np.testing.assert_array_equal(response.broken, 1.0)
-    assert cost.samples % 20 == 0
-    assert probes * 20 <= cost.samples < probes * len(DOSES) * 20
+    assert cost.samples % 15 == 0
+    assert probes * 15 <= cost.samples < probes * len(DOSES) * 15
 
 
 def test_one_dose_is_measured_not_interpolated(perceptron):
@@ -127,7 +130,7 @@ def test_one_dose_is_measured_not_interpolated(perceptron):
         for channel in range(6)
     ]
     np.testing.assert_allclose(responses["hidden", True].lost[..., 0], expected, atol=1e-5)
-    assert cost == Cost(samples=20 * (12 + 6), runs=cost.runs)
+    assert cost == Cost(samples=15 * (12 + 6), runs=cost.runs)
 
 
 def test_only_some_channels_and_the_mean_for_others(perceptron):
@@ -167,6 +170,20 @@ def test_batches_and_single_samples_agree(perceptron):
         single["hidden", True].lost, together["hidden", True].lost, atol=1e-6
     )
     assert more.samples == more.runs == cost.samples > cost.runs
+
+
+def test_what_loses_half_of_the_first_samples_is_not_tried_on_the_others():
+    context = zoo("lenet5_mnist_fp32.onnx", samples=24)
+    value = made(context, ("Conv",))[0]
+    options = SensitivityOptions(max_element_channels=6)
+    for whole, least in ((True, 8), (False, 24)):
+        hit = target(context, value, whole=whole)
+        responses, cost = probe(context, [hit], options, doses=[1e6])
+        lost = responses[value, whole].lost[..., 0]
+        enough = np.count_nonzero(lost >= 0.5)
+        assert enough >= 2
+        known = enough * least + (12 - enough) * 24  # two directions of six channels
+        assert cost.samples == known + 6 * least  # and no number in each
 
 
 def test_lenet_minds_shifts_upwards():
