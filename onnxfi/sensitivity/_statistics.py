@@ -17,7 +17,8 @@ class ChannelStatistics:
 
     Where samples can be told apart, root mean squares are those of the samples in which the
     channel has such numbers at all: a channel that is 0 in most pictures is not one that is small
-    in all.
+    in all. One that is 0 in all of them may not be in others: it counts as if it were half a time
+    in one more, and then as large as the other channels are.
 
     Attributes:
         up: float64 (channels,): root mean square of the positive part.
@@ -79,14 +80,34 @@ class ChannelSums:
         count, rows = max(self._elements, 1), max(self._rows, 1)
         mean, square = sums[_TOTAL] / count, sums[_SQUARE] / count
         raised = sums[_RAISED] / count
-        rising, falling = sums[_RISING] / rows, sums[_FALLING] / rows
+        up, up_share = _foreseen(raised, sums[_RISING], rows)
+        down, down_share = _foreseen(np.maximum(square - raised, 0.0), sums[_FALLING], rows)
         variance = float(square.mean() - mean.mean() ** 2)
         return ChannelStatistics(
-            up=np.sqrt(raised / np.where(rising > 0, rising, 1.0)),
-            down=np.sqrt(np.maximum(square - raised, 0.0) / np.where(falling > 0, falling, 1.0)),
-            up_share=rising,
-            down_share=falling,
+            up=up,
+            down=down,
+            up_share=up_share,
+            down_share=down_share,
             spread=float(np.sqrt(variance)) if variance > 0 else 1.0,
             mean=mean,
             kept=sums[_KEPT] / count,
         )
+
+
+def _foreseen(
+    square: NDArray[np.float64], seen: NDArray[np.float64], samples: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Root mean squares where there is something, and the share of samples in which there is.
+
+    Args:
+        square: float64 (channels,), mean square over all elements.
+        seen: Samples in which the channel has such numbers.
+        samples: How many there were.
+    """
+    share = seen / samples
+    size = np.sqrt(square / np.where(share > 0, share, 1.0))
+    alive = size > 0
+    if not alive.any():  # as negative numbers behind a Relu: nothing is to be foreseen
+        return size, share
+    usual = float(np.sqrt(np.mean(np.square(size[alive]))))
+    return np.where(alive, size, usual), np.maximum(share, 0.5 / (samples + 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from onnx import numpy_helper, parser
@@ -10,6 +12,7 @@ from onnxfi.graph import Model, load
 from onnxfi.sensitivity._entry import Channels, Target
 from onnxfi.sensitivity._following import following
 from onnxfi.sensitivity._response import DOWN, UP, Response
+from onnxfi.sensitivity._responses import towards_mean
 from onnxfi.sensitivity._rules import ruled
 from onnxfi.sensitivity._statistics import ChannelStatistics
 
@@ -121,3 +124,14 @@ def test_between_doses_a_response_is_read_off_and_below_the_first_it_shrinks() -
     assert at[0] == 0
     assert at[1] == pytest.approx(at[2] / 4)
     assert found.lost[0, UP, 3] < at[3] < found.lost[0, UP, 4]
+
+
+def test_a_channel_that_lost_nothing_is_not_safe_where_others_are_not() -> None:
+    found = response("out = Relu(y)")
+    lost = np.zeros((2, 2, 3))
+    lost[0, UP] = 0.0, 0.5, 1.0
+    measured = replace(found, doses=np.array([1.0, 2.0, 4.0]), lost=lost)
+    shrunk = towards_mean(measured, 31)
+    assert shrunk.lost[1, UP] == pytest.approx([0, 0.25 / 32, 0.5 / 32])
+    assert shrunk.lost[0, UP] == pytest.approx([0, 31.25 / 64 * 1.0, 31.5 / 32], rel=0.02)
+    assert (shrunk.lost[:, DOWN] == 0).all()

@@ -70,16 +70,20 @@ class Prepared(NamedTuple):
     space: FaultSpace
 
 
-def prepare(target: Target, folders: Sequence[Path]) -> Prepared:
+TESTED = slice(TEST_IMAGES)
+
+
+def prepare(target: Target, folders: Sequence[Path], part: slice = TESTED) -> Prepared:
     """Read a target's files and lay out its faults.
 
     Args:
         target: The target.
         folders: Where models and test sets are.
+        part: Which samples of the test set.
     """
     model = load(find_file(f"{target.model}.onnx", folders))
-    workload = read_workload(images(target, folders, slice(TEST_IMAGES)), model.inputs)
-    settings = EngineSettings(engine="cut", batch_size=TEST_IMAGES)
+    workload = read_workload(images(target, folders, part), model.inputs)
+    settings = EngineSettings(engine="cut", batch_size=workload.samples)
     index = model.index
     every = enumerate_sites(index, model.inputs, model.outputs, None, None, ()).sites
     wanted = select(target, every)
@@ -90,6 +94,22 @@ def prepare(target: Target, folders: Sequence[Path]) -> Prepared:
     ).by_name()
     sites = [table[site.name] for site in wanted if site.name in table]
     return Prepared(model, workload, found, settings, FaultSpace(sites, [BitFlip()]))
+
+
+def context_of(prepared: Prepared) -> tuple[EngineContext, int]:
+    """What engines need, and how many images the fault-free model answers right."""
+    model, workload, found, settings, space = prepared
+    golden = golden_run(model, workload, found, settings)
+    bound = choose_criterion(golden.outputs[0], found.outputs, labels=workload.labels)
+    context = EngineContext(
+        model=model,
+        workload=workload,
+        profile=found,
+        settings=settings,
+        sites=space.sites,
+        criterion=bound,
+    )
+    return context, golden.counts(bound, workload.labels).correct or 0
 
 
 class Bench:
@@ -108,24 +128,12 @@ class Bench:
     """
 
     def __init__(self, target: Target, folders: Sequence[Path]) -> None:
-        model, workload, found, settings, space = prepare(target, folders)
-        golden = golden_run(model, workload, found, settings)
-        bound = choose_criterion(golden.outputs[0], found.outputs, labels=workload.labels)
-        right = golden.counts(bound, workload.labels).correct
+        prepared = prepare(target, folders)
+        context, right = context_of(prepared)
         if not right:
             raise GoldenError(f"{target.name}: the fault-free model answers no image right")
-        self.space, self.golden = space, right
-        self._engine = open_engine(
-            "cut",
-            EngineContext(
-                model=model,
-                workload=workload,
-                profile=found,
-                settings=settings,
-                sites=space.sites,
-                criterion=bound,
-            ),
-        )
+        self.space, self.golden = prepared.space, right
+        self._engine = open_engine("cut", context)
 
     def drops(self, numbers: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
         """Relative accuracy drop of each fault, a few hundred at a time.

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.baselines import Rival, rivals
+from evaluation.bench import find_file
+from evaluation.ours import SENSITIVITY, sensitivity
 from evaluation.population import Values
 from evaluation.subject import subject
 from evaluation.targets import Target
@@ -33,7 +35,7 @@ class Method:
     """
 
     name: str
-    scores: ArrayScores
+    scores: Scores
     probe_inferences: int = 0
     draws: bool = False
 
@@ -120,15 +122,22 @@ class Sources:
     only: str = "*"
 
 
-def methods(target: Target, model: Path, space: FaultSpace, sources: Sources) -> Iterator[Method]:
+def methods(
+    target: Target, folders: Sequence[Path], space: FaultSpace, sources: Sources
+) -> Iterator[Method]:
     """All methods that can say something about a target, one at a time: scores may be large.
 
     Args:
         target: The target.
-        model: Its model file.
+        folders: Where models and test sets are.
         space: Its faults.
         sources: Where methods come from.
     """
+    model = find_file(f"{target.model}.onnx", folders)
+    for tier, name in SENSITIVITY.items():
+        if _wanted(name, sources.only):
+            scores, inferences = sensitivity(target, folders, tier)
+            yield Method(name=name, scores=scores, probe_inferences=inferences)
     gradients = None if sources.gradients is None else sources.gradients / f"{target.model}.npz"
     if gradients is not None and not gradients.is_file():
         gradients = None

@@ -12,10 +12,9 @@ from evaluation.draws import PrioritySampler, mixture_weights
 from evaluation.inject import Injector
 from evaluation.population import Values
 from evaluation.truth import Numbers, Truth
-from onnxfi.bits import format_of
 from onnxfi.faults import FaultSpace
 from onnxfi.files import atomic_file
-from onnxfi.sampling import ArrayScores, Mixture
+from onnxfi.sampling import Mixture, Scores
 
 
 class Outcomes:
@@ -54,13 +53,13 @@ class Outcomes:
         self._fault, self._drop = every, np.append(self._drop, drop)[first]
 
 
-def every_score(space: FaultSpace, scores: ArrayScores) -> Values:
-    """Scores of all faults of a space of single flips of all bits, float64 (size,)."""
+def every_score(space: FaultSpace, scores: Scores) -> Values:
+    """Scores of all faults of a space, float64 (size,)."""
+    step = 1 << 16
     found = []
-    for segment in space.segments:
-        site = space.sites[segment.site]
-        values, width = scores.arrays[site.name], format_of(site.element).width
-        found.append(values.ravel() if values.ndim == 2 else np.repeat(values, width))
+    for start in range(0, space.size, step):
+        for part in space.stretches(start, min(start + step, space.size)):
+            found.append(scores.of(part.site, part.columns, part.stop - part.start))
     return np.concatenate(found)
 
 

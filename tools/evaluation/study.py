@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evaluation.bench import Bench, find_file, prepare
+from evaluation.bench import Bench, prepare
 from evaluation.measure import Extent, Found, Tried, about, rows, seed_of
 from evaluation.methods import Sources, methods, scores_at
 from evaluation.population import Values, population
@@ -44,12 +44,11 @@ def study(target: Target, how: Study) -> Iterator[dict[str, Any]]:
     space = prepare(target, how.models).space
     known = population(truth, space)
     yield from about(target.name, known, truth.seconds)
-    model = find_file(f"{target.model}.onnx", how.models)
     outcomes = None
     if how.inject and not known.exact:
         path = how.truth / f"{target.name}.more.npz"
         outcomes = Outcomes(truth, path, lambda: Bench(target, how.models))
-    for method in methods(target, model, space, how.sources):
+    for method in methods(target, how.models, space, how.sources):
         tried = Tried(
             target=target.name,
             method=method.name,
