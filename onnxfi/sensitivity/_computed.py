@@ -89,8 +89,7 @@ def _lost(
     found = change(words, columns, element)
     channel = channel % response.channels
     dose = np.abs(found.amount) / response.spread
-    up, down = (response.at(channel, way, dose) for way in (UP, DOWN))
-    seen = np.where(found.amount > 0, up, down)
+    seen = response.at(channel, np.where(found.amount > 0, UP, DOWN), dose)
     return np.where(found.broken, response.broken[channel], seen)
 
 

@@ -38,7 +38,10 @@ class Response:
         return len(self.lost)
 
     def at(
-        self, channel: NDArray[np.int64], direction: int, dose: NDArray[np.float64]
+        self,
+        channel: NDArray[np.int64],
+        direction: int | NDArray[np.int64],
+        dose: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         """Share lost, by doses in multiples of the spread.
 
@@ -47,20 +50,23 @@ class Response:
 
         Args:
             channel: int64 (m,).
-            direction: ``UP`` or ``DOWN``.
+            direction: ``UP`` or ``DOWN``, or int64 (m,) of them.
             dose: float64 (m,), from 0 up.
 
         Returns:
             float64 (m,).
         """
-        curve = self.lost[:, direction]
-        first = self.doses[0]
-        inside = np.clip(dose, first, self.doses[-1])
-        place = np.clip(np.searchsorted(self.doses, inside) - 1, 0, max(len(self.doses) - 2, 0))
-        following = np.minimum(place + 1, len(self.doses) - 1)
+        known, first = len(self.doses), self.doses[0]
+        flat = self.lost.reshape(-1)
+        curve = (2 * channel + direction) * known  # where each curve begins
+        found: NDArray[np.float64] = flat[curve] * np.minimum(dose / first, 1.0) ** 2
+        above = np.flatnonzero(dose > first)  # most bits of most words do less
+        if not len(above) or known == 1:
+            return found
+        inside = np.minimum(dose[above], self.doses[-1])
+        place = np.searchsorted(self.doses, inside) - 1
         scale = np.log(self.doses)
-        width = np.where(following > place, scale[following] - scale[place], 1.0)
-        part = (np.log(inside) - scale[place]) / width
-        found = curve[channel, place] * (1 - part) + curve[channel, following] * part
-        shrunk: NDArray[np.float64] = found * np.minimum(dose / first, 1.0) ** 2
-        return shrunk
+        part = (np.log(inside) - scale[place]) / np.diff(scale)[place]
+        begin = curve[above] + place
+        found[above] = flat[begin] * (1 - part) + flat[begin + 1] * part
+        return found
