@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from onnxfi.sensitivity import Expected, ExpectedRow
 
 _SHOWN = 20
+_SHOWN_NOTES = 5
 _WORTH_SHOWING = 0.0005  # of all expected failures, for a bit
 _LIKELY = (Column(title="expected failure rate"), Column(title="of all expected failures"))
 _TIERS = ("0, rules alone", "1, probes")
@@ -35,7 +36,7 @@ def sensitivity_page(measured: Measured, expected: Expected, model: str) -> Page
             _bits_view(expected),
             *([_channels_view(expected)] if expected.channels else []),
         ),
-        notes=measured.sensitivity.notes,
+        notes=tuple(_notes(measured.sensitivity.notes)),
     )
 
 
@@ -105,6 +106,13 @@ def _cost_text(measured: Measured) -> str:
         f"{counted(cost.samples, 'sample-inference')} beyond fault-free runs, as many as {much} on "
         "these inputs"
     )
+
+
+def _notes(notes: Sequence[str]) -> Iterator[str]:
+    yield from notes[:_SHOWN_NOTES]
+    more = len(notes) - _SHOWN_NOTES
+    if more > 0:
+        yield f"and {counted(more, 'note')} more, which --json lists"
 
 
 def _sites_view(measured: Measured, expected: Expected) -> TableView:
