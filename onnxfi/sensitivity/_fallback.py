@@ -8,7 +8,7 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import format_of, from_words
+from onnxfi.bits import BitFormat, format_of, from_words
 from onnxfi.engine import EngineContext
 from onnxfi.faults import FaultSite
 from onnxfi.sensitivity._axis import WHOLE, Axis
@@ -147,18 +147,31 @@ def ladder(
 
 
 def _by_bit(site: FaultSite, trials: Trials, options: TrialOptions) -> BitScores:
-    """Bits from the top down, until two that follow each other lose nothing."""
+    """Bits from the top down, until none below is likely to lose anything."""
     pool = candidates(site, options.seed)
     form = format_of(site.element)
     lost = np.zeros(form.width)
-    # Exponents are tried whole: which of their bits matters depends on the number.
-    first = form.width if "exponent" not in form.fields else form.fields["exponent"].start
+    looks = _looks(form)
     for bit in reversed(range(form.width)):
         chosen = distinct(pool, np.flatnonzero(pool.bit == bit), options.bit_elements)
         lost[bit] = trials.lost(site, flips(site, pool.numbers[chosen])).mean()
-        if bit < first and bit + 1 < form.width and lost[bit : bit + 2].max() < _NOTHING:
+        if bit in looks and lost[bit : bit + looks[bit]].max() < _NOTHING:
             break
     return BitScores(element=site.element, by_bit=lost)
+
+
+def _looks(form: BitFormat) -> dict[int, int]:
+    """After which bits it is asked whether the last ones lost nothing, and how many of them.
+
+    Any two bits of an integer that follow each other, since changes get smaller. Of floats the sign
+    and the two highest bits of the exponent, of which one makes the largest numbers; then, since
+    which of the others matters depends on the number, any two behind the exponent.
+    """
+    if "exponent" not in form.fields:
+        return dict.fromkeys(range(form.width - 1), 2)
+    exponent = form.fields["exponent"]
+    behind = dict.fromkeys(range(exponent.start), 2)
+    return {exponent.stop - 2: form.width - exponent.stop + 2, **behind}
 
 
 def _root_mean_square(values: NDArray[np.float64]) -> float:

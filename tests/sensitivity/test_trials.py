@@ -180,6 +180,11 @@ def test_bits_of_tensors_inside_a_loop() -> None:
     assert not current.by_bit[:8].any()
     assert fires.by_bit.shape == (1,)
     assert cost.runs * 12 >= cost.samples > 12 * 23
+    quiet, cost = try_sites(context, _named(context, "time/body/conv1/current"))
+    assert cost.injections(12) == 3 * 2  # sign and the highest bits of the exponent, two elements
+    assert (
+        quiet["time/body/conv1/current"].lost(flips(context.sites[0], np.arange(32))).max() < 1e-3
+    )
 
 
 def test_sparse_tensors_and_attributes_are_baked() -> None:
