@@ -128,6 +128,6 @@ def _in_order(header: _Header, sites: Mapping[str, Any]) -> dict[str, Any]:
 
 def _damaged(path: Path) -> ConfigError:
     return ConfigError(
-        f"scores {str(path)!r} are damaged; measure them again with `onnxfi sensitivity`, or "
-        "restore them from a copy"
+        f"scores {str(path)!r} are damaged, or of another version of onnxfi; measure them again "
+        "with `onnxfi sensitivity`"
     )

@@ -160,7 +160,7 @@ def test_a_file_that_was_changed_is_refused(
     path = tmp_path / "scores.npz"
     found.save(path)
     _rewritten(path, change)
-    with pytest.raises(ConfigError, match="damaged; measure them again"):
+    with pytest.raises(ConfigError, match="damaged, or of another version"):
         Sensitivity.load(path)
 
 
