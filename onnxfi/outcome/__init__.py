@@ -12,7 +12,7 @@ from onnxfi.outcome._criterion import BoundCriterion, Criterion, Metric
 from onnxfi.outcome._divergence import Divergence, divergence
 from onnxfi.outcome._function import FunctionCriterion
 from onnxfi.outcome._kinds import Outcome
-from onnxfi.outcome._lost import lost_shares
+from onnxfi.outcome._lost import at_stake, lost_shares
 from onnxfi.outcome._outputs import RunOutputs, flatten_outputs
 from onnxfi.outcome._record import (
     COUNT_COLUMNS,
@@ -55,6 +55,7 @@ __all__ = [
     "TopK",
     "ValueStatistics",
     "answered",
+    "at_stake",
     "choose_criterion",
     "classify",
     "classify_samples",

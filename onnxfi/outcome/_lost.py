@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.faults import SampleLayout
-from onnxfi.outcome._classify import Labels, Layouts, classify_samples
+from onnxfi.outcome._classify import Labels, Layouts, classify_samples, correct_samples
 from onnxfi.outcome._criterion import BoundCriterion, Criterion
 from onnxfi.outcome._kinds import Outcome
 from onnxfi.outcome._outputs import RunOutputs
@@ -38,7 +38,9 @@ def lost_shares(
 ) -> Shares:
     """What is lost of each sample's answer.
 
-    A sample that is due or critical has lost all. Of others something is lost where the criterion
+    A sample that is due or critical has lost all. With labels, as where the drop of the accuracy
+    is what counts, only right answers can be lost, by becoming wrong or due (see
+    :func:`at_stake`). Of others something is lost where the criterion
     knows how far an answer is from another one: the margin between the answer's score and its
     rival's (top-k, label), the distance to the threshold, the part of the tolerance that is used
     up. It counts as the 4th power of the part that is gone, times 0.5. A user's own function, and
@@ -59,18 +61,54 @@ def lost_shares(
         ConfigError: The user's criterion misbehaves.
     """
     if faulty is None:
-        return np.ones(samples)
+        return at_stake(golden, layouts, criterion, labels, samples).astype(np.float64)
     codes = classify_samples(golden, faulty, layouts, criterion, labels, samples)
-    lost = np.where(codes >= Outcome.CRITICAL, 1.0, 0.0)
-    open_ones = codes == Outcome.TOLERABLE
     before, after = golden[criterion.output], faulty[criterion.output]
-    if open_ones.any() and before.shape == after.shape:
+    same_shape = before.shape == after.shape
+    failed, open_ones = codes >= Outcome.CRITICAL, codes == Outcome.TOLERABLE
+    right = _right(golden, layouts, criterion, labels, samples)
+    if right is not None:
+        kept = _right(faulty, layouts, criterion, labels, samples) if same_shape else None
+        wrong = codes >= Outcome.DUE_NONFINITE
+        failed = right & (wrong | (True if kept is None else ~kept))
+        failed &= codes != Outcome.MASKED
+        open_ones = right & ~failed & (codes != Outcome.MASKED)
+    lost = np.where(failed, 1.0, 0.0)
+    if open_ones.any() and same_shape:
         layout, rule = layouts[criterion.output], criterion.criterion
         pair = [presented(each, layout, samples, by_row=rule.by_row) for each in (before, after)]
         given = None if labels is None else labels[:samples]
         gone = _per_sample(_gone(rule, pair[0], pair[1], given), layout, samples)
         lost[open_ones] = _MOST * gone[open_ones] ** _POWER
     return lost
+
+
+def at_stake(
+    golden: RunOutputs, layouts: Layouts, criterion: BoundCriterion, labels: Labels, samples: int
+) -> NDArray[np.bool_]:
+    """Which samples have an answer to lose: with labels those that are answered right.
+
+    Args:
+        golden: Fault-free outputs by name.
+        layouts: Where samples lie in each output.
+        criterion: The output that carries the answer.
+        labels: int64 (samples,), or None.
+        samples: Real samples of the batch.
+
+    Returns:
+        bool (samples,); all True without labels, or where the output has no such answer.
+    """
+    right = _right(golden, layouts, criterion, labels, samples)
+    return np.ones(samples, np.bool_) if right is None else right
+
+
+def _right(
+    outputs: RunOutputs, layouts: Layouts, criterion: BoundCriterion, labels: Labels, samples: int
+) -> NDArray[np.bool_] | None:
+    """Which samples are answered right; None if nothing tells."""
+    if labels is None:
+        return None
+    return correct_samples(outputs, layouts, criterion, labels[:samples])
 
 
 def _per_sample(gone: Shares, layout: SampleLayout, samples: int) -> Shares:

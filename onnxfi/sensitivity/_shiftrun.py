@@ -21,7 +21,7 @@ from onnxfi.engine import (
 )
 from onnxfi.graph import insert, raise_opset
 from onnxfi.inject import BatchWindow
-from onnxfi.outcome import RunOutputs, lost_shares
+from onnxfi.outcome import RunOutputs, at_stake, lost_shares
 from onnxfi.sensitivity._cost import Cost
 from onnxfi.sensitivity._shiftport import ShiftedRows, ShiftPort, opset_needed, shift_groups
 
@@ -102,27 +102,39 @@ class ShiftRuns:
             once(self._session, context.workload, window, self._disarmed)
             for window in self._windows
         )
+        self._stake = [
+            self._held(window, golden)
+            for window, golden in zip(self._windows, self._golden, strict=True)
+        ]
         self.cost = Cost()
 
     def lost(self, shifts: Sequence[Shift]) -> NDArray[np.float64]:
         """Share of the calibration samples' answers that each shift costs, float64 (shifts,).
 
-        Shifts of one port should follow each other: the fewer ports are armed in a run, the less
-        is fed. A whole channel that loses half of the first 8 samples is not tried on the others.
+        With labels it is the share of those that are right without a shift. Shifts of one port
+        should follow each other: the fewer ports are armed in a run, the less is fed. A whole
+        channel that loses half of the first 8 samples is not tried on the others.
         """
         total, seen = np.zeros(len(shifts)), np.zeros(len(shifts))
         left = np.arange(len(shifts))
-        for window, golden in zip(self._windows, self._golden, strict=True):
+        for window, golden, held in zip(self._windows, self._golden, self._stake, strict=True):
             chosen = [shifts[k] for k in left.tolist()]
             total[left] += self._in_window(chosen, window, golden)
-            seen[left] += window.samples
+            seen[left] += np.count_nonzero(held)
             if window.stop == self._first:
-                left = left[[self._open(*each) for each in zip(chosen, total[left], strict=True)]]
-        return np.asarray(total / seen)
+                so_far = total[left] / np.maximum(seen[left], 1)
+                left = left[[self._open(*each) for each in zip(chosen, so_far, strict=True)]]
+        return np.asarray(total / np.maximum(seen, 1))
 
     def _open(self, shift: Shift, lost: float) -> bool:
         """Whether more samples are needed to know what a shift loses."""
-        return not self._ports[shift.port].target.whole or lost < _ENOUGH * self._first
+        return not self._ports[shift.port].target.whole or lost < _ENOUGH
+
+    def _held(self, window: BatchWindow, golden: RunOutputs) -> NDArray[np.bool_]:
+        """Which samples of a window have an answer to lose."""
+        context, labels = self._context, self._context.workload.labels
+        mine = None if labels is None else labels[window.start : window.stop]
+        return at_stake(golden, context.profile.outputs, context.criterion, mine, window.samples)
 
     def _in_window(
         self, shifts: Sequence[Shift], window: BatchWindow, golden: RunOutputs
@@ -158,19 +170,23 @@ class ShiftRuns:
         labels, filled = self._context.workload.labels, rows.filled(size)
         profile = self._context.profile
         self.cost += Cost(samples=len(rows), runs=1)
+        faulty: RunOutputs | None = None
         try:
-            faulty = self._session.run({**self._samples(filled), **self._armed(shifts, filled)})
+            found = self._session.run({**self._samples(filled), **self._armed(shifts, filled)})
         except RunFailedError as error:
             hung = isinstance(error, RunTimedOutError) and len(np.unique(rows.shift)) == 1
-            if hung or len(rows) == 1:
-                return np.ones(len(rows))
-            half = len(rows) // 2
-            parts = (rows[:half], rows[half:])
-            return np.concatenate([self._attempt(shifts, each, first, golden) for each in parts])
+            if not hung and len(rows) > 1:
+                half = len(rows) // 2
+                parts = (rows[:half], rows[half:])
+                return np.concatenate(
+                    [self._attempt(shifts, each, first, golden) for each in parts]
+                )
+        else:
+            faulty = {name: found[name] for name in profile.outputs}
         place = filled.sample - first
         return lost_shares(
             {name: taken(golden[name], each, place) for name, each in profile.outputs.items()},
-            {name: faulty[name] for name in profile.outputs},
+            faulty,
             profile.outputs,
             self._context.criterion,
             None if labels is None else labels[rows.sample],

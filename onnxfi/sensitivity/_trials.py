@@ -29,7 +29,7 @@ from onnxfi.faults import (
     whole_tensors,
 )
 from onnxfi.inject import only_baked
-from onnxfi.outcome import lost_shares
+from onnxfi.outcome import at_stake, lost_shares
 from onnxfi.sensitivity._cost import Cost
 
 
@@ -110,11 +110,12 @@ class Trials:
         self._engine, self._opened = None, frozenset()
 
     def _share(self, engine: Engine, scenario: Scenario) -> float:
-        lost, samples = 0.0, self._context.workload.samples
+        lost, stake = 0.0, 0
         for result in engine.results(scenario):
-            lost += _lost(self._context, result)
+            shares, held = _lost(self._context, result)
+            lost, stake = lost + shares, stake + held
             self.cost += Cost(samples=result.window.samples, runs=1)
-        return lost / samples
+        return lost / max(stake, 1)
 
     def _engine_of(self, site: FaultSite) -> Engine:
         if self._engine is None or site.name not in self._opened:
@@ -176,15 +177,11 @@ def _scenario(site: FaultSite, faults: Columns, row: int) -> Scenario:
     return Scenario(number=row, groups=spread(site, group))
 
 
-def _lost(context: EngineContext, result: BatchResult) -> float:
-    """How much of the answers of a run's samples is lost, added up."""
+def _lost(context: EngineContext, result: BatchResult) -> tuple[float, int]:
+    """How much of the answers of a run's samples is lost, and how many there were to lose."""
     window, labels = result.window, context.workload.labels
-    shares = lost_shares(
-        result.golden,
-        result.faulty,
-        context.profile.outputs,
-        context.criterion,
-        None if labels is None else labels[window.start : window.stop],
-        samples=window.samples,
-    )
-    return float(shares.sum())
+    layouts, criterion, samples = context.profile.outputs, context.criterion, window.samples
+    mine = None if labels is None else labels[window.start : window.stop]
+    shares = lost_shares(result.golden, result.faulty, layouts, criterion, mine, samples=samples)
+    held = at_stake(result.golden, layouts, criterion, mine, samples)
+    return float(shares[held].sum()), int(np.count_nonzero(held))

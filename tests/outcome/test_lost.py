@@ -12,6 +12,7 @@ from onnxfi.outcome import (
     BoundCriterion,
     FunctionCriterion,
     Outcome,
+    at_stake,
     classify_samples,
     lost_shares,
     parse_criterion,
@@ -90,7 +91,7 @@ def test_samples_of_several_rows_lose_what_their_worst_row_loses():
 
 
 def test_tolerance_counts_what_is_used_up():
-    faulty = [*SCORES, [0, 0.05, 0], [0, 0, 0.2]]
+    faulty = SCORES + np.array([[0, 0.05, 0], [0, 0, 0.2]])
     np.testing.assert_allclose(lost(SCORES, faulty, "tolerance:0.1"), [part(0.5), 1.0])
 
 
@@ -107,6 +108,21 @@ def test_a_function_and_integers_know_no_margin():
     np.testing.assert_array_equal(lost(classes, np.array([3, 5])), [0.0, 1.0])
 
 
+def test_with_labels_right_answers_are_what_can_be_lost():
+    faulty = SCORES[:, [1, 0, 2]]  # both answers change
+    for criterion in ("top1", "label", "tolerance:0.1"):
+        np.testing.assert_array_equal(lost(SCORES, faulty, criterion, [1, 2]), [1.0, 0.0])
+        np.testing.assert_array_equal(lost(SCORES, faulty, criterion, [0, 1]), [0.0, 0.0])
+        np.testing.assert_array_equal(lost(SCORES, SCORES * np.nan, criterion, [1, 2]), [1.0, 0.0])
+    bound = BoundCriterion(criterion=parse_criterion("top1"), output="y")
+    layouts = {"y": SampleLayout(shape=(1, 3), batch_axis=0)}
+    found = at_stake({"y": SCORES}, layouts, bound, np.array([1, 2]), 2)
+    np.testing.assert_array_equal(found, [True, False])
+    none = lost_shares({"y": SCORES}, None, layouts, bound, np.array([1, 2]), samples=2)
+    np.testing.assert_array_equal(none, [1.0, 0.0])
+    assert at_stake({"y": SCORES}, layouts, bound, None, 2).all()
+
+
 @pytest.mark.parametrize("criterion", ["top1", "label", "tolerance:0.5,0.1", "threshold:0.3"])
 @given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([1e-3, 0.1, 1.0, 1e30]))
 def test_one_exactly_where_the_sample_failed(criterion, seed, scale):
@@ -114,8 +130,8 @@ def test_one_exactly_where_the_sample_failed(criterion, seed, scale):
     golden = rng.normal(size=(6, 4)).astype(np.float32)
     faulty = (golden + scale * rng.normal(size=golden.shape)).astype(np.float32)
     faulty[rng.random(faulty.shape) < 0.05] = np.nan
-    labels = rng.integers(0, 4, 6)
-    found = lost(golden, faulty, criterion, labels)
+    labels = golden.argmax(axis=1)
+    found = lost(golden, faulty, criterion, labels if criterion == "label" else None)
     bound = BoundCriterion(criterion=parse_criterion(criterion), output="y")
     layouts = {"y": SampleLayout(shape=(1, 4), batch_axis=0)}
     codes = classify_samples({"y": golden}, {"y": faulty}, layouts, bound, labels)
