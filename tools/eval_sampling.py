@@ -5,7 +5,7 @@
 
 `truth` injects, stage by stage, what is needed to know which faults of a target fail; stopped, it
 goes on where it was. `run` tries methods on what is known, with no more injections: the package's
-sampler by a method's scores, as it is set to find failures (uniform share 0.05, power 2) and to
+sampler by a method's scores, as it is set to find failures (uniform share 0.05, power 8) and to
 estimate (0.1, 1); the faults of highest score; and, of samplers of their own, their own draws.
 `--scores NAME=FOLDER` adds a method whose scores are in FOLDER/TARGET.npz, `--gradients FOLDER`
 those that need gradients. `targets` lists targets.
@@ -39,7 +39,7 @@ def _arguments() -> argparse.Namespace:
         verb.add_argument("--truth", type=Path, required=True, help="folder of truth files")
         verb.add_argument("--only", default="*", help="globs of target names, by commas")
     run.add_argument("--scores", action="append", default=[], metavar="NAME=FOLDER")
-    run.add_argument("--search", type=_mixture, default="0.05,2", metavar="E,A")
+    run.add_argument("--search", type=_mixture, default="0.05,8", metavar="E,A")
     run.add_argument("--estimate", type=_mixture, default="0.1,1", metavar="E,A")
     run.add_argument("--gradients", type=Path, help="folder of tools/eval_gradients.py")
     run.add_argument("--methods", default="*", help="globs of names of methods, by commas")

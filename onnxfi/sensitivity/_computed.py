@@ -27,7 +27,8 @@ class ComputedScores:
         axis: Its channels.
         response: What a shift of one element does.
         pooled: float64 (channels, width): share of the answers lost by a flip of each bit, bit 0
-            first, over what all elements of the channel held.
+            first, over what all elements of the channel held, and a little of what those of other
+            channels did.
     """
 
     element: ElementType
@@ -102,6 +103,7 @@ def _pooled(
     order = np.argsort(entry, kind="stable")
     ends = np.searchsorted(entry[order], np.arange(axis.size + 1))
     found = np.zeros((axis.size, width))
+    held = np.diff(ends) * len(words)
     for channel in range(axis.size):
         mine = words[:, order[ends[channel] : ends[channel + 1]]].reshape(-1)
         if not len(mine):
@@ -117,4 +119,9 @@ def _pooled(
         here = np.full(len(bits), channel)
         lost = _lost(np.tile(some, width), flips, here, element, response)
         found[channel] = lost.reshape(width, len(some)).mean(axis=1)
-    return found
+    # A channel of one element has no more to tell of it; the others have.
+    weight = held[:, None]
+    pooled: NDArray[np.float64] = (weight * found + _LIKE_SEEN * found.mean(axis=0)) / (
+        weight + _LIKE_SEEN
+    )
+    return pooled

@@ -27,7 +27,7 @@ from onnxfi.sensitivity._stored import StoredScores
 from onnxfi.sensitivity._targets import hit, shifted
 from onnxfi.sensitivity._trials import TrialOptions
 
-_KEPT = 16  # samples of which words of computed tensors are kept
+_KEPT = 32  # samples of which words of computed tensors are kept
 OnProgress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 

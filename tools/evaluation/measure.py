@@ -25,7 +25,7 @@ from evaluation.weighted import Draws, coverage_of_draws
 from onnxfi.analysis import failure_rate
 from onnxfi.sampling import Mixture
 
-SEARCH = Mixture(uniform_share=0.05, power=2)
+SEARCH = Mixture(uniform_share=0.05, power=8)
 ESTIMATE = Mixture(uniform_share=0.1, power=1)
 DROPS = (0.05, 0.25)
 
