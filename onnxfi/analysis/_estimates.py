@@ -58,7 +58,8 @@ class Estimates:
         n: Finished scenarios.
         failures: Those that failed.
         rates: ``failure`` (share of failing scenarios), for an importance sample also
-            ``failure_bound`` (with an interval that assumes nothing of the scores);
+            ``failure_bound`` (with an interval that assumes nothing of the scores) and
+            ``failure_difference`` (by the difference from what the weights expect);
             ``failed_share``, ``critical_share``, ``due_share`` (mean over scenarios of such
             samples / samples) and, with labels, ``accuracy``; empty if no scenario is finished. For
             scenarios that were picked to find failures only ``precision``, their failing share.
@@ -172,6 +173,8 @@ def _rates(
     if isinstance(design, PriorityDesign):
         safe = design.safe_rate(observations.failed, level)
         rates["failure_bound"] = _at_look(safe, confidence, look)
+        difference = design.difference_rate(observations.failed, level)
+        rates["failure_difference"] = _at_look(difference, confidence, look)
     shares = {
         "failed_share": observations.critical + observations.due,
         "critical_share": observations.critical,

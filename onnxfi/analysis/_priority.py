@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from onnxfi.analysis._design import Domain, Flags, Values
+from onnxfi.analysis._difference import difference_total
 from onnxfi.analysis._exact import total_bounds
 from onnxfi.analysis._interval import Interval, check_confidence, check_drawn
 from onnxfi.analysis._scipy import distributions
@@ -77,6 +78,38 @@ class PriorityDesign:
         if domain.faults is None:
             return self._share(values, domain.inside.astype(np.float64) - values, confidence)
         return self._interval(values, domain.faults, confidence, domain.inside)
+
+    def difference_rate(self, hit: Flags, confidence: float) -> Interval:
+        """Share of all scenarios that are hit, by the difference from what the weights expect.
+
+        Narrower than :meth:`rate` where weights nearly tell who is hit; it takes for granted the
+        same. Where fewer than five of those that chance decided on are hit it is that rate.
+        """
+        check_drawn(len(self.weight), self.population)
+        values, p = hit.astype(np.float64), self.probability
+        drawn = hit & (p < 1)
+        found = None
+        if np.count_nonzero(drawn) >= _FEW:
+            found = difference_total(values, self.weight, p, self.population)
+        if found is None:
+            return self.rate(hit, confidence)
+        # Weights that told all so far may be wrong of the next: one hit more is taken to be a miss.
+        one = float(((1 - p[drawn]) / p[drawn] ** 2).mean())
+        parts = found.residual**2 * (1 - found.probability) / found.probability**2
+        spread = _spread(np.append(parts, one) / self.population**2)
+        # What was seen exists.
+        least = float(values.sum()) / self.population
+        most = least + (self.population - len(values)) / self.population
+        value = min(most, max(least, found.total / self.population))
+        low, high = _logarithmic(value, spread, (1 - check_confidence(confidence)) / 2)
+        return Interval(
+            value=value,
+            low=max(low, least),
+            high=min(high, most),
+            confidence=confidence,
+            n=len(values),
+            method="priority, difference",
+        )
 
     def mean(self, values: Values, confidence: float, usual: float = 0.0) -> Interval:
         """Mean over all scenarios, by what lies below and above the usual value.
@@ -154,11 +187,7 @@ class PriorityDesign:
         p = self.probability
         total = self.total(values)
         residual = (values - total * self.weight) / faults
-        parts = residual**2 * (1 - p) / p**2 / self._calibration**2
-        whole = float(parts.sum())
-        if whole == 0:
-            return 0.0, math.inf
-        return whole, max(1.0, whole**2 / float((parts**2).sum()) - 1)
+        return _spread(residual**2 * (1 - p) / p**2 / self._calibration**2)
 
     def _interval(
         self, values: Values, faults: int, confidence: float, inside: Flags | None = None
@@ -176,10 +205,7 @@ class PriorityDesign:
             low, high = bounds[0] / faults, bounds[1] / faults
             method = _BOUNDS
         else:
-            variance, freedom = self._variance(values, faults)
-            quantile = float(distributions().t.ppf(1 - tail, freedom))
-            reach = math.exp(min(_FAR, quantile * math.sqrt(variance) / value))
-            low, high = value / reach, value * reach
+            low, high = _logarithmic(value, self._variance(values, faults), tail)
             method = "priority, ratio-calibrated"
         return Interval(
             value=value,
@@ -233,3 +259,19 @@ class PriorityDesign:
             edges.append(edge)
             edge *= _CLASS
         return edges
+
+
+def _spread(parts: Values) -> tuple[float, float]:
+    """Sum of the parts of an estimated variance, and the degrees of freedom that it rests on."""
+    whole = float(parts.sum())
+    if whole == 0:
+        return 0.0, math.inf
+    return whole, max(1.0, whole**2 / float((parts**2).sum()) - 1)
+
+
+def _logarithmic(value: float, spread: tuple[float, float], tail: float) -> tuple[float, float]:
+    """Ends of an interval on a logarithmic scale, with Student's t."""
+    variance, freedom = spread
+    quantile = float(distributions().t.ppf(1 - tail, freedom))
+    reach = math.exp(min(_FAR, quantile * math.sqrt(variance) / value))
+    return value / reach, value * reach

@@ -142,8 +142,8 @@ class Campaign:
 
         Args:
             quantity: ``failure``, ``failed_share``, ``critical_share``, ``due_share``, with labels
-                ``accuracy``; of an importance sample also ``failure_bound``, of a search by sampler
-                top only ``precision``.
+                ``accuracy``; of an importance sample also ``failure_bound`` and
+                ``failure_difference``, of a search by sampler top only ``precision``.
             confidence: Level of the interval.
 
         Raises:

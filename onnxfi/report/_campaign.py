@@ -32,6 +32,7 @@ RATE_TITLES: Mapping[str, str] = MappingProxyType(
     {
         "failure": "scenarios that fail",
         "failure_bound": "the same, whatever the scores are worth",
+        "failure_difference": "the same, by the difference from what the weights expect",
         "failed_share": "samples that fail",
         "critical_share": "samples answered differently",
         "due_share": "samples with a detectable error",

@@ -63,12 +63,16 @@ class Population:
 def test_priority_estimates_are_unbiased_and_covered(kind, n, low, high):
     population, rng = Population(kind), np.random.default_rng(1)
     repeats, inside, safe, values, domains = 1000, 0, 0, [], 0
+    others, covered = [], 0
     for repeat in range(repeats):
         design, drawn = population.draw(rng, n)
         hit = population.failed[drawn]
         found = design.rate(hit, 0.95)
         values.append(found.value)
         inside += found.low <= population.rate <= found.high
+        other = design.difference_rate(hit, 0.95)
+        others.append(other.value)
+        covered += other.low <= population.rate <= other.high
         bound = design.safe_rate(hit, 0.95)
         safe += bound.low <= population.rate <= bound.high
         if repeat < 300:
@@ -78,6 +82,9 @@ def test_priority_estimates_are_unbiased_and_covered(kind, n, low, high):
     error = np.std(values) / np.sqrt(repeats)
     assert abs(np.mean(values) - population.rate) < 4 * error + 0.02 * population.rate
     assert low <= inside / repeats <= high
+    assert abs(np.mean(others) - population.rate) < 4 * error + 0.02 * population.rate
+    assert covered / repeats >= low
+    assert np.std(others) < 1.05 * np.std(values)
     assert safe / repeats >= 0.95
     assert domains / 300 >= 0.92
 
@@ -117,22 +124,27 @@ def test_a_domain_of_which_all_is_known():
 @pytest.mark.parametrize("kind", ["sharp", "soft", "wrong", "rare"])
 def test_priority_intervals_hold_at_every_look(kind):
     population, rng = Population(kind, 8_000), np.random.default_rng(5)
-    looks, repeats = [50, 100, 150, 200, 250, 350, 450, 600], 1000
-    missed = unsafe = 0
+    looks, repeats = [50, 100, 200, 300, 450, 600], 1000
+    missed = unsafe = wrong = 0
     for _ in range(repeats):
         best, key = population.order(rng, looks[-1])
-        held = safe = True
+        held = safe = apart = True
         for look, n in enumerate(looks, 1):
             design, hit = population.design(best, key, n), population.failed[best[:n]]
             level = look_confidence(0.95, look)
             rate = design.rate(hit, level, exact=True)
             held &= rate.low <= population.rate <= rate.high
-            if look in (1, 4, 8):
+            if look in (1, 4, 6):
                 bound = design.safe_rate(hit, level)
                 safe &= bound.low <= population.rate <= bound.high
+            if look in (3, 6):
+                other = design.difference_rate(hit, level)
+                apart &= other.low <= population.rate <= other.high
         missed += not held
         unsafe += not safe
+        wrong += not apart
     assert missed / repeats <= 0.05
+    assert wrong / repeats <= 0.05
     assert unsafe / repeats <= 0.05
 
 
@@ -143,6 +155,43 @@ def test_a_rate_of_almost_nothing_is_bounded_not_denied():
         found = design.rate(population.failed[drawn], 0.95)
         assert found.low <= population.rate <= found.high
         assert found.high > 0
+
+
+class Ideal(Population):
+    """Two levels of scores that tell all but a share of the likely ones."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__("rare")
+        rng = np.random.default_rng(3)
+        high = rng.random(self.size) < 0.02
+        score = np.where(high, 1.0, 1e-3)
+        self.failed = high & (rng.random(self.size) < share)
+        self.weight = (1 - SHARE) * score / score.sum() + SHARE / self.size
+        self.rate = float(self.failed.mean())
+
+
+@pytest.mark.parametrize(("share", "gain"), [(0.5, 1.0), (0.9, 1.7), (0.98, 6.0), (1.0, 100.0)])
+def test_the_difference_needs_fewer_still_where_weights_tell_nearly_all(share, gain):
+    population, rng = Ideal(share), np.random.default_rng(6)
+    ratio, difference, inside = [], [], 0
+    for _ in range(1000):
+        design, drawn = population.draw(rng, 150)
+        hit = population.failed[drawn]
+        ratio.append(design.rate(hit, 0.95).value)
+        found = design.difference_rate(hit, 0.95)
+        difference.append(found.value)
+        inside += found.low <= population.rate <= found.high
+    truth = population.rate
+    errors = [np.mean((np.array(values) - truth) ** 2) for values in (ratio, difference)]
+    assert errors[0] > gain * errors[1]
+    assert inside / 1000 >= 0.935
+
+
+def test_where_chance_decided_on_too_few_failures_the_difference_is_the_ratio():
+    population, rng = Population("rare"), np.random.default_rng(2)
+    design, drawn = population.draw(rng, 300)
+    hit = population.failed[drawn]
+    assert design.difference_rate(hit, 0.95) == design.rate(hit, 0.95)
 
 
 def test_importance_needs_fewer_scenarios_and_says_so():

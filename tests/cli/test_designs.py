@@ -56,7 +56,7 @@ def test_an_importance_sample_is_written_with_weights_and_keys(
     ran = run_cli("run", "c", "--model", model, "--inputs", samples, "--faults", "list.jsonl")
     assert ran.exit_code == 0
     told = _told(run_cli, "c")
-    assert {"failure", "failure_bound"} <= told["rates"].keys()
+    assert {"failure", "failure_bound", "failure_difference"} <= told["rates"].keys()
     assert told["efficiency"]["effective_size"] < 60
     # The same scenarios by drawing: the same experiment but for how the list was come by.
     drawn = ("run", "d", "--model", model, "--inputs", samples, "--scores", scores, "-n", 60)
