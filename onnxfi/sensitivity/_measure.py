@@ -56,7 +56,8 @@ def measure(
         GoldenError: The model fails on the samples.
         BackendError: onnxruntime refuses the model with its values as outputs.
     """
-    found = plan(context.model, sites, stream=context.workload.stream is not None)
+    stream, alone = context.workload.stream is not None, context.profile.batch_size == 1
+    found = plan(context.model, sites, stream=stream, alone=alone)
     context = _profiled(replace(context, sites=tuple(sites)), found)
     by_name = {site.name: site for site in sites}
     computed = [by_name[name] for name in found.computed]

@@ -45,20 +45,21 @@ class Plan:
         return tuple(found.values())
 
 
-def plan(model: Model, sites: Sequence[FaultSite], *, stream: bool) -> Plan:
+def plan(model: Model, sites: Sequence[FaultSite], *, stream: bool, alone: bool = False) -> Plan:
     """How the scores of sites can be had.
 
     Args:
         model: The model.
         sites: The sites.
         stream: The model runs step by step; what it computes can't be looked at one by one.
+        alone: Each run holds one sample, so that what exists once per run is a sample's own.
     """
     entries: dict[str, Entry] = {}
     computed: dict[str, Channels] = {}
     rest: list[FaultSite] = []
     for site in sites:
         entry = None if stream or not site.kind.stored else find_entry(model, site)
-        channels = None if stream or site.kind.stored else _channels(site)
+        channels = None if stream or site.kind.stored else _channels(site, alone=alone)
         if entry is not None and all(_visible(model, each) for each in _values(entry)):
             entries[site.name] = entry
         elif channels is not None and _visible(model, channels):
@@ -86,10 +87,12 @@ def _visible(model: Model, channels: Channels) -> bool:
     return any(spec.name == channels.value for spec in model.inputs)
 
 
-def _channels(site: FaultSite) -> Channels | None:
+def _channels(site: FaultSite, *, alone: bool) -> Channels | None:
     """The channels of a computed tensor: axis 1 of images, else the last."""
     layout = site.layout
-    if layout is None or layout.batch_axis is None or layout.steps is not None:
+    if layout is None or not layout.shape or layout.steps is not None:
+        return None
+    if layout.batch_axis is None and not alone:
         return None
     if site.body or site.repeated or site.members:
         return None
