@@ -38,6 +38,9 @@ def _arguments() -> argparse.Namespace:
         )
         verb.add_argument("--truth", type=Path, required=True, help="folder of truth files")
         verb.add_argument("--only", default="*", help="globs of target names, by commas")
+    truth.add_argument(
+        "--coarse", action="store_true", help="no more than 5,000 faults of what is sampled"
+    )
     run.add_argument("--scores", action="append", default=[], metavar="NAME=FOLDER")
     run.add_argument("--search", type=_mixture, default="0.05,8", metavar="E,A")
     run.add_argument("--estimate", type=_mixture, default="0.1,1", metavar="E,A")
@@ -71,14 +74,14 @@ def _say(text: str) -> None:
 
 def _truths(options: argparse.Namespace) -> None:
     from evaluation.bench import Bench
-    from evaluation.inject import make_truth
+    from evaluation.inject import is_made, make_truth
     from evaluation.targets import chosen
 
     for target in chosen(options.only):
-        if (options.truth / f"{target.name}.npz").exists():
+        if is_made(target, options.truth, coarse=options.coarse):
             continue
         bench = Bench(target, options.models)
-        truth = make_truth(target, bench, options.truth, _say)
+        truth = make_truth(target, bench, options.truth, _say, coarse=options.coarse)
         failing = int((truth.drop >= 0.05).sum())
         _say(f"{target.name}: {len(truth.fault):,} faults injected, {failing:,} fail")
         bench.close()

@@ -11,7 +11,7 @@ import eval_sampling
 import numpy as np
 import pytest
 from evaluation.bench import Bench, images, prepare, select
-from evaluation.inject import close_stage, make_truth, uniform_stage
+from evaluation.inject import PORTION, close_stage, is_made, make_truth, uniform_stages
 from evaluation.methods import scores_at
 from evaluation.population import population
 from evaluation.search import Outcomes, every_score, highest, searches
@@ -106,8 +106,25 @@ def test_a_census_goes_down_until_a_bit_is_clean(tmp_path):
     read = Truth.read(tmp_path / f"{TOY.name}.npz")
     np.testing.assert_array_equal(read.fault, truth.fault)
     np.testing.assert_allclose(read.drop, [truth_of(number) for number in read.fault.tolist()])
-    assert set(uniform_stage(TOY, SPACE).numbers.tolist()) <= set(read.fault.tolist())
+    assert set(uniform_stages(TOY, SPACE)[0].numbers.tolist()) <= set(read.fault.tolist())
     assert read.skipped_reason == truth.skipped_reason
+
+
+def test_a_coarse_truth_is_the_first_part_of_a_whole_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("evaluation.inject.PORTION", 16)
+    some = replace(TOY, census=(), downwards=(), sampled={7: 40})
+    assert PORTION > 16
+    coarse = make_truth(some, Toy(), tmp_path, lambda text: None, coarse=True)
+    assert (is_made(some, tmp_path, coarse=True), is_made(some, tmp_path, coarse=False)) == (1, 0)
+    assert len(coarse.uniform) == 16
+    toy = Toy()
+    whole = make_truth(some, toy, tmp_path, lambda text: None)
+    assert is_made(some, tmp_path, coarse=False)
+    assert len(whole.uniform) == 50
+    assert set(coarse.uniform.tolist()) < set(whole.uniform.tolist())
+    assert set(coarse.fault.tolist()) < set(whole.fault.tolist())
+    assert len(toy.asked) == 50 + 40 - 2 * 16
+    assert population(coarse, SPACE).size == population(whole, SPACE).size
 
 
 def test_a_reason_that_the_uniform_sample_refutes_is_none(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -18,6 +19,7 @@ from onnxfi.faults import FaultSpace
 from onnxfi.files import atomic_file
 from onnxfi.sampling import UniformSampler
 
+PORTION = 5_000  # faults of a sample that are injected together
 _SAVE_S = 20.0
 _FAILS = 0.05
 
@@ -39,7 +41,7 @@ class Stage(NamedTuple):
     """Faults that are injected together.
 
     Attributes:
-        name: ``uniform``, ``closely``, ``bit-B`` or ``sample-B``.
+        name: ``uniform-K``, ``closely``, ``bit-B`` or ``sample-B-K``.
         numbers: int64, ascending.
     """
 
@@ -52,7 +54,9 @@ class _Done(NamedTuple):
     seconds: float
 
 
-def make_truth(target: Target, injector: Injector, folder: Path, say: Say) -> Truth:
+def make_truth(
+    target: Target, injector: Injector, folder: Path, say: Say, *, coarse: bool = False
+) -> Truth:
     """Inject what a target asks for, but for what is there already.
 
     Args:
@@ -60,6 +64,8 @@ def make_truth(target: Target, injector: Injector, folder: Path, say: Say) -> Tr
         injector: Carries its faults out.
         folder: Where finished and unfinished stages are kept.
         say: Is told about the progress.
+        coarse: Take no more than the first part of what is drawn. The truth holds, with wider
+            intervals; made again without, it goes on from there.
 
     Returns:
         The truth, also written to ``folder``.
@@ -67,34 +73,38 @@ def make_truth(target: Target, injector: Injector, folder: Path, say: Say) -> Tr
     space = injector.space
     parts = folder / f"{target.name}.parts"
     parts.mkdir(parents=True, exist_ok=True)
-    done: dict[str, tuple[Stage, _Done]] = {}
+    done: list[tuple[Stage, _Done]] = []
 
     def run(stage: Stage) -> bool:
         """Inject a stage; whether any of its faults fails."""
         path = parts / f"{stage.name}.npz"
         found = _run(stage, injector, path, lambda text: say(f"{target.name} {text}"))
-        done[stage.name] = stage, found
+        done.append((stage, found))
         return bool((found.drop >= _FAILS).any())
 
-    run(uniform_stage(target, space))
-    census = []
-    for bit in target.census:
-        run(Stage(f"bit-{bit}", level(space, bit)))
-        census.append(bit)
+    most = PORTION if coarse else None
+    for stage in uniform_stages(target, space, most):
+        run(stage)
+    uniform = np.sort(np.concatenate([stage.numbers for stage, _ in done]))
     near = close_stage(target, space)
     if len(near.numbers):
         run(near)
     for bit, count in target.sampled.items():
-        run(_thinned(target, space, bit, count))
+        for stage in _thinned(target, space, bit, count, most):
+            run(stage)
+    census = []
+    for bit in target.census:
+        run(Stage(f"bit-{bit}", level(space, bit)))
+        census.append(bit)
     clean = None
     for bit in target.downwards:
         census.append(bit)
         if not run(Stage(f"bit-{bit}", level(space, bit))):
             clean = bit
             break
-    stages = [stage for stage, _ in done.values()]
+    stages = [stage for stage, _ in done]
     fault, first = np.unique(np.concatenate([s.numbers for s in stages]), return_index=True)
-    drop = np.concatenate([found.drop for _, found in done.values()])[first]
+    drop = np.concatenate([found.drop for _, found in done])[first]
     truth = Truth(
         fault=fault,
         drop=drop,
@@ -102,20 +112,33 @@ def make_truth(target: Target, injector: Injector, folder: Path, say: Say) -> Tr
         close_sites=np.array(_close_sites(target, space), np.str_),
         close_bits=np.array(sorted(target.closely_bits), np.int64),
         sampled_bits=np.array(sorted(target.sampled), np.int64),
-        uniform=done["uniform"][0].numbers,
+        uniform=uniform,
         space=space.size,
         golden=injector.golden,
-        skipped_reason="" if clean is None else _reason(space, clean, census, done["uniform"]),
-        seconds=sum(found.seconds for _, found in done.values()),
+        skipped_reason="",
+        seconds=sum(found.seconds for _, found in done),
     )
+    if clean is not None:
+        truth = replace(truth, skipped_reason=_reason(truth, space, clean))
     truth.write(folder / f"{target.name}.npz")
     return truth
 
 
-def uniform_stage(target: Target, space: FaultSpace) -> Stage:
-    """Faults drawn from all of a target, by a seed that its name decides."""
+def is_made(target: Target, folder: Path, *, coarse: bool) -> bool:
+    """Whether there is a truth, with all that the target asks for or at least a coarse one."""
+    path = folder / f"{target.name}.npz"
+    if not path.exists():
+        return False
+    truth = Truth.read(path)
+    return coarse or len(truth.uniform) >= min(target.uniform, truth.space)
+
+
+def uniform_stages(target: Target, space: FaultSpace, most: int | None = None) -> list[Stage]:
+    """Faults drawn from all of a target, by a seed that its name decides, in portions."""
     n = min(target.uniform, space.size)
-    return Stage("uniform", _drawn(space, n, _seed(target.name)))
+    numbers = UniformSampler(n=n, seed=_seed(target.name)).fault_numbers(space, 0, n)
+    assert numbers is not None  # single faults have numbers
+    return _portions("uniform", numbers[:most])
 
 
 def close_stage(target: Target, space: FaultSpace) -> Stage:
@@ -133,17 +156,19 @@ def _close_sites(target: Target, space: FaultSpace) -> list[str]:
     return [s.name for s in space.sites if any(fnmatchcase(s.name, glob) for glob in globs)]
 
 
-def _thinned(target: Target, space: FaultSpace, bit: int, count: int) -> Stage:
-    numbers = level(space, bit)
-    rng = np.random.default_rng(_seed(f"{target.name} {bit}"))
-    kept = rng.choice(len(numbers), min(count, len(numbers)), replace=False)
-    return Stage(f"sample-{bit}", np.sort(numbers[kept]))
+def _thinned(
+    target: Target, space: FaultSpace, bit: int, count: int, most: int | None
+) -> list[Stage]:
+    order = np.random.default_rng(_seed(f"{target.name} {bit}")).permutation(level(space, bit))
+    return _portions(f"sample-{bit}", order[:count][:most])
 
 
-def _drawn(space: FaultSpace, n: int, seed: int) -> Numbers:
-    numbers = UniformSampler(n=n, seed=seed).fault_numbers(space, 0, n)
-    assert numbers is not None  # single faults have numbers
-    return np.sort(numbers)
+def _portions(name: str, numbers: Numbers) -> list[Stage]:
+    """Numbers in the order drawn, in parts that are each as a sample of its own."""
+    return [
+        Stage(f"{name}-{start // PORTION}", np.sort(numbers[start : start + PORTION]))
+        for start in range(0, len(numbers), PORTION)
+    ]
 
 
 def _seed(text: str) -> int:
@@ -182,14 +207,14 @@ def _save(path: Path, drop: NDArray[np.float32], seconds: float) -> None:
         np.savez(file, allow_pickle=False, drop=drop, seconds=seconds)
 
 
-def _reason(space: FaultSpace, clean: int, census: list[int], uniform: tuple[Stage, _Done]) -> str:
+def _reason(truth: Truth, space: FaultSpace, clean: int) -> str:
     """Why lower bits than a clean one are taken as harmless; empty if they are not."""
-    stage, found = uniform
-    left_out = ~np.isin(bits_of(space, stage.numbers), census)
-    if bool((found.drop[left_out] >= _FAILS).any()):
+    bits = bits_of(space, truth.fault)
+    left_out = np.isin(truth.fault, truth.uniform) & ~np.isin(bits, truth.census_bits)
+    if bool((truth.drop[left_out] >= _FAILS).any()):
         return ""
     return (
         f"of bit {clean} every flip was injected and none fails; a flip of a lower bit changes the"
-        f" same element by at most half as much; and of {len(stage.numbers)} faults drawn uniformly"
+        f" same element by at most half as much; and of {len(truth.uniform)} faults drawn uniformly"
         f" from all, the {int(left_out.sum())} in such bits have no failing one among them"
     )
