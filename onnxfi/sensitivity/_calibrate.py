@@ -15,6 +15,7 @@ from onnxfi.faults import FaultSite
 from onnxfi.graph import expose
 from onnxfi.inject import BatchWindow
 from onnxfi.sensitivity._entry import Channels
+from onnxfi.sensitivity._numbers import stored_number
 from onnxfi.sensitivity._statistics import ChannelStatistics, ChannelSums
 
 _GROUP = 64  # values that a session returns together
@@ -55,6 +56,7 @@ def calibrate(
         BackendError: onnxruntime refuses the model with these values as outputs.
     """
     axes = {each.value: each.axis for each in values}
+    zeros = {each.value: stored_number(context.model, each.zero) or 0.0 for each in values}
     held = {site.name: site for site in sites}
     names = list(dict.fromkeys([*axes, *(site.tensor for site in sites)]))
     sums = {name: ChannelSums() for name in axes}
@@ -65,7 +67,7 @@ def calibrate(
         for window, found in _runs(context, group):
             for name in group:
                 if name in axes:
-                    sums[name].add(found[name], axes[name], window.size)
+                    sums[name].add(_numbers(found[name]) - zeros[name], axes[name], window.size)
             for site in held.values():
                 left = keep - window.start
                 if site.tensor in found and left > 0:
@@ -103,3 +105,8 @@ def _words(site: FaultSite, values: NDArray[np.generic], window: BatchWindow, mo
     flat = to_words(np.ascontiguousarray(values), site.element)
     rows = [site.layout.flat(index, np.array(each), window.size) for each in range(count)]
     return flat[np.stack(rows)]
+
+
+def _numbers(values: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Any numbers as float64."""
+    return np.asarray(values).astype(np.float64)

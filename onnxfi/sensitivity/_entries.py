@@ -11,6 +11,8 @@ from onnxfi.graph import Form, Model, Operand, operands
 from onnxfi.sensitivity._entry import Channels, Entry, EntryKind
 
 _LAST = -1
+_DOMAINS = ("", "com.microsoft")
+_Rule = Callable[[str, Operand, tuple[int, ...]], Entry | None]
 
 
 def find_entry(model: Model, site: FaultSite) -> Entry | None:
@@ -21,9 +23,10 @@ def find_entry(model: Model, site: FaultSite) -> Entry | None:
         site: A site of a stored tensor.
 
     Returns:
-        None where it is not one of: weight or bias of Conv, ConvTranspose, Gemm, MatMul and their
-        scales; scale or bias of a norm; operand of Mul, Add, Sub along channels; or where it is
-        used in several such ways, read in nested graphs, or moved about before.
+        None where it is not one of: weight or bias of Conv, ConvTranspose, Gemm, MatMul, of their
+        quantized forms, and scales of such weights; scale or bias of a norm; operand of Mul, Add,
+        Sub along channels; or where it is used in several such ways, read in nested graphs, or
+        moved about before.
     """
     if site.form is not Form.TENSOR or site.gate is not None or site.layout is None:
         return None
@@ -49,16 +52,15 @@ def find_entry(model: Model, site: FaultSite) -> Entry | None:
 def _entry(model: Model, site: FaultSite, use: Operand) -> Entry | None:
     if use.dressing == 1:
         return _of_scale(model, site, use)
-    if use.dressing or site.layout is None or use.node.domain:
+    if use.dressing or site.layout is None or use.node.domain not in _DOMAINS:
         return None
     rule = _RULES.get(use.node.op_type)
     found = None if rule is None else rule(site.name, use, site.layout.shape)
     if found is None:
         return None
-    scales = model.index.initializers.get(use.scale)
-    if use.scale and scales is None:
+    entry = replace(found, scales=(use.scale,)) if use.scale else found
+    if any(name not in model.index.initializers for name in (*entry.scales, *entry.steps)):
         return None
-    entry = replace(found, scale=use.scale)
     return _in_stored_axes(entry, use.axes)
 
 
@@ -130,6 +132,45 @@ def _gemm(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
     )
 
 
+def _quantized_conv(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
+    return _quantized(site, use, shape, _conv, bias=8)
+
+
+def _quantized_gemm(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
+    return _quantized(site, use, shape, _gemm, bias=6)
+
+
+def _quantized_matmul(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
+    return _quantized(site, use, shape, _matmul, bias=-1)
+
+
+def _quantized(
+    site: str, use: Operand, shape: tuple[int, ...], rule: _Rule, *, bias: int
+) -> Entry | None:
+    """As the operator of floats, between integers with scales and zero points of their own.
+
+    Inputs are data, its scale and zero point, weight, its scale and zero point, then the scale and
+    zero point of the result and the bias, in an order that differs.
+    """
+    inputs = use.node.inputs
+    data, data_scale, data_zero, _, scale, _ = inputs[:6]
+    step, zero = [name for place, name in enumerate(inputs[6:], 6) if place != bias][:2]
+    slots = {3: 1, bias: 2}
+    if use.slot not in slots:
+        return None
+    node = replace(use.node, inputs=(data, inputs[3]))
+    entry = rule(site, replace(use, node=node, slot=slots[use.slot]), shape)
+    if entry is None:
+        return None
+    return replace(
+        entry,
+        values=tuple(replace(each, zero=zero) for each in entry.values),
+        sources=tuple(replace(each, zero=data_zero) for each in entry.sources),
+        scales=(scale, data_scale),
+        steps=(step,),
+    )
+
+
 def _matmul(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
     if len(shape) != 2:
         return None
@@ -181,13 +222,15 @@ def _only_axis(shape: tuple[int, ...]) -> int | None:
     return axes[0] if len(axes) == 1 else None
 
 
-_Rule = Callable[[str, Operand, tuple[int, ...]], Entry | None]
 _RULES: Mapping[str, _Rule] = MappingProxyType(
     {
         "Conv": _conv,
         "ConvTranspose": _conv,
         "Gemm": _gemm,
         "MatMul": _matmul,
+        "QLinearConv": _quantized_conv,
+        "QGemm": _quantized_gemm,
+        "QLinearMatMul": _quantized_matmul,
         "BatchNormalization": _batch_norm,
         "InstanceNormalization": _batch_norm,
         "LayerNormalization": _layer_norm,

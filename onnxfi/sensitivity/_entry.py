@@ -26,10 +26,12 @@ class Channels:
     Attributes:
         value: The value; in nested graphs it has no entry.
         axis: Its axis of channels, batch axis counted; negative from the end.
+        zero: Stored number that stands for 0 in it, the zero point of integers; empty for 0.
     """
 
     value: str
     axis: int
+    zero: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,8 @@ class Entry:
             None if it is one number for all.
         into: Axis along which they belong to channels of the sources; None if there is none.
         groups: Groups of a convolution.
-        scale: Stored tensor of the scales by which the words are multiplied; empty if none.
+        scales: Stored tensors by which the words are multiplied on their way: quantization scales.
+        steps: Stored tensors by which what is made of them is divided: scales of integer values.
         factor: What everything is multiplied with besides.
     """
 
@@ -57,7 +60,8 @@ class Entry:
     out: int | None = None
     into: int | None = None
     groups: int = 1
-    scale: str = ""
+    scales: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
     factor: float = 1.0
 
 

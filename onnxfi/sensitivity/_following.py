@@ -8,8 +8,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import from_words, has_format
-from onnxfi.graph import Model, Node, Use, initializer_words, node_attributes
+from onnxfi.graph import Model, Node, Use, node_attributes
+from onnxfi.sensitivity._numbers import stored_number, stored_numbers
 
 # Shifts pass these as they are, up to their size.
 _PASSING = frozenset(
@@ -110,7 +110,10 @@ def _passed(model: Model, use: Use) -> NDArray[np.float64] | None:
     if node.op_type == "Sub" and use.slot == 1:
         return np.array([-1.0])
     if node.op_type == "BatchNormalization" and use.slot == 0:
-        scale, variance = _numbers(model, node.inputs[1]), _numbers(model, node.inputs[4])
+        scale, variance = (
+            stored_numbers(model, node.inputs[1]),
+            stored_numbers(model, node.inputs[4]),
+        )
         if scale is None or variance is None:
             return None
         epsilon = float(node_attributes(model, node.name).get("epsilon", 1e-5))
@@ -141,8 +144,8 @@ def _limits(model: Model, node: Node) -> tuple[float, float]:
     """Limits of a Clip: attributes in old versions, inputs in new ones."""
     given = node_attributes(model, node.name)
     inputs = dict(zip(("min", "max"), node.inputs[1:], strict=False))
-    low = _number(model, inputs.get("min", ""))
-    high = _number(model, inputs.get("max", ""))
+    low = stored_number(model, inputs.get("min", ""))
+    high = stored_number(model, inputs.get("max", ""))
     return (
         float(given.get("min", -np.inf)) if low is None else low,
         float(given.get("max", np.inf)) if high is None else high,
@@ -152,27 +155,12 @@ def _limits(model: Model, node: Node) -> tuple[float, float]:
 def _quantized(model: Model, node: Node, value: str) -> Following | None:
     """The range that a QuantizeLinear of one scale can express."""
     index = model.index
-    scale = _number(model, node.inputs[1])
+    scale = stored_number(model, node.inputs[1])
     element = index.element_of(node.outputs[0])
     if scale is None or element is None or element.name not in ("INT8", "UINT8"):
         return None
-    zero = _number(model, node.inputs[2]) if len(node.inputs) > 2 else 0.0
+    zero = stored_number(model, node.inputs[2]) if len(node.inputs) > 2 else 0.0
     least, most = (-128, 127) if element.name == "INT8" else (0, 255)
     return Following(
         value=value, low=(least - (zero or 0.0)) * scale, high=(most - (zero or 0.0)) * scale
     )
-
-
-def _number(model: Model, name: str) -> float | None:
-    """A stored scalar; None for anything else."""
-    values = _numbers(model, name)
-    return float(values[0]) if values is not None and len(values) == 1 else None
-
-
-def _numbers(model: Model, name: str) -> NDArray[np.float64] | None:
-    """A stored tensor, flat; None for anything else."""
-    stored = model.index.initializers.get(name)
-    if stored is None or stored.element is None or not has_format(stored.element):
-        return None
-    words = initializer_words(model, name)
-    return from_words(words, stored.element, words.shape).astype(np.float64)

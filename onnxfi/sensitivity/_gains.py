@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import format_of, from_words, has_format
 from onnxfi.faults import FaultSite
-from onnxfi.graph import Model, initializer_words
+from onnxfi.graph import Model
 from onnxfi.sensitivity._axis import WHOLE, Axis
 from onnxfi.sensitivity._calibrate import Calibration
 from onnxfi.sensitivity._entry import Channels, Entry, EntryKind
+from onnxfi.sensitivity._numbers import stored_numbers
 from onnxfi.sensitivity._statistics import ChannelStatistics
 from onnxfi.sensitivity._stored import Gain
 
@@ -36,7 +36,9 @@ def gain_of(
     """
     shape = () if site.layout is None else site.layout.shape
     out = WHOLE if entry.out is None else Axis.of_shape(shape, entry.out)
-    unit = np.abs(entry.factor) * _scales(model, entry) / spread
+    unit = (
+        np.abs(entry.factor) * _product(model, entry.scales) / _product(model, entry.steps) / spread
+    )
     into, group_out = WHOLE, 0
     met = _ONLY_UP
     if entry.kind is EntryKind.MULTIPLIED and entry.into is not None:
@@ -45,7 +47,7 @@ def gain_of(
         group_out = out.size // entry.groups if entry.groups > 1 else 0
     elif entry.kind is EntryKind.STRETCHED:
         into = out
-        met = _relative(_pooled(entry.values, calibration, out.size), _stored_numbers(model, site))
+        met = _relative(_pooled(entry.values, calibration, out.size), _numbers(model, site.tensor))
     if entry.factor < 0:
         met = met.turned(np.True_)
     return Gain(
@@ -108,19 +110,14 @@ def _fitted(values: NDArray[np.float64], channels: int) -> NDArray[np.float64]:
     return values if len(values) == channels else np.full(channels, float(values.mean()))
 
 
-def _scales(model: Model, entry: Entry) -> NDArray[np.float64]:
-    if not entry.scale:
-        return np.ones(1)
-    stored = model.index.initializers[entry.scale]
-    assert stored.element is not None
-    words = initializer_words(model, entry.scale)
-    return from_words(words, stored.element, words.shape).astype(np.float64)
+def _product(model: Model, names: Sequence[str]) -> NDArray[np.float64]:
+    """Stored tensors of one number, or one a channel, multiplied."""
+    found = np.ones(1)
+    for name in names:
+        found = found * _numbers(model, name)
+    return found
 
 
-def _stored_numbers(model: Model, site: FaultSite) -> NDArray[np.float64]:
-    if not has_format(site.element):
-        return np.zeros(1)
-    words = initializer_words(model, site.tensor)
-    with np.errstate(invalid="ignore"):
-        values = from_words(words.astype(format_of(site.element).word), site.element, words.shape)
-    return values.astype(np.float64)
+def _numbers(model: Model, name: str) -> NDArray[np.float64]:
+    numbers = stored_numbers(model, name)
+    return np.ones(1) if numbers is None else numbers

@@ -47,7 +47,7 @@ class ChannelSums:
         self._rows = 0
         self._sums: NDArray[np.float64] | None = None
 
-    def add(self, values: NDArray[np.generic], axis: int, samples: int) -> None:
+    def add(self, values: NDArray[np.float64], axis: int, samples: int) -> None:
         """Take in a run.
 
         Args:
@@ -55,7 +55,7 @@ class ChannelSums:
             axis: Its axis of channels.
             samples: Samples in the run; they lie along axis 0 if it has as many entries.
         """
-        numbers = np.moveaxis(np.asarray(values).astype(np.float64), axis, 0)
+        numbers = np.moveaxis(values, axis, 0)
         numbers = np.where(np.isfinite(numbers), numbers, 0.0)
         apart = values.shape[0] == samples and axis % values.ndim > 0
         rows = numbers.reshape(len(numbers), samples if apart else 1, -1)
