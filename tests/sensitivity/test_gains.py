@@ -111,8 +111,9 @@ CASES: dict[str, tuple[str, str, dict[str, NDArray[Any]], str]] = {
 def model_of(given: str, nodes: str, stored: dict[str, NDArray[Any]]) -> Model:
     rank = given.count(",")
     shape = ", ".join(["batch"] + ["n"] * rank)
-    text = f'<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]> g ({given}) => (float[{shape}] out) {{'
-    proto = parser.parse_model(f"{text} {nodes} out = Relu(y) }}")
+    head = '<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>'
+    ends = f"g ({given}) => (float[{shape}] out)"
+    proto = parser.parse_model(f"{head} {ends} {{ {nodes} out = Relu(y) }}")
     for name, values in stored.items():
         proto.graph.initializer.append(numpy_helper.from_array(values, name))
     return load(proto)
