@@ -8,7 +8,8 @@ goes on where it was. `run` tries methods on what is known, with no more injecti
 sampler by a method's scores, as it is set to find failures (uniform share 0.05, power 8) and to
 estimate (0.1, 1); the faults of highest score; and, of samplers of their own, their own draws.
 `--scores NAME=FOLDER` adds a method whose scores are in FOLDER/TARGET.npz, `--gradients FOLDER`
-those that need gradients. `targets` lists targets.
+those that need gradients. `tables` puts rows of several runs together, the later ones in place of
+the earlier; `targets` lists targets.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ def _arguments() -> argparse.Namespace:
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("targets", help="list targets")
+    tables = verbs.add_parser("tables", help="put rows of several runs together")
+    tables.add_argument("rows", type=Path, nargs="+", help="files that `run` wrote")
+    tables.add_argument("-o", "--output", type=Path, required=True, help="all rows, as JSON")
+    tables.add_argument("--markdown", type=Path, required=True)
     truth = verbs.add_parser("truth", help="inject faults, to know which fail")
     run = verbs.add_parser("run", help="try methods on what is known")
     for verb in (truth, run):
@@ -46,6 +51,9 @@ def _arguments() -> argparse.Namespace:
     run.add_argument("--estimate", type=_mixture, default="0.1,1", metavar="E,A")
     run.add_argument("--gradients", type=Path, help="folder of tools/eval_gradients.py")
     run.add_argument("--methods", default="*", help="globs of names of methods, by commas")
+    run.add_argument(
+        "--calibration", type=_numbers, metavar="N,…", help="images that our scores look at"
+    )
     run.add_argument("--seeds", type=int, default=100, help="searches (default 100)")
     run.add_argument("--replicates", type=int, default=1_000, help="estimates (default 1,000)")
     run.add_argument(
@@ -66,6 +74,10 @@ def _arguments() -> argparse.Namespace:
 def _mixture(text: str) -> tuple[float, float]:
     share, _, power = text.partition(",")
     return float(share), float(power)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in text.split(","))
 
 
 def _say(text: str) -> None:
@@ -90,6 +102,7 @@ def _truths(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace) -> None:
     from evaluation.measure import Extent
     from evaluation.methods import Sources
+    from evaluation.ours import SAMPLES
     from evaluation.study import Study, study
     from evaluation.tables import markdown
     from evaluation.targets import chosen
@@ -99,7 +112,12 @@ def _run(options: argparse.Namespace) -> None:
     how = Study(
         models=options.models,
         truth=options.truth,
-        sources=Sources(gradients=options.gradients, files=options.files, only=options.methods),
+        sources=Sources(
+            gradients=options.gradients,
+            files=options.files,
+            only=options.methods,
+            samples=options.calibration or (SAMPLES,),
+        ),
         extent=Extent(
             seeds=options.seeds,
             replicates=options.replicates,
@@ -121,6 +139,23 @@ def _run(options: argparse.Namespace) -> None:
         options.markdown.write_text(markdown(rows), encoding="utf-8")
 
 
+def _tables(options: argparse.Namespace) -> None:
+    from evaluation.tables import markdown
+    from evaluation.targets import TARGETS
+
+    order = {target.name: place for place, target in enumerate(TARGETS)}
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for path in options.rows:
+        for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
+            key = (row["target"], row.get("method", ""), row["task"], str(row["drop"]))
+            found[key] = row
+    rows = sorted(found.values(), key=lambda row: order[row["target"]])
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    text = f'{{"format": "{FORMAT}", "rows": [\n{lines}\n]}}\n'
+    options.output.write_text(text, encoding="utf-8")
+    options.markdown.write_text(markdown(rows), encoding="utf-8")
+
+
 def main() -> int:
     """Do what the command line says."""
     options = _arguments()
@@ -132,6 +167,8 @@ def main() -> int:
         print("\n".join(target.name for target in TARGETS))
     elif options.verb == "truth":
         _truths(options)
+    elif options.verb == "tables":
+        _tables(options)
     else:
         _run(options)
     return 0

@@ -12,7 +12,7 @@ import numpy as np
 
 from evaluation.baselines import Rival, rivals
 from evaluation.bench import find_file
-from evaluation.ours import SENSITIVITY, sensitivity
+from evaluation.ours import SAMPLES, SENSITIVITY, sensitivity
 from evaluation.population import Values
 from evaluation.subject import subject
 from evaluation.targets import Target
@@ -115,11 +115,13 @@ class Sources:
             out.
         files: Names of methods, and the folders of their scores.
         only: Globs of names of methods, by commas.
+        samples: Calibration images of the package's own scores; each number is a method.
     """
 
     gradients: Path | None = None
     files: Sequence[tuple[str, Path]] = ()
     only: str = "*"
+    samples: Sequence[int] = (SAMPLES,)
 
 
 def methods(
@@ -134,10 +136,12 @@ def methods(
         sources: Where methods come from.
     """
     model = find_file(f"{target.model}.onnx", folders)
-    for tier, name in SENSITIVITY.items():
-        if _wanted(name, sources.only):
-            scores, inferences = sensitivity(target, folders, tier)
-            yield Method(name=name, scores=scores, probe_inferences=inferences)
+    for tier, known in SENSITIVITY.items():
+        for samples in sources.samples:
+            name = known if samples == SAMPLES else f"{known}, {samples} images"
+            if _wanted(name, sources.only):
+                scores, inferences = sensitivity(target, folders, tier, samples)
+                yield Method(name=name, scores=scores, probe_inferences=inferences)
     gradients = None if sources.gradients is None else sources.gradients / f"{target.model}.npz"
     if gradients is not None and not gradients.is_file():
         gradients = None

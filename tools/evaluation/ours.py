@@ -16,17 +16,22 @@ SENSITIVITY: Mapping[int, str] = MappingProxyType(
 )
 """Names of the methods, by tier."""
 
+SAMPLES = SensitivityOptions().samples
 
-def sensitivity(target: Target, folders: Sequence[Path], tier: int) -> tuple[Scores, int]:
+
+def sensitivity(
+    target: Target, folders: Sequence[Path], tier: int, samples: int
+) -> tuple[Scores, int]:
     """Scores of a target's faults, and how many samples were run to get them.
 
     Args:
         target: The target.
         folders: Where models and test sets are.
         tier: 0 for rules, 1 for probes.
+        samples: Calibration images, at most ``CALIBRATION_IMAGES``.
     """
-    options = SensitivityOptions(tier=tier)
-    last = slice(-CALIBRATION_IMAGES, options.samples - CALIBRATION_IMAGES or None)
+    options = SensitivityOptions(tier=tier, samples=samples)
+    last = slice(-CALIBRATION_IMAGES, samples - CALIBRATION_IMAGES or None)
     context, _ = context_of(prepare(target, folders, last))
     found = measure(context, context.sites, options)
     return found.scores, found.cost.samples
