@@ -31,8 +31,11 @@ class Speed:
         self._seen: deque[tuple[float, int]] = deque([(0.0, 0)])
 
     def take(self, progress: Progress) -> float:
-        """Take note of a progress and return the speed now, 0 before anything is done."""
+        """Take note of a progress and return the speed now, 0 before it is known."""
         done = progress.done - progress.done_before
+        if done == 1:  # alone, it tells how long sessions take to open, and that only once
+            self._seen = deque([(progress.elapsed_s, done)])
+            return 0.0
         self._seen.append((progress.elapsed_s, done))
         while len(self._seen) > 2 and self._seen[0][0] < progress.elapsed_s - SPEED_OVER_S:
             self._seen.popleft()

@@ -25,6 +25,12 @@ def test_speed_forgets_the_slow_start() -> None:
     assert latest == pytest.approx(50, rel=0.05)
 
 
+def test_speed_leaves_out_the_first_scenario_which_opens_sessions() -> None:
+    speed = Speed()
+    assert speed.take(_progress_at(1, 25.0)) == 0.0
+    assert speed.take(_progress_at(101, 27.0)) == pytest.approx(50)
+
+
 def test_progress_in_words() -> None:
     assert describe(_progress_at(1_000, 10.0), 50.0) == "37 failed, 50.0/s, 20.0 s left"
     assert describe(_progress_at(0, 0.0), 0.0) == "37 failed"
