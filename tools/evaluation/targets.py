@@ -122,9 +122,11 @@ def _known(model: str, inputs: str) -> list[Target]:
 
 
 def _top(variant: str, sample: int | None = None) -> dict[str, Any]:
-    """Every flip of the top bit, or so many of them."""
-    top = _FORMATS[variant].top
-    return {"census": (top,)} if sample is None else {"sampled": {top: sample}}
+    """So many flips of the top bit; or all of them, and downwards."""
+    levels = _FORMATS[variant]
+    if sample is None:
+        return {"census": (levels.top,), "downwards": levels.lower}
+    return {"sampled": {levels.top: sample}}
 
 
 def _ends(variant: str) -> dict[str, Any]:
