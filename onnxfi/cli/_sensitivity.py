@@ -49,14 +49,14 @@ _CHANNELS = 10
 @click.option(
     "--samples",
     type=click.IntRange(min=1),
-    default=32,
+    default=64,
     show_default=True,
     help="Calibrate on so many samples, the first ones of --inputs.",
 )
 @click.option(
     "--max-channels",
     type=click.IntRange(min=1),
-    default=256,
+    default=16,
     show_default=True,
     help="Probe at most so many channels of a value.",
 )

@@ -27,8 +27,8 @@ class SensitivityOptions:
 
     tier: int = 1
     drop: float = 0.05
-    samples: int = 32
-    max_channels: int = 256
+    samples: int = 64
+    max_channels: int = 16
     max_element_channels: int = 4
     kept_bytes: int = 512 * 1024 * 1024
     seed: int = 0
