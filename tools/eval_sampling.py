@@ -140,6 +140,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _tables(options: argparse.Namespace) -> None:
+    from evaluation.summary import summary
     from evaluation.tables import markdown
     from evaluation.targets import TARGETS
 
@@ -153,7 +154,7 @@ def _tables(options: argparse.Namespace) -> None:
     lines = ",\n".join(json.dumps(row) for row in rows)
     text = f'{{"format": "{FORMAT}", "rows": [\n{lines}\n]}}\n'
     options.output.write_text(text, encoding="utf-8")
-    options.markdown.write_text(markdown(rows), encoding="utf-8")
+    options.markdown.write_text(f"{summary(rows)}\n{markdown(rows)}", encoding="utf-8")
 
 
 def main() -> int:
