@@ -66,9 +66,10 @@ class PriorityDesign:
         """Share of all scenarios that are hit.
 
         The interval is of the ratio estimator, on a logarithmic scale, with Student's t for the
-        number of scenarios that the spread rests on. It takes for granted that scenarios with
-        small weights hold no cluster of failures that none was drawn of; :meth:`safe_rate` does
-        not. With fewer than five failures that one is given instead. It holds at looks, too.
+        number of scenarios that the spread rests on, and room for one rare failure more. It takes
+        for granted that scenarios with small weights hold no cluster of failures that none was
+        drawn of; :meth:`safe_rate` does not. With fewer than five failures that one is given
+        instead. It holds at looks, too.
         """
         del exact
         check_drawn(len(self.weight), self.population)
@@ -93,15 +94,16 @@ class PriorityDesign:
             found = difference_total(values, self.weight, p, self.population)
         if found is None:
             return self.rate(hit, confidence)
+        parts = found.residual**2 * (1 - found.probability) / found.probability**2
         # Weights that told all so far may be wrong of the next: one hit more is taken to be a miss.
         one = float(((1 - p[drawn]) / p[drawn] ** 2).mean())
-        parts = found.residual**2 * (1 - found.probability) / found.probability**2
-        spread = _spread(np.append(parts, one) / self.population**2)
+        parts = np.append(parts, one) / self.population**2
         # What was seen exists.
         least = float(values.sum()) / self.population
         most = least + (self.population - len(values)) / self.population
         value = min(most, max(least, found.total / self.population))
-        low, high = _logarithmic(value, spread, (1 - check_confidence(confidence)) / 2)
+        tail = (1 - check_confidence(confidence)) / 2
+        low, high = _ends(value, parts, self._rarest(values, self.population), tail)
         return Interval(
             value=value,
             low=max(low, least),
@@ -172,7 +174,7 @@ class PriorityDesign:
         """
         values = hit.astype(np.float64)
         value = self.total(values) / self.population
-        variance = self._variance(values, self.population)[0]
+        variance = float(self._parts(values, self.population).sum())
         if not 0 < value < 1 or variance == 0:
             return None
         return value * (1 - value) / len(values) / variance
@@ -182,12 +184,19 @@ class PriorityDesign:
         """Estimated sum of all weights, which is 1."""
         return float((self.weight / self.probability).sum())
 
-    def _variance(self, values: Values, faults: int) -> tuple[float, float]:
-        """Estimated variance of the mean, and the degrees of freedom it rests on."""
+    def _parts(self, values: Values, faults: int) -> Values:
+        """The parts of the mean's estimated variance, one a scenario."""
         p = self.probability
-        total = self.total(values)
-        residual = (values - total * self.weight) / faults
-        return _spread(residual**2 * (1 - p) / p**2 / self._calibration**2)
+        residual = (values - self.total(values) * self.weight) / faults
+        parts = residual**2 * (1 - p) / p**2 / self._calibration**2
+        return np.asarray(parts, np.float64)
+
+    def _rarest(self, values: Values, faults: int) -> tuple[float, float]:
+        """What the value that counts most adds to the mean, and to its variance."""
+        parts = np.where(self.probability < 1, values / self.probability / faults, 0.0)
+        place = int(np.argmax(parts))
+        most = float(parts[place])
+        return most, most**2 * (1 - float(self.probability[place]))
 
     def _interval(
         self, values: Values, faults: int, confidence: float, inside: Flags | None = None
@@ -205,7 +214,8 @@ class PriorityDesign:
             low, high = bounds[0] / faults, bounds[1] / faults
             method = _BOUNDS
         else:
-            low, high = _logarithmic(value, self._variance(values, faults), tail)
+            rarest = self._rarest(values, faults)
+            low, high = _ends(value, self._parts(values, faults), rarest, tail)
             method = "priority, ratio-calibrated"
         return Interval(
             value=value,
@@ -261,17 +271,30 @@ class PriorityDesign:
         return edges
 
 
-def _spread(parts: Values) -> tuple[float, float]:
-    """Sum of the parts of an estimated variance, and the degrees of freedom that it rests on."""
-    whole = float(parts.sum())
-    if whole == 0:
-        return 0.0, math.inf
-    return whole, max(1.0, whole**2 / float((parts**2).sum()) - 1)
+def _ends(
+    value: float, parts: Values, rarest: tuple[float, float], tail: float
+) -> tuple[float, float]:
+    """Ends of an interval, logarithmic, with Student's t for what the variance rests on.
+
+    The upper one is taken after one failure more that is as rare as the rarest one seen: of such
+    another may well have been missed (as Fay and Feuer, Stat. Med. 1997, do for weighted sums).
+
+    Args:
+        value: The estimate, above 0.
+        parts: float64 (m,), of its estimated variance.
+        rarest: What one more would add to the value, and to the variance.
+        tail: Error probability of either end.
+    """
+    more = value + rarest[0]
+    high = more * _reach(more, np.append(parts, rarest[1]), tail)
+    return value / _reach(value, parts, tail), high
 
 
-def _logarithmic(value: float, spread: tuple[float, float], tail: float) -> tuple[float, float]:
-    """Ends of an interval on a logarithmic scale, with Student's t."""
-    variance, freedom = spread
+def _reach(value: float, parts: Values, tail: float) -> float:
+    """By which factor the truth may differ from a value."""
+    variance = float(parts.sum())
+    if variance == 0:
+        return 1.0
+    freedom = max(1.0, variance**2 / float((parts**2).sum()) - 1)
     quantile = float(distributions().t.ppf(1 - tail, freedom))
-    reach = math.exp(min(_FAR, quantile * math.sqrt(variance) / value))
-    return value / reach, value * reach
+    return math.exp(min(_FAR, quantile * math.sqrt(variance) / value))

@@ -192,11 +192,13 @@ def _drawn(
         settings.sampler, space, subject.model.sha256, subject.graph_sha256
     )
     source = SampledScenarios(space, sampler)
+    # Scores are no part of a recipe: what was drawn with them is written out.
+    recipe = not (custom.fault_models or custom.sampler or sampler.kind in SCORED)
     header = FaultListHeader(
         model_sha256=subject.model.sha256,
         graph=subject.graph,
         graph_sha256=subject.graph_sha256,
-        **source.header_fields(),
+        **source.header_fields(written=not recipe),
     )
     return Experiment(
         subject=subject,
@@ -205,8 +207,7 @@ def _drawn(
         space=space,
         source=source,
         header=header,
-        # Scores are no part of a recipe: what was drawn with them is written out.
-        recipe=not (custom.fault_models or custom.sampler or sampler.kind in SCORED),
+        recipe=recipe,
     )
 
 

@@ -29,6 +29,8 @@ class FaultListHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         seed: Seed of the sampler.
         design: Sampling design, such as ``"priority"``.
         next_key: Priority of the first scenario that is not in the list.
+        strata: Faults that there are in each stratum of a stratified sample that is written out, in
+            the order in which scenarios were allotted; else None.
         fault_graphs: Small ONNX models that are faults, by sha256 (as base64 in the file); left out
             where there are none.
     """
@@ -42,6 +44,7 @@ class FaultListHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     seed: int | None = None
     design: str | None = None
     next_key: float | None = None
+    strata: dict[str, int] | None = None
     fault_graphs: dict[str, bytes] | None = None
 
 

@@ -14,7 +14,7 @@ from onnxfi.sampling._scores import ArrayScores, FunctionScores, Scores
 from onnxfi.sampling._size import sample_size
 from onnxfi.sampling._source import ListedScenarios, SampledScenarios, ScenarioSource
 from onnxfi.sampling._strata import Stratum, strata
-from onnxfi.sampling._stratified import StratifiedSampler
+from onnxfi.sampling._stratified import StratifiedSampler, homes
 from onnxfi.sampling._top import TopSampler, top_order
 from onnxfi.sampling._uniform import UniformSampler
 
@@ -44,6 +44,7 @@ __all__ = [
     "fitted_recipe",
     "from_recipe",
     "generator",
+    "homes",
     "permutation",
     "priority_order",
     "raw_bits",

@@ -16,6 +16,7 @@ from onnxfi.sampling._sampler import (
     SingleFaultSampler,
     check_number,
 )
+from onnxfi.sampling._stratified import StratifiedSampler
 
 _TOGETHER = 1_000  # scenarios drawn at once, all held until the last one is used
 
@@ -98,8 +99,12 @@ class SampledScenarios:
             return self.sampler.population(self.space)
         return None
 
-    def header_fields(self) -> dict[str, Any]:
-        """What a fault list of these scenarios says of how they were drawn."""
+    def header_fields(self, *, written: bool = True) -> dict[str, Any]:
+        """What a fault list of these scenarios says of how they were drawn.
+
+        Args:
+            written: Whether the scenarios are written out, or the list is a recipe only.
+        """
         recipe = self.sampler.recipe()
         seed = recipe.get("seed")
         fields: dict[str, Any] = {
@@ -111,6 +116,9 @@ class SampledScenarios:
         if isinstance(self.sampler, DesignedSampler):
             fields["design"] = self.sampler.design
             fields["next_key"] = self.sampler.next_key(self.space)
+        if written and isinstance(self.sampler, StratifiedSampler):
+            found = self.sampler.allotted(self.space).strata
+            fields["strata"] = {stratum.key: stratum.size for stratum in found}
         return fields
 
     def fault_numbers(self, start: int, stop: int) -> NDArray[np.int64] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,8 +134,42 @@ class StratifiedSampler:
         return found
 
 
+class Sized(Protocol):
+    """A stratum as far as allotting goes."""
+
+    @property
+    def key(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Faults."""
+        ...
+
+
+class _Named(NamedTuple):
+    key: str
+    size: int
+
+
+def homes(sizes: Mapping[str, int], recipe: Mapping[str, Any]) -> NDArray[np.int64]:
+    """The stratum of each scenario of a sample that is known by its recipe; int64 (n,).
+
+    Args:
+        sizes: Faults of each stratum, in their order.
+        recipe: Of the sampler.
+
+    Raises:
+        ConfigError: The recipe does not fit the strata.
+    """
+    found = [_Named(key, size) for key, size in sizes.items()]
+    counts = allot(found, recipe["n"], recipe.get("rates"), recipe.get("least", 1))
+    return _in_turns(counts)[0]
+
+
 def allot(
-    found: Sequence[Stratum], n: int, rates: Mapping[str, float] | None, least: int
+    found: Sequence[Sized], n: int, rates: Mapping[str, float] | None, least: int
 ) -> NDArray[np.int64]:
     """Scenarios of each stratum, int64 (H,), which sum to ``n``.
 
@@ -167,7 +201,7 @@ def allot(
     return counts
 
 
-def _spread(found: Sequence[Stratum], rates: Mapping[str, float] | None) -> NDArray[np.float64]:
+def _spread(found: Sequence[Sized], rates: Mapping[str, float] | None) -> NDArray[np.float64]:
     """sqrt(p (1 - p)) of each stratum, 1 where nothing is known."""
     if rates is None:
         return np.ones(len(found))

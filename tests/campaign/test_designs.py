@@ -213,3 +213,9 @@ def test_a_list_that_lost_its_keys_gives_no_rate(tmp_path, samples):
     with pytest.raises(fi.FaultListError, match="priority sample"):
         other.summary()
     assert campaign.summary().total == 60
+    cut = tmp_path / "cut.jsonl"
+    cut.write_text("\n".join(listed.splitlines()[:41]) + "\n")
+    short = fi.Campaign.create(tmp_path / "e", model=MODEL, inputs=samples, faults=cut, drop=0.01)
+    short.run()
+    with pytest.raises(fi.FaultListError, match="of 60 scenarios, but has 40"):
+        short.summary()

@@ -158,6 +158,26 @@ def test_a_pilot_allots_the_scenarios_of_a_campaign_of_the_same_faults(
         assert not (tmp_path / "e").exists()
 
 
+def test_a_stratified_list_knows_how_it_was_drawn(
+    run_cli: Run, model: Path, samples: Path, tmp_path: Path
+) -> None:
+    space = ("--model", model, "--inputs", samples)
+    assert run_cli("run", "p", *space, "-n", 200).exit_code == 0
+    words = ("--strata", "field", "--pilot", "p", "-n", 90)
+    assert run_cli("run", "c", *space, *words).exit_code == 0
+    assert run_cli("sample", model, *words, "-o", "written.jsonl").exit_code == 0
+    assert run_cli("run", "d", *space, "--faults", "written.jsonl").exit_code == 0
+    told, listed = _told(run_cli, "c"), _told(run_cli, "d")
+    assert told["rates"] == listed["rates"]
+    assert listed["rates"]["failure"]["method"] == "stratified, MOVER"
+    lines = (tmp_path / "written.jsonl").read_text().splitlines()
+    (tmp_path / "cut.jsonl").write_text("\n".join(lines[:51]) + "\n")
+    assert run_cli("run", "e", *space, "--faults", "cut.jsonl").exit_code == 1
+    refused = run_cli("report", "e")
+    assert refused.exit_code == 1
+    assert "don't make its 50 scenarios" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
