@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from onnxfi.bits import format_of
 from onnxfi.engine import EngineContext, profile
-from onnxfi.faults import FaultSite
+from onnxfi.faults import FaultSite, SiteKind
 from onnxfi.graph import Model, initializer_words
 from onnxfi.sensitivity._axis import Axis
 from onnxfi.sensitivity._calibrate import Calibration, calibrate
@@ -42,8 +42,9 @@ def measure(
 
     The model runs once over the calibration samples, with its values looked at. A fault in a
     stored tensor shifts channels of the value that its layer makes, one in a computed tensor an
-    element of it. What shifts do is told by rules (tier 0, checked by a few real faults) or
-    measured by probes (tier 1). Sites of which neither knows anything are tried by real faults.
+    element of it. What shifts do is told by rules (tier 0) or measured by probes (tier 1). Rules,
+    and probes of what is added to integers or scales them, are checked by a few real faults. Sites
+    of which neither knows anything are tried by real faults.
 
     Args:
         context: The model on its calibration samples.
@@ -72,8 +73,13 @@ def measure(
         name: _stored(context.model, by_name[name], found, seen, responses)
         for name in found.entries
     }
-    if options.tier == 0 and stored:
-        stored, notes, spent = checked_sides(context, stored, trials, _told(on_progress, "check"))
+    methods = {name: _method(name, found, responses) for name in by_name}
+    probed = frozenset(name for name, by in methods.items() if by == "probes")
+    doubtful = {n: s for n, s in stored.items() if n not in probed or _overflows(by_name[n])}
+    if doubtful:
+        told = _told(on_progress, "check")
+        checked, notes, spent = checked_sides(context, doubtful, trials, told, probed)
+        stored |= checked
         cost += spent
     scores: dict[str, SiteScores] = {**stored}
     for site in computed:
@@ -89,9 +95,20 @@ def measure(
         inputs_sha256=context.workload.sha256,
         criterion=context.criterion.criterion.spec(),
         cost=cost,
-        methods=MappingProxyType({name: _method(name, found, responses) for name in by_name}),
+        methods=MappingProxyType(methods),
         notes=notes,
     )
+
+
+def _overflows(site: FaultSite) -> bool:
+    """Whether faults in a stored tensor may do what no shift of a value does.
+
+    An integer sum starts again from the other end when a bias makes it too large; a scale moves
+    each number by another amount.
+    """
+    if site.kind in (SiteKind.SCALE, SiteKind.ZERO_POINT):
+        return True
+    return site.kind is SiteKind.BIAS and "exponent" not in format_of(site.element).fields
 
 
 def _profiled(context: EngineContext, found: Plan) -> EngineContext:

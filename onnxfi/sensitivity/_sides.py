@@ -1,8 +1,8 @@
-"""Checking rules by real faults: whether shifts in a direction lose what they say."""
+"""Checking scores by real faults: whether shifts in a direction lose what is expected."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -70,6 +70,7 @@ def checked_sides(
     scores: Mapping[str, StoredScores],
     options: TrialOptions,
     on_progress: Progress | None = None,
+    measured: Collection[str] = (),
 ) -> Checked:
     """Try the faults of the largest doses in both directions, and correct what they contradict.
 
@@ -77,13 +78,15 @@ def checked_sides(
     defined; a kernel that transforms its weights first, or a fusion, may have another way of
     computing, in which a huge number of either sign reaches every result. And what follows further
     on (saturation, a threshold that fires anyway) may make harmless what no rule of the next
-    operator knows to be.
+    operator knows to be. Probes add to numbers; integers that overflow start again from the other
+    end.
 
     Args:
         context: Model, calibration samples, criterion, sites.
-        scores: Scores by rules, by site name; others sites are left alone.
+        scores: Scores by rules or probes, by site name; other sites are left alone.
         options: How many faults are tried.
         on_progress: Told sites done, and in all.
+        measured: Sites whose responses were measured by probes.
 
     Raises:
         OnnxFIError: The fault-free model does not run.
@@ -94,37 +97,45 @@ def checked_sides(
         for done, site in enumerate(in_turn(sites), start=1):
             mine = scores[site.name]
             sides = _tried(site, mine, trials, options)
-            found[site.name] = replace(mine, response=corrected(mine.response, sides))
-            notes += [_note(site, side) for side in sides if side.contradicted]
+            probed = site.name in measured
+            fitted = corrected(mine.response, sides, measured=probed)
+            found[site.name] = replace(mine, response=fitted)
+            notes += [_note(site, side, probed) for side in sides if side.contradicted]
             if on_progress is not None:
                 on_progress(done, len(sites))
         return Checked(found, tuple(notes), trials.cost)
 
 
-def corrected(response: Response, sides: Sequence[Side]) -> Response:
+def corrected(response: Response, sides: Sequence[Side], *, measured: bool = False) -> Response:
     """The response with the curves of directions that real faults contradict made to fit them.
 
     Where less is lost than expected, the curve is lowered as a whole. Where more is, the higher of
     the curves of both directions takes its place, raised or lowered to what was lost; if that is
-    nothing, too, no curve is below what was lost at such doses.
+    nothing, too, no curve is below what was lost. A curve that was measured is left alone below the
+    doses that were tried, but for staying below what is lost at these.
 
     Args:
-        response: As by rules.
+        response: As by rules or probes.
         sides: What was tried.
+        measured: It is by probes.
     """
     lost = response.lost.copy()
     for side in sides:
-        if side.contradicted:
-            lower = side.real.mean() < side.expected.mean()
-            fitted = _lowered if lower else _raised
-            lost[:, side.direction] = fitted(response, side)
+        if not side.contradicted:
+            continue
+        own = response.lost[:, side.direction]
+        lower = side.real.mean() < side.expected.mean()
+        fitted = own * _factor(side) if lower else _raised(response, side)
+        if measured:
+            tried = response.doses >= min(side.doses.min(), response.doses[-1])
+            fitted = np.where(tried, fitted, np.minimum(own, fitted[:, -1:]))
+        lost[:, side.direction] = fitted
     return replace(response, lost=lost)
 
 
-def _lowered(response: Response, side: Side) -> NDArray[np.float64]:
+def _factor(side: Side) -> float:
     doubt = _DOUBT * side.expected.mean()
-    factor = (side.real.sum() + doubt) / (side.expected.sum() + doubt)
-    return np.asarray(response.lost[:, side.direction] * factor)
+    return float((side.real.sum() + doubt) / (side.expected.sum() + doubt))
 
 
 def _raised(response: Response, side: Side) -> NDArray[np.float64]:
@@ -135,8 +146,8 @@ def _raised(response: Response, side: Side) -> NDArray[np.float64]:
     there = float(both.at(side.channel, way, side.doses).mean())
     if there > 0:
         return np.clip(curve * (real / there), own, 1.0)
-    reached = response.doses >= min(side.doses.min(), response.doses[-1])
-    return np.maximum(own, np.where(reached, real, 0.0))
+    tried = response.doses >= min(side.doses.min(), response.doses[-1])
+    return np.maximum(own, np.where(tried, real, 0.0))
 
 
 def largest(
@@ -182,10 +193,10 @@ def _tried(
     return sides
 
 
-def _note(site: FaultSite, side: Side) -> str:
+def _note(site: FaultSite, side: Side, probed: bool) -> str:
     real, expected = (100 * each.mean() for each in (side.real, side.expected))
+    said = "as probes say" if probed else "as the rule of what follows says"
     return (
         f"{site.name}: {_WORDS[side.direction]} shifts lose {real:.0f} % of the answers, not"
-        f" {expected:.0f} % as the rule of what follows says ({len(side.real)} faults tried);"
-        " scores are corrected"
+        f" {expected:.0f} % {said} ({len(side.real)} faults tried); scores are corrected"
     )

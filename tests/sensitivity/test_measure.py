@@ -155,3 +155,17 @@ def test_few_bytes_keep_fewer_samples_of_what_was_seen() -> None:
     case = subject("models/lenet5_mnist_fp32.onnx", MNIST, "activation", samples=8)
     found = measure(case.context, case.sites, SensitivityOptions(tier=0, kept_bytes=1))
     assert {len(each.words) for each in found.scores.sites.values()} == {1}  # type: ignore[union-attr]
+
+
+def test_integer_biases_that_overflow_are_found_by_real_faults() -> None:
+    """A sum that falls below the least integer goes on from the largest: no shift does that."""
+    case = subject("models/lenet5_mnist_int8_qdq.onnx", MNIST, "bias")
+    found = measure(case.context, case.sites, SensitivityOptions())
+    assert set(found.methods.values()) == {"probes"}
+    corrected = [note.split(":")[0] for note in found.notes if "as probes say" in note]
+    assert "fc3.bias_quantized" in corrected
+    (last,) = (site for site in case.sites if site.name == "fc3.bias_quantized")
+    space = FaultSpace([last], [BitFlip(bits="29-31")])
+    fails = failing(case, space, np.arange(space.size))
+    assert fails.mean() > 0.5
+    assert likely(found, space)[fails].mean() > 0.8

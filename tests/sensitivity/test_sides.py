@@ -82,6 +82,17 @@ def test_a_direction_that_loses_less_is_lowered_but_not_to_nothing() -> None:
     np.testing.assert_allclose(found.lost[:, UP, -1], 0.2, rtol=0.1)
 
 
+def test_measured_curves_change_only_at_doses_that_were_tried() -> None:
+    response = _response(0.8, 0.01)
+    more = corrected(response, [_side(DOWN, [0.01] * 2, [0.4, 0.6])], measured=True)
+    np.testing.assert_allclose(more.lost[:, DOWN, 6:], 0.5)  # dose 16 and above
+    np.testing.assert_array_equal(more.lost[:, DOWN, :6], response.lost[:, DOWN, :6])
+    less = corrected(response, [_side(UP, [0.8] * 2, [0.2] * 2)], measured=True)
+    np.testing.assert_allclose(less.lost[:, UP, 4:], 0.2, rtol=0.2)  # nor does a smaller dose more
+    assert not less.lost[:, UP, :4].any()
+    assert (np.diff(less.lost, axis=2) >= 0).all()
+
+
 def test_rules_that_hold_are_left_alone() -> None:
     response = _response(0.8, 0.0)
     sides = [_side(UP, [0.8] * 4, [0.6] * 4), _side(DOWN, [0.0] * 4, [0.0, 0, 0, 0.1])]
