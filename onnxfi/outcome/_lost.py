@@ -42,11 +42,13 @@ def lost_shares(
 
     A sample that is due or critical has lost all. With labels, as where the drop of the accuracy
     is what counts, only right answers can be lost, by becoming wrong or due (see
-    :func:`at_stake`). Of others something is lost where the criterion
-    knows how far an answer is from another one: the margin between the answer's score and its
-    rival's (top-k, label), the distance to the threshold, the part of the tolerance that is used
-    up. It counts as the 4th power of the part that is gone, times 0.1. A user's own function, and
-    answers without scores, know no margin.
+    :func:`at_stake`), and one that was wrong and becomes right makes up for one that is lost: the
+    sum over the samples, divided by the number at stake, is the drop.
+
+    Of others something is lost where the criterion knows how far an answer is from another one:
+    the margin between the answer's score and its rival's (top-k, label), the distance to the
+    threshold, the part of the tolerance that is used up. It counts as the 4th power of the part
+    that is gone, times 0.1. A user's own function, and answers without scores, know no margin.
 
     Args:
         golden: Fault-free outputs by name.
@@ -57,7 +59,7 @@ def lost_shares(
         samples: Real samples of the batch.
 
     Returns:
-        float64 (samples,), 0..1.
+        float64 (samples,), 0..1, or -1 where a wrong answer became right.
 
     Raises:
         ConfigError: The user's criterion misbehaves.
@@ -68,14 +70,15 @@ def lost_shares(
     before, after = golden[criterion.output], faulty[criterion.output]
     same_shape = before.shape == after.shape
     failed, open_ones = codes >= Outcome.CRITICAL, codes == Outcome.TOLERABLE
+    gained = np.zeros(samples, np.bool_)
     right = _right(golden, layouts, criterion, labels, samples)
     if right is not None:
-        kept = _right(faulty, layouts, criterion, labels, samples) if same_shape else None
-        wrong = codes >= Outcome.DUE_NONFINITE
-        failed = right & (wrong | (True if kept is None else ~kept))
-        failed &= codes != Outcome.MASKED
-        open_ones = right & ~failed & (codes != Outcome.MASKED)
-    lost = np.where(failed, 1.0, 0.0)
+        found = _right(faulty, layouts, criterion, labels, samples) if same_shape else None
+        changed, due = codes != Outcome.MASKED, codes >= Outcome.DUE_NONFINITE
+        kept = np.zeros(samples, np.bool_) if found is None else found & ~due
+        failed, open_ones = right & changed & ~kept, right & changed & kept
+        gained = ~right & kept
+    lost = np.where(failed, 1.0, np.where(gained, -1.0, 0.0))
     if open_ones.any() and same_shape:
         layout, rule = layouts[criterion.output], criterion.criterion
         pair = [presented(each, layout, samples, by_row=rule.by_row) for each in (before, after)]

@@ -111,7 +111,7 @@ class ShiftRuns:
     def lost(self, shifts: Sequence[Shift]) -> NDArray[np.float64]:
         """Share of the calibration samples' answers that each shift costs, float64 (shifts,).
 
-        With labels it is the share of those that are right without a shift. Shifts of one port
+        With labels it is the drop of the accuracy, at least 0. Shifts of one port
         should follow each other: the fewer ports are armed in a run, the less is fed. A whole
         channel that loses half of the first 8 samples is not tried on the others.
         """
@@ -124,7 +124,7 @@ class ShiftRuns:
             if window.stop == self._first:
                 so_far = total[left] / np.maximum(seen[left], 1)
                 left = left[[self._open(*each) for each in zip(chosen, so_far, strict=True)]]
-        return np.asarray(total / np.maximum(seen, 1))
+        return np.maximum(total / np.maximum(seen, 1), 0.0)
 
     def _open(self, shift: Shift, lost: float) -> bool:
         """Whether more samples are needed to know what a shift loses."""

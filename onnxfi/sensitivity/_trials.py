@@ -115,7 +115,7 @@ class Trials:
             shares, held = _lost(self._context, result)
             lost, stake = lost + shares, stake + held
             self.cost += Cost(samples=result.window.samples, runs=1)
-        return lost / max(stake, 1)
+        return max(lost / max(stake, 1), 0.0)
 
     def _engine_of(self, site: FaultSite) -> Engine:
         if self._engine is None or site.name not in self._opened:
@@ -184,4 +184,4 @@ def _lost(context: EngineContext, result: BatchResult) -> tuple[float, int]:
     mine = None if labels is None else labels[window.start : window.stop]
     shares = lost_shares(result.golden, result.faulty, layouts, criterion, mine, samples=samples)
     held = at_stake(result.golden, layouts, criterion, mine, samples)
-    return float(shares[held].sum()), int(np.count_nonzero(held))
+    return float(shares.sum()), int(np.count_nonzero(held))

@@ -112,7 +112,7 @@ def test_with_labels_right_answers_are_what_can_be_lost():
     faulty = SCORES[:, [1, 0, 2]]  # both answers change
     for criterion in ("top1", "label", "tolerance:0.1"):
         np.testing.assert_array_equal(lost(SCORES, faulty, criterion, [1, 2]), [1.0, 0.0])
-        np.testing.assert_array_equal(lost(SCORES, faulty, criterion, [0, 1]), [0.0, 0.0])
+        np.testing.assert_array_equal(lost(SCORES, faulty, criterion, [0, 2]), [-1.0, 0.0])
         np.testing.assert_array_equal(lost(SCORES, SCORES * np.nan, criterion, [1, 2]), [1.0, 0.0])
     bound = BoundCriterion(criterion=parse_criterion("top1"), output="y")
     layouts = {"y": SampleLayout(shape=(1, 3), batch_axis=0)}
@@ -121,6 +121,15 @@ def test_with_labels_right_answers_are_what_can_be_lost():
     none = lost_shares({"y": SCORES}, None, layouts, bound, np.array([1, 2]), samples=2)
     np.testing.assert_array_equal(none, [1.0, 0.0])
     assert at_stake({"y": SCORES}, layouts, bound, None, 2).all()
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_with_labels_the_sum_is_the_drop_where_no_margin_counts(seed):
+    rng = np.random.default_rng(seed)
+    golden, faulty = rng.integers(0, 3, (2, 30))  # answers that are classes
+    labels = rng.integers(0, 3, 30)
+    before, after = np.count_nonzero(golden == labels), np.count_nonzero(faulty == labels)
+    assert lost(golden, faulty, "top1", labels).sum() == before - after
 
 
 @pytest.mark.parametrize("criterion", ["top1", "label", "tolerance:0.5,0.1", "threshold:0.3"])
