@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 from onnxfi.analysis._interval import Interval, check_confidence, check_drawn
@@ -92,10 +93,18 @@ def total_bounds(seen: int, probability: float, tail: float) -> tuple[float, flo
     """
     if probability >= 1:
         return float(seen), float(seen)
-    # With the mean fixed a binomial count varies less than a Poisson one, so these bounds hold.
-    low = float(distributions().chi2.ppf(tail, 2 * seen)) / 2 if seen else 0.0
-    high = float(distributions().chi2.ppf(1 - tail, 2 * seen + 2)) / 2
+    low, high = _poisson(seen, tail)
     return max(float(seen), low / probability), high / probability
+
+
+@functools.lru_cache(maxsize=4096)
+def _poisson(seen: int, tail: float) -> tuple[float, float]:
+    """Bounds of the mean of a count.
+
+    With the mean fixed a binomial count varies less than a Poisson one, so they hold for it, too.
+    """
+    low = float(distributions().chi2.ppf(tail, 2 * seen)) / 2 if seen else 0.0
+    return low, float(distributions().chi2.ppf(1 - tail, 2 * seen + 2)) / 2
 
 
 def _lower(failures: int, n: int, tail: float) -> float:

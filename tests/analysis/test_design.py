@@ -123,8 +123,8 @@ def test_a_domain_of_which_all_is_known():
 
 @pytest.mark.parametrize("kind", ["sharp", "soft", "wrong", "rare"])
 def test_priority_intervals_hold_at_every_look(kind):
-    population, rng = Population(kind, 8_000), np.random.default_rng(5)
-    looks, repeats = [50, 100, 200, 300, 450, 600], 1000
+    population, rng = Population(kind, 5_000), np.random.default_rng(5)
+    looks, repeats = [50, 100, 200, 400], 1000
     missed = unsafe = wrong = 0
     for _ in range(repeats):
         best, key = population.order(rng, looks[-1])
@@ -134,10 +134,10 @@ def test_priority_intervals_hold_at_every_look(kind):
             level = look_confidence(0.95, look)
             rate = design.rate(hit, level, exact=True)
             held &= rate.low <= population.rate <= rate.high
-            if look in (1, 4, 6):
+            if look in (1, 4):
                 bound = design.safe_rate(hit, level)
                 safe &= bound.low <= population.rate <= bound.high
-            if look in (3, 6):
+            if look in (2, 4):
                 other = design.difference_rate(hit, level)
                 apart &= other.low <= population.rate <= other.high
         missed += not held
