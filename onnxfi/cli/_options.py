@@ -231,7 +231,7 @@ sampler_options = _stack(
         "--power",
         type=click.FloatRange(0, 100, max_open=True),
         metavar="A",
-        help="Exponent of the scores: 1 to estimate rates, 2 to find failures.  [default: 1]",
+        help="Exponent of the scores: 1 to estimate rates, 8 to find failures.  [default: 1]",
     ),
     click.option(
         "--ber",

@@ -29,7 +29,7 @@ class ImportanceSampler:
         seed: 0..2^64 - 1.
         uniform_share: Part of the weight that every fault has whatever its score. 0.05 finds
             failures fastest, 0.3 holds the widest scores in check.
-        power: Exponent of the scores; 1 to estimate, 2 to find failures.
+        power: Exponent of the scores; 1 to estimate, 8 to find failures by a sensitivity.
     """
 
     n: int
