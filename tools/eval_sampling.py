@@ -139,6 +139,15 @@ def _run(options: argparse.Namespace) -> None:
         options.markdown.write_text(markdown(rows), encoding="utf-8")
 
 
+def _rounded(value: Any) -> Any:
+    """Figures as far as they mean something."""
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
 def _tables(options: argparse.Namespace) -> None:
     from evaluation.summary import summary
     from evaluation.tables import markdown
@@ -151,7 +160,7 @@ def _tables(options: argparse.Namespace) -> None:
             key = (row["target"], row.get("method", ""), row["task"], str(row["drop"]))
             found[key] = row
     rows = sorted(found.values(), key=lambda row: order[row["target"]])
-    lines = ",\n".join(json.dumps(row) for row in rows)
+    lines = ",\n".join(json.dumps(_rounded(row)) for row in rows)
     text = f'{{"format": "{FORMAT}", "rows": [\n{lines}\n]}}\n'
     options.output.write_text(text, encoding="utf-8")
     options.markdown.write_text(f"{summary(rows)}\n{markdown(rows)}", encoding="utf-8")

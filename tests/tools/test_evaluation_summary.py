@@ -41,7 +41,8 @@ def rows() -> list[dict[str, Any]]:
         row("estimation", "sensitivity by rules", 0.0, **estimate),
         row("estimation", "sensitivity by probes", 0.0, **estimate),
     ]
-    truth = {"target": "net-weights", "drop": 0.05, "task": "truth", "p0": {"value": 0.02}}
+    truth = {"target": "net-weights", "drop": 0.05, "task": "truth", "exact": True}
+    truth["p0"] = {"value": 0.02}
     return [truth, *found]
 
 
@@ -60,3 +61,11 @@ def test_where_nothing_fails_there_is_no_precision(rows: list[dict[str, Any]]) -
     rows[0]["p0"]["value"] = 0.0
     found = summary(rows).split("\n\n")[0]
     assert len(found.splitlines()) == 2
+
+
+def test_more_found_than_a_sample_let_expect_has_no_ratio(rows: list[dict[str, Any]]) -> None:
+    rows[0] |= {"exact": False, "p0": {"value": 0.01, "low": 0.004, "high": 0.02}}
+    for row in rows[1:]:
+        row["gain"] = {"ratio": 60.0, "ceiling": 50.0}
+    found = summary(rows).splitlines()[2]
+    assert found.startswith("| net-weights | 1 % (0.4–2) | - | 0.80 (-) | 0.90 (-) |")

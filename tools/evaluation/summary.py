@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evaluation.ours import SENSITIVITY
+from evaluation.tables import rate
 
 Row = dict[str, Any]
 
@@ -69,13 +70,13 @@ def _found(target: str, truth: Row, of: Mapping[_Key, Row]) -> list[str]:
     best = max(of[task, _PROBES]["precision"]["value"] for task in ("discovery", "top"))
     return [
         target,
-        _percent(p0),
-        _times(probes["gain"]["ceiling"]),
+        rate(truth["p0"], exact=truth["exact"]),
+        "-" if _beyond(probes) else _times(probes["gain"]["ceiling"]),
         _gain(ours),
         _gain(probes),
         f"{of['top', _RULES]['precision']['value']:.2f} / "
         f"{of['top', _PROBES]['precision']['value']:.2f}",
-        _times(best * 100 / (100 + paid) / p0),
+        "-" if _beyond(probes) else _times(best * 100 / (100 + paid) / p0),
         _best(of, ("top bit",), "top"),
         _best(of, ("|delta|",), "top"),
         _best(of, _ISIMDL, "draws"),
@@ -117,17 +118,18 @@ def _best(of: Mapping[_Key, Row], names: Sequence[str], task: str) -> str:
 
 def _gain(row: Row) -> str:
     """Precision, and how many times that of chance it is."""
-    gain = row["gain"]
-    times = "-" if gain["ratio"] is None else _times(gain["ratio"])
-    return f"{row['precision']['value']:.2f} ({times})"
+    ratio = None if _beyond(row) else row["gain"]["ratio"]
+    return f"{row['precision']['value']:.2f} ({_times(ratio)})"
+
+
+def _beyond(row: Row) -> bool:
+    """Whether more was found than the truth's sample let expect: there is no ratio to a guess."""
+    ratio, ceiling = row["gain"]["ratio"], row["gain"]["ceiling"]
+    return ratio is not None and ceiling is not None and ratio > 1.001 * ceiling
 
 
 def _times(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}×"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.3g} %"
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

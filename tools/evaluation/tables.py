@@ -88,7 +88,7 @@ def _truth_lines(rows: Sequence[Row]) -> list[list[str]]:
             f"{row['worst_drop']:.2g}",
         ]
         line = found.setdefault(row["target"], head)
-        line += [_rate(row["p0"], exact=row["exact"]), f"{row['critical']:,}"]
+        line += [rate(row["p0"], exact=row["exact"]), f"{row['critical']:,}"]
     return list(found.values())
 
 
@@ -157,7 +157,8 @@ def _own_line(row: Row) -> list[str]:
     ]
 
 
-def _rate(p0: Row, *, exact: bool) -> str:
+def rate(p0: Row, *, exact: bool) -> str:
+    """A failure rate, with its interval where it is estimated."""
     if exact:
         return f"{100 * p0['value']:.4g} %"
     if p0["value"] == 0:
