@@ -47,7 +47,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def test_a_target_is_a_line_with_rivals_beside_our_scores(rows: list[dict[str, Any]]) -> None:
-    found, rates = (part.splitlines() for part in summary(rows).strip().split("\n\n"))
+    found, rates, _ = (part.splitlines() for part in summary(rows).strip().split("\n\n"))
     assert found[2] == (
         "| net-weights | 2 % | 50× | 0.80 (40×) | 0.90 (45×) | 0.90 / 1.00 | 25× | 0.50 | - | 0.34"
         " | - |"
@@ -57,10 +57,13 @@ def test_a_target_is_a_line_with_rivals_beside_our_scores(rows: list[dict[str, A
     )
 
 
-def test_where_nothing_fails_there_is_no_precision(rows: list[dict[str, Any]]) -> None:
-    rows[0]["p0"]["value"] = 0.0
-    found = summary(rows).split("\n\n")[0]
-    assert len(found.splitlines()) == 2
+def test_where_nothing_fails_there_is_no_precision_but_a_bound(rows: list[dict[str, Any]]) -> None:
+    rows[0] |= {"p0": {"value": 0.0}, "faults": 4096, "injected": 1000}
+    for tier in ("rules", "probes"):
+        rows.append(row("bound", f"sensitivity by {tier}", 0.0, bound=0.07, uniform_bound=0.0038))
+    found, _, bounds = (part.splitlines() for part in summary(rows).strip().split("\n\n"))
+    assert len(found) == 2
+    assert bounds[2] == "| net-weights | 4,096 | 1,000 | 7 % | 7 % | 0.38 % |"
 
 
 def test_more_found_than_a_sample_let_expect_has_no_ratio(rows: list[dict[str, Any]]) -> None:

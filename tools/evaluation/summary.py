@@ -25,7 +25,7 @@ def summary(rows: Sequence[Row], drop: float = 0.05) -> str:
     """
     mine = [row for row in rows if row["drop"] == drop]
     targets = list(dict.fromkeys(row["target"] for row in mine))
-    found, rates = [], []
+    found, rates, bounds = [], [], []
     for target in targets:
         of = {(r["task"], r.get("method", "")): r for r in mine if r["target"] == target}
         truth = of["truth", ""]
@@ -33,7 +33,10 @@ def summary(rows: Sequence[Row], drop: float = 0.05) -> str:
             found.append(_found(target, truth, of))
         if ("estimation", _PROBES) in of:
             rates.append(_rates(target, of))
-    return f"{_table(_FOUND, found)}\n\n{_table(_RATES, rates)}\n"
+        if ("bound", _PROBES) in of:
+            bounds.append(_bounds(target, truth, of))
+    tables = (_table(_FOUND, found), _table(_RATES, rates), _table(_BOUNDS, bounds))
+    return "\n\n".join(tables) + "\n"
 
 
 _Key = tuple[str, str]
@@ -62,6 +65,7 @@ _RATES = (
     "bound",
     "bias",
 )
+_BOUNDS = ("target", "faults", "injected, none failed", "rules", "probes", "uniform")
 
 
 def _found(target: str, truth: Row, of: Mapping[_Key, Row]) -> list[str]:
@@ -94,15 +98,26 @@ def _rates(target: str, of: Mapping[_Key, Row]) -> list[str]:
     top = of.get(("estimation", "top bit"))
     return [
         target,
-        f"{rules['variance_reduction']:.3g}",
-        f"{probes['variance_reduction']:.3g}",
-        f"{probes['variance_reduction_paid']:.3g}",
-        "-" if top is None else f"{top['variance_reduction']:.2g}",
-        f"{max(own):.2g}" if own else "-",
+        _figure(rules["variance_reduction"]),
+        _figure(probes["variance_reduction"]),
+        _figure(probes["variance_reduction_paid"]),
+        "-" if top is None else _figure(top["variance_reduction"]),
+        _figure(max(own)) if own else "-",
         f"{rules['coverage']:.3f}",
         f"{probes['coverage']:.3f}",
         f"{min(rules['bound_coverage'], probes['bound_coverage']):.3f}",
         f"{100 * probes['bias']:+.1f} %",
+    ]
+
+
+def _bounds(target: str, truth: Row, of: Mapping[_Key, Row]) -> list[str]:
+    rules, probes = of["bound", _RULES], of["bound", _PROBES]
+    ends = (rules["bound"], probes["bound"], probes["uniform_bound"])
+    return [
+        target,
+        f"{truth['faults']:,}",
+        f"{truth['injected']:,}",
+        *(f"{100 * each:.2g} %" for each in ends),
     ]
 
 
@@ -129,7 +144,12 @@ def _beyond(row: Row) -> bool:
 
 
 def _times(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}×"
+    return "-" if value is None else f"{_figure(value)}×"
+
+
+def _figure(value: float) -> str:
+    """Three digits that mean something, without an exponent."""
+    return f"{value:.3g}" if value < 1000 else f"{float(f'{value:.3g}'):,.0f}"
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
