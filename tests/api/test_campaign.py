@@ -44,7 +44,7 @@ def test_a_campaign_from_create_to_report(tmp_path, arrays):
     assert rate.n == 60
     assert 0 <= rate.low <= rate.value <= rate.high <= 1
     assert campaign.estimate("accuracy", confidence=0.8).confidence == 0.8
-    with pytest.raises(fi.ConfigError, match="there is: failure"):
+    with pytest.raises(fi.ConfigError, match="there are: failure"):
         campaign.estimate("luck")
     assert len(list(campaign.rows())) == 60
     for suffix in ("html", "md", "json"):
