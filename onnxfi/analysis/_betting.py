@@ -113,8 +113,8 @@ class _Game:
         # A bet may lose at most a share of the wealth, whatever comes: values below the expected
         # hurt a bet on above, and the other way round.
         risk = expected if side > 0 else 1 - expected
-        with np.errstate(divide="ignore", over="ignore"):
-            bets = np.minimum(self.stakes, _STAKE / risk)
+        # Without a floor the quotient could be infinite, and a bet of it on nothing no number.
+        bets = np.minimum(self.stakes, _STAKE / np.maximum(risk, np.finfo(np.float64).tiny))
         gains = np.cumsum(np.log1p(side * bets * (self.values - expected)))
         return bool(gains.max() >= self.target)
 

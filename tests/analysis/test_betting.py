@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from onnxfi.analysis import bounded_mean, failure_rate, interval_coverage
@@ -27,6 +27,7 @@ CENSUSES = {
     more=st.none() | st.integers(0, 200),
     confidence=st.floats(0.5, 0.999),
 )
+@example(values=[5e-324, 5e-324], more=2, confidence=0.5)
 def test_always_holds_the_estimate_and_what_is_possible(values, more, confidence):
     drawn = np.array(values)
     population = None if more is None else len(drawn) + more
