@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnxfi.faults import FaultSpace, Scenario
 from onnxfi.sampling._priority import Mixture, PriorityOrder, priority_order
 from onnxfi.sampling._random import check_seed
-from onnxfi.sampling._sampler import check_count, check_fits, check_number
+from onnxfi.sampling._sampler import check_count, check_fits, check_numbers
 from onnxfi.sampling._scores import Scores
 
 
@@ -82,7 +82,7 @@ class ImportanceSampler:
     def scenarios(self, space: FaultSpace, numbers: Sequence[int]) -> list[Scenario]:
         """Many scenarios, each what :meth:`scenario` gives for its number."""
         size = self.size(space)
-        wanted = np.array([check_number(k, size) for k in numbers], np.int64)
+        wanted = check_numbers(numbers, size)
         order = self.order(space)
         groups = space.single_groups(order.numbers[wanted])
         columns = zip(

@@ -103,3 +103,12 @@ def check_number(k: int, size: int) -> int:
     if not 0 <= k < size:
         raise ConfigError(f"no scenario {k}: the fault list has {size} (0..{size - 1})")
     return k
+
+
+def check_numbers(numbers: Sequence[int], size: int) -> NDArray[np.int64]:
+    """Scenario numbers as int64 (n,), if there are such scenarios.
+
+    Raises:
+        ConfigError: There is one that is not.
+    """
+    return np.array([check_number(k, size) for k in numbers], np.int64)

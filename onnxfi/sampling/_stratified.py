@@ -13,7 +13,7 @@ from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSpace, Scenario
 from onnxfi.sampling._permutation import permutation
 from onnxfi.sampling._random import Stream, check_seed
-from onnxfi.sampling._sampler import check_count, check_fits, check_number
+from onnxfi.sampling._sampler import check_count, check_fits, check_numbers
 from onnxfi.sampling._strata import Stratum, strata
 
 
@@ -99,7 +99,7 @@ class StratifiedSampler:
     def scenarios(self, space: FaultSpace, numbers: Sequence[int]) -> list[Scenario]:
         """Many scenarios, each what :meth:`scenario` gives for its number."""
         size = self.size(space)
-        wanted = np.array([check_number(k, size) for k in numbers], np.int64)
+        wanted = check_numbers(numbers, size)
         groups = space.single_groups(self._faults(space, wanted))
         return [Scenario(number=k, groups=each) for k, each in zip(numbers, groups, strict=True)]
 

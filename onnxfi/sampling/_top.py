@@ -12,7 +12,7 @@ from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSpace, Scenario
 from onnxfi.sampling._best import Best, Rows
 from onnxfi.sampling._random import Stream, check_seed, uniforms
-from onnxfi.sampling._sampler import check_count, check_fits, check_number
+from onnxfi.sampling._sampler import check_count, check_fits, check_numbers
 from onnxfi.sampling._scores import Scores, scored
 
 
@@ -70,7 +70,7 @@ class TopSampler:
     def scenarios(self, space: FaultSpace, numbers: Sequence[int]) -> list[Scenario]:
         """Many scenarios, each what :meth:`scenario` gives for its number."""
         size = self.size(space)
-        wanted = np.array([check_number(k, size) for k in numbers], np.int64)
+        wanted = check_numbers(numbers, size)
         order = self.order(space)
         groups = space.single_groups(order.numbers[wanted])
         columns = zip(numbers, groups, order.key[wanted].tolist(), strict=True)

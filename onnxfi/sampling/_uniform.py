@@ -13,7 +13,7 @@ from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSpace, Scenario
 from onnxfi.sampling._permutation import permutation
 from onnxfi.sampling._random import Stream, check_seed, generator
-from onnxfi.sampling._sampler import check_count, check_fits, check_number
+from onnxfi.sampling._sampler import check_count, check_fits, check_number, check_numbers
 from onnxfi.sampling._size import sample_size
 
 
@@ -86,7 +86,7 @@ class UniformSampler:
         if self.population(space) is None:
             return [self.scenario(space, k) for k in numbers]
         size = self.size(space)
-        positions = np.array([check_number(k, size) for k in numbers], np.int64)
+        positions = check_numbers(numbers, size)
         # Without replacement there is only one turn.
         faults = permutation(space.size, self.seed, Stream.ORDER).many(positions)
         groups = space.single_groups(faults)

@@ -91,9 +91,11 @@ def _runs(
     with closing(Watchdog()) as watchdog:
         session = Session(expose(context.model, made), context.settings, watchdog)
         for window in windows(workload.samples, profile.batch_size, profile.fixed_batch):
-            feeds = workload.batch(window.start, window.stop, window.size)
             outputs = once(session, workload, window, {})
-            yield window, {**{n: feeds[n] for n in names if n in fed}, **outputs}
+            if len(made) < len(names):
+                feeds = workload.batch(window.start, window.stop, window.size)
+                outputs = {**{n: feeds[n] for n in names if n in fed}, **outputs}
+            yield window, outputs
 
 
 def _words(site: FaultSite, values: NDArray[np.generic], window: BatchWindow, most: int) -> Words:
