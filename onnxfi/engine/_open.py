@@ -16,7 +16,7 @@ from onnxfi.engine._ports import PortsEngine
 from onnxfi.engine._watch import watching
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSite
-from onnxfi.inject import can_bake, can_lift, can_open, can_start
+from onnxfi.inject import can_bake, can_lift, can_open, can_start, why_not_raised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +44,29 @@ class EngineKind:
     examines: Callable[[EngineContext], str | None] | None = None
 
 
+def _why_not_raised(context: EngineContext) -> str | None:
+    """Why the model can't hold the nodes that fault its computed sites; None if it can."""
+    return why_not_raised(context.model, context.sites)
+
+
 ENGINES: Mapping[str, EngineKind] = MappingProxyType(
     {
         "bake": EngineKind(
-            start=BakeEngine, refuses=can_bake, one_sample=False, one_step=False, graphs=True
+            start=BakeEngine,
+            refuses=can_bake,
+            one_sample=False,
+            one_step=False,
+            graphs=True,
+            examines=_why_not_raised,
         ),
         "lift": EngineKind(start=LiftEngine, refuses=can_lift, one_sample=False, examines=why_not),
-        "ports": EngineKind(start=PortsEngine, refuses=can_open, one_sample=True, graphs=True),
+        "ports": EngineKind(
+            start=PortsEngine,
+            refuses=can_open,
+            one_sample=True,
+            graphs=True,
+            examines=_why_not_raised,
+        ),
         "cut": EngineKind(start=CutEngine, refuses=can_start, one_sample=True, sequences=False),
     }
 )

@@ -6,20 +6,26 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 import onnx.defs
+import onnx.shape_inference
 import onnx.version_converter
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
 from onnxfi.errors import ModelError, RewriteError, UnsupportedModelError
 from onnxfi.graph._infer import infer_types
 from onnxfi.graph._model import Model, opset_of, stored_names
+from onnxfi.graph._modern import modernize, needs_rewriting
 from onnxfi.graph._normalize import normalize
-from onnxfi.graph._resize import keep_resizing
 from onnxfi.graph._skeleton import skeleton
 from onnxfi.graph._text import one_line
 from onnxfi.graph._walk import bodies, own_names, scopes, shown
 
 # Operators whose old form the converter takes for the new one.
 _NEW_MEANING: Mapping[str, int] = MappingProxyType({"Scan": 9})
+# Operators that onnxruntime alone has, and only below this opset.
+_EXPERIMENTAL = 10
+_GONE = frozenset({"GRUUnit", "GivenTensorFill", "ParametricSoftplus", "ScaledTanh"})
+# Since this opset the mask says which elements stay; before, onnxruntime gave another one.
+_NEW_MASK = 12
 # Where operators hide that are in ai.onnx's domain, but are not of it.
 _STRANGERS = "onnxfi.strangers"
 _SPARSE = (AttributeProto.SPARSE_TENSOR, AttributeProto.SPARSE_TENSORS)
@@ -62,13 +68,13 @@ def _converted(original: ModelProto, version: int) -> ModelProto:
     proto = ModelProto()
     proto.CopyFrom(original)
     if any(entry.domain in ("", "ai.onnx") for entry in original.opset_import):
-        bare = _for_converter(original)
+        bare = _for_converter(original, version)
         try:
             graph = onnx.version_converter.convert_version(bare, version).graph
         except Exception as error:  # the C++ converter raises whatever it meets
             raise ModelError(one_line(error)) from None
         _take_over(proto.graph, graph)
-        keep_resizing(original.graph, proto.graph, opset_of(original))
+        modernize(proto.graph, opset_of(original), version)
         _set_version(proto, version)
         proto = normalize(proto)
     else:
@@ -79,14 +85,20 @@ def _converted(original: ModelProto, version: int) -> ModelProto:
     return proto
 
 
-def _for_converter(original: ModelProto) -> ModelProto:
-    """A skeleton that the converter takes."""
+def _for_converter(original: ModelProto, target: int) -> ModelProto:
+    """A skeleton that the converter takes, with types that hold."""
     bare = skeleton(original)
     # Below 4 it wants every initializer among the inputs; no runtime does.
     bare.ir_version = max(bare.ir_version, 4)
-    # It refuses operators of onnxruntime in ai.onnx's domain (LayerNormalization before opset 17).
+    _infer_anew(bare)
+    # It refuses operators of onnxruntime in ai.onnx's domain (LayerNormalization before opset 17),
+    # and some it gets wrong.
     version = opset_of(original)
-    strangers = [node for node in _nodes(bare) if _is_onnx(node) and not _schema(node, version)]
+    strangers = [
+        node
+        for node in _nodes(bare)
+        if _is_onnx(node) and (not _schema(node, version) or needs_rewriting(node, version, target))
+    ]
     for node in strangers:
         node.domain = _STRANGERS
     if strangers:
@@ -94,6 +106,25 @@ def _for_converter(original: ModelProto) -> ModelProto:
     for scope in scopes(bare.graph):
         _hide_sparse(scope.graph)
     return bare
+
+
+def _infer_anew(bare: ModelProto) -> None:
+    """Declare the types that follow from inputs and operators in place of what the file declares.
+
+    The converter ends at a declared type that is not so, and believes one that it can't check. All
+    that is declared stays in the model itself, of which the converter gives new nodes only.
+    """
+    for scope in scopes(bare.graph):
+        scope.graph.ClearField("value_info")
+        inner = scope.graph.input if scope.parent is not None else ()
+        for value in (*inner, *scope.graph.output):
+            if value.type.HasField("tensor_type"):
+                value.type.tensor_type.ClearField("shape")
+    try:
+        typed = onnx.shape_inference.infer_shapes(bare)
+    except Exception:  # the C++ pass raises whatever it meets; the converter asks for no types
+        return
+    bare.CopyFrom(typed)
 
 
 def _hide_sparse(graph: GraphProto) -> None:
@@ -178,11 +209,26 @@ def _check_schemas(original: ModelProto, proto: ModelProto, version: int) -> Non
         if node.op_type in _NEW_MEANING and old < _NEW_MEANING[node.op_type] <= version:
             since = _NEW_MEANING[node.op_type]
             raise ModelError(f"node {shown(node)} has another meaning since opset {since}")
+        if _is_onnx(node) and node.op_type in _GONE and old < _EXPERIMENTAL <= version:
+            raise ModelError(f"onnxruntime has node {shown(node)} below opset {_EXPERIMENTAL} only")
+    if old < _NEW_MASK <= version:
+        _refuse_masks(original)
     odd = {node.name for node in _nodes(original) if _misfit(node, old)}
     for node in _nodes(proto):
         problem = _misfit(node, version)
         if problem and node.name not in odd:
             raise ModelError(f"node {shown(node)} {problem}")
+
+
+def _refuse_masks(proto: ModelProto) -> None:
+    read = {value.name for scope in scopes(proto.graph) for value in scope.graph.output}
+    read.update(name for node in _nodes(proto) for name in node.input)
+    for node in _nodes(proto):
+        if _is_onnx(node) and node.op_type == "Dropout" and not read.isdisjoint(node.output[1:2]):
+            raise ModelError(
+                f"node {shown(node)} gives another mask since opset {_NEW_MASK}, and the mask is"
+                f" read"
+            )
 
 
 def _nodes(proto: ModelProto) -> Iterator[NodeProto]:

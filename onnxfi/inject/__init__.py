@@ -10,7 +10,7 @@ from onnxfi.inject._arm import (
     faulty_words,
     port_feeds,
 )
-from onnxfi.inject._bake import bake, opset_for, without_effect
+from onnxfi.inject._bake import bake, opset_for, why_not_raised, without_effect
 from onnxfi.inject._columns import (
     BatchWindow,
     Columns,
@@ -51,6 +51,7 @@ __all__ = [
     "opset_for",
     "port_feeds",
     "whole_columns",
+    "why_not_raised",
     "window_columns",
     "without_effect",
 ]

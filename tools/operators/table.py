@@ -15,7 +15,6 @@ KNOWN: Mapping[str, str] = MappingProxyType(
         " are opened, here by more than the case allows",
         "test_scan_sum": "Scan of opset 8 is another operator than any later one, and ports on"
         " floats need a later opset",
-        "test_swish": "onnxruntime has Swish at opset 24 and not at 26, which ports on floats need",
     }
 )
 _HELD = ("held", "rounded")
