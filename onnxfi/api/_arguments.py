@@ -55,6 +55,8 @@ class CampaignArguments:
         state: Outputs of a streaming model and the inputs that they are fed back to, as
             ``{"stateN": "state"}``. Each sample is then a whole sequence: samples, steps, and what
             one sample has in one run.
+        custom_ops: Paths of shared libraries with operators that the model uses. They are code that
+            runs in this process: name only what you trust.
     """
 
     model: Any
@@ -83,6 +85,7 @@ class CampaignArguments:
     monitors: Sequence[str] = ()
     spikes: bool = False
     state: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    custom_ops: Sequence[str | PathLike[str]] = ()
 
 
 def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, InMemory]:
@@ -122,6 +125,7 @@ def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, In
         monitors=_texts(given.monitors),
         spikes=given.spikes,
         state=tuple(f"{output}={name}" for output, name in given.state.items()),
+        custom_ops=paths_of(given.custom_ops),
     )
     objects = InMemory(
         model=None if _path_or_none(given.model) else given.model,
@@ -141,6 +145,11 @@ def _criterion(given: str | Callable[..., Any] | Criterion) -> tuple[str, Criter
 
 def _path_or_none(value: object) -> str | None:
     return fspath(value) if isinstance(value, str | PathLike) else None
+
+
+def paths_of(given: str | PathLike[str] | Sequence[str | PathLike[str]]) -> tuple[str, ...]:
+    """The paths; a single one will do, too."""
+    return tuple(fspath(p) for p in ((given,) if isinstance(given, str | PathLike) else given))
 
 
 def _check(given: CampaignArguments) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ def bake(
     *,
     inputs: Inputs | None = None,
     state: Mapping[str, str] | None = None,
+    custom_ops: Sequence[str | PathLike[str]] = (),
 ) -> bytes:
     """Write a scenario into a model, as an ordinary ONNX file for any runtime.
 
@@ -30,6 +31,7 @@ def bake(
         inputs: Workload; needed for faults in activations and inputs, whose run-time shapes the
             file does not tell.
         state: Outputs of a streaming model and the inputs that they are fed back to.
+        custom_ops: Shared libraries with operators that the model uses; code that runs.
 
     Returns:
         The faulty model, serialized.
@@ -39,7 +41,7 @@ def bake(
         ModelError: The model is unusable.
     """
     loaded = load_model(model)
-    sites = {site.name: site for site in site_table(loaded, inputs, state).sites}
+    sites = {site.name: site for site in site_table(loaded, inputs, state, custom_ops).sites}
     for name in scenario.sites:  # steps and gates are not in the table
         found = find_site(name, sites)
         if found is not None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, TypedDict, Unpack
 
+from onnxfi.api._arguments import paths_of
 from onnxfi.engine import EngineSettings, profile
 from onnxfi.faults import FaultSite, SiteFilter, SiteTable
 from onnxfi.faults import enumerate_sites as all_sites
@@ -44,6 +45,7 @@ def enumerate_sites(
     *,
     inputs: Inputs | None = None,
     state: Mapping[str, str] | None = None,
+    custom_ops: Sequence[str | PathLike[str]] = (),
     **chosen: Unpack[SiteChoice],
 ) -> tuple[FaultSite, ...]:
     """The fault sites of a model, in file order.
@@ -52,6 +54,7 @@ def enumerate_sites(
         model: Path, ``bytes``, ``onnx.ModelProto`` or graphsurgeon ``Graph``; not changed.
         inputs: Workload; with it, computed tensors have their run-time shapes.
         state: Outputs of a streaming model and the inputs that they are fed back to.
+        custom_ops: Shared libraries with operators that the model uses; code that runs.
         chosen: Which sites: ``targets``, ``include``, ``exclude``, ``op_types``, ``steps``,
             ``parts``, ``over_steps``.
 
@@ -70,7 +73,7 @@ def enumerate_sites(
         parts=tuple(chosen.get("parts", ())),
         over_steps=chosen.get("over_steps", False),
     )
-    sites = site_table(load_model(model), inputs, state).sites
+    sites = site_table(load_model(model), inputs, state, custom_ops).sites
     return sites if wanted == SiteFilter() else wanted.select(sites)
 
 
@@ -80,7 +83,10 @@ def load_model(model: Any) -> Model:
 
 
 def site_table(
-    model: Model, inputs: Inputs | None, state: Mapping[str, str] | None = None
+    model: Model,
+    inputs: Inputs | None,
+    state: Mapping[str, str] | None = None,
+    custom_ops: Sequence[str | PathLike[str]] = (),
 ) -> SiteTable:
     """All sites of a model, and what is left out; with run-time layouts where inputs are given."""
     pairs = [f"{output}={name}" for output, name in (state or {}).items()]
@@ -89,6 +95,7 @@ def site_table(
     if inputs is None:
         return all_sites(model.index, model.inputs, model.outputs, states=states)
     workload = read_workload(inputs, model.inputs, stream)
-    found = profile(model, workload, EngineSettings(stream=stream))
+    settings = EngineSettings(stream=stream, custom_ops=paths_of(custom_ops))
+    found = profile(model, workload, settings)
     layouts, unseen = found.layouts, found.left_out
     return all_sites(model.index, model.inputs, model.outputs, layouts, unseen, states)

@@ -11,7 +11,7 @@ from onnxfi.campaign._blocks import finished_prefix
 from onnxfi.campaign._document import CampaignDocument, Plan, read_document
 from onnxfi.campaign._experiment import CustomParts, Experiment, restore_experiment
 from onnxfi.campaign._folder import CampaignFolder
-from onnxfi.campaign._identity import identity_of, surroundings
+from onnxfi.campaign._identity import file_sha256, identity_of, surroundings
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._store import ResultStore
 from onnxfi.campaign._subject import choose_graph, load_subject
@@ -80,6 +80,7 @@ class OpenCampaign:
                 makes another graph of the model here.
         """
         self._check_files()
+        self._check_libraries()
         subject = load_subject(self.settings, self.folder.path)
         parts = self.document.identity_parts
         for name, path, now in (
@@ -128,6 +129,23 @@ class OpenCampaign:
                 raise CampaignError(
                     f"{path}, the {name} of {self.folder.path}, is not there any more; put it "
                     f"back, or say where it is with `{self.folder.resume} --{name} PATH`"
+                )
+
+    def _check_libraries(self) -> None:
+        """Refuse operator libraries that are not those of the campaign, before one is loaded."""
+        then = self.document.identity_parts.get("custom_ops", ())
+        for path, before in zip(self.settings.custom_ops, then, strict=True):
+            if not Path(path).is_file():
+                raise CampaignError(
+                    f"{path}, an operator library of {self.folder.path}, is not there any more; put"
+                    f" it back, or say where it is with `{self.folder.resume} --custom-ops PATH`"
+                )
+            now = file_sha256(Path(path))
+            if now != before:
+                raise CampaignMismatchError(
+                    f"operator library {path} has changed since {self.folder.path} was made (sha256"
+                    f" {before[:12]} then, {now[:12]} now) and was not loaded; restore the file, or"
+                    " make a new campaign"
                 )
 
     def check_surroundings(self) -> None:

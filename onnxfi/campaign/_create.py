@@ -23,7 +23,7 @@ from onnxfi.campaign._folder import (
     refuse_foreign,
     staged_folder,
 )
-from onnxfi.campaign._identity import differences, identity_of, surroundings
+from onnxfi.campaign._identity import differences, file_sha256, identity_of, surroundings
 from onnxfi.campaign._listed import by_recipe, recipe_in
 from onnxfi.campaign._pilot import piloted
 from onnxfi.campaign._prepare import prepare, removed_by_fusion
@@ -108,11 +108,13 @@ def _relocated(found: OpenCampaign, wanted: CampaignDocument) -> OpenCampaign:
         for name in ("model", "inputs")
     }
     # A path that is not absolute lies inside the folder, or is no path: it did not move.
-    moved = {
+    moved: dict[str, Any] = {
         name: new
         for name, (old, new) in paths.items()
         if old != new and Path(old).is_absolute() and Path(new).is_absolute()
     }
+    if found.settings.custom_ops != wanted.settings.custom_ops:
+        moved["custom_ops"] = wanted.settings.custom_ops
     if not moved:
         return found
     settings = msgspec.structs.replace(found.settings, **moved)
@@ -191,7 +193,7 @@ def _identity_parts(
             decided.pop(name)
     if not plan.monitors:  # likewise
         decided.pop("monitors")
-    return {
+    parts = {
         "model": experiment.subject.model.sha256,
         "inputs": experiment.subject.workload.sha256,
         "faults": hashlib.sha256(staged.faults.read_bytes()).hexdigest(),
@@ -199,6 +201,9 @@ def _identity_parts(
         "plan": decided,
         **surroundings(),
     }
+    if settings.custom_ops:
+        parts["custom_ops"] = [file_sha256(Path(path)) for path in settings.custom_ops]
+    return parts
 
 
 def _software() -> dict[str, str]:

@@ -45,6 +45,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         fault_graphs: Small ONNX models that are faults, by the sha256 that the specs name.
         state: ``OUT=IN`` pairs of a streaming model: outputs that are fed back. Each sample is
             then a whole sequence.
+        custom_ops: Paths of shared libraries with operators that the model uses.
     """
 
     model: str
@@ -74,6 +75,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     spikes: bool = False
     fault_graphs: dict[str, bytes] = msgspec.field(default_factory=dict)
     state: tuple[str, ...] = ()
+    custom_ops: tuple[str, ...] = ()
 
 
 def check_settings(settings: CampaignSettings) -> None:
@@ -113,5 +115,6 @@ def absolute(settings: CampaignSettings) -> CampaignSettings:
         sampler=sampler,
         model=str(Path(settings.model).absolute()),
         inputs=inputs,
+        custom_ops=tuple(str(Path(path).absolute()) for path in settings.custom_ops),
         faults=None if settings.faults is None else str(Path(settings.faults).absolute()),
     )

@@ -109,4 +109,5 @@ def engine_settings(
         batch_size=settings.batch_size if plan is None else plan.batch_size,
         timeout_s=settings.timeout_s if plan is None else plan.timeout_s,
         stream=stream,
+        custom_ops=settings.custom_ops,
     )

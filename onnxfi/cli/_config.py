@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 #: Options whose values are paths, taken relative to the file that names them.
-_PATHS = ("model", "inputs", "faults", "folder")
+_PATHS = ("model", "inputs", "faults", "folder", "custom_ops")
 
 
 def config_option(function: Any) -> Any:
@@ -80,5 +80,7 @@ def _value(option: click.Parameter, value: Any, where: str, ctx: click.Context) 
 def _resolve_paths(found: dict[str, Any], base: Path) -> None:
     for name in _PATHS:
         value = found.get(name)
-        if isinstance(value, str) and not value.startswith("random:"):
+        if isinstance(value, list):
+            found[name] = [str(base / each) for each in value]
+        elif isinstance(value, str) and not value.startswith("random:"):
             found[name] = str(base / value)

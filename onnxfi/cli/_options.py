@@ -245,7 +245,17 @@ sampler_options = _stack(
     ),
 )
 
-#: Whose tensors are the sites.
+custom_ops_option = click.option(
+    "--custom-ops",
+    type=click.Path(exists=True, dir_okay=False),
+    multiple=True,
+    metavar="LIB",
+    help="A shared library with operators that the model uses, as for onnxruntime's "
+    "register_custom_ops_library; may be repeated. It is code that runs with your rights: name "
+    "only what you trust.",
+)
+
+#: Whose tensors are the sites, and what sessions need to run the model.
 graph_options = _stack(
     click.option(
         "--graph",
@@ -259,6 +269,7 @@ graph_options = _stack(
         type=click.Choice(["all", "extended", "basic", "disabled"]),
         help="onnxruntime's graph optimisation level.  [default: all]",
     ),
+    custom_ops_option,
 )
 
 #: What counts as an answer and as a failure.

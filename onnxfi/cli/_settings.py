@@ -44,6 +44,7 @@ _PLAIN = {
     "monitors": "monitors",
     "spikes": "spikes",
     "state": "state",
+    "custom_ops": "custom_ops",
 }
 _FAULT = ("fault_models", "bits")
 _SAMPLER = (
@@ -158,6 +159,8 @@ def changed_settings(
     for name in ("model", "inputs"):
         if name in changes:
             changes[name] = _absolute(changes[name])
+    if "custom_ops" in changes:
+        changes["custom_ops"] = tuple(map(_absolute, changes["custom_ops"]))
     if any(name in given for name in _FAULT):
         changes["fault_models"] = fault_specs(options)
         changes["fault_graphs"] = fault_graphs(options)

@@ -45,7 +45,7 @@ def load_subject(path: str, inputs: str | None, options: Mapping[str, Any]) -> S
     Args:
         path: The model file.
         inputs: Source of a workload, or None.
-        options: Values of the options ``graph``, ``optimization`` and ``state``.
+        options: Values of the options ``graph``, ``optimization``, ``custom_ops`` and ``state``.
     """
     from onnxfi.faults import enumerate_sites
     from onnxfi.graph import load
@@ -85,5 +85,7 @@ def _settings(options: Mapping[str, Any]) -> EngineSettings:
     from onnxfi.engine import EngineSettings
 
     return EngineSettings(
-        graph=options["graph"] or "stored", optimization=options["optimization"] or "all"
+        graph=options["graph"] or "stored",
+        optimization=options["optimization"] or "all",
+        custom_ops=options["custom_ops"],
     )

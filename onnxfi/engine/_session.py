@@ -15,6 +15,7 @@ from onnxfi.bits import ElementType
 from onnxfi.engine._device import DeviceTensor, Feed, StepFeed, plain
 from onnxfi.engine._failures import device_failure, from_onnxruntime, one_line
 from onnxfi.engine._foreign import FOREIGN, PackedTensor, array_of, feed_of
+from onnxfi.engine._libraries import register_libraries
 from onnxfi.engine._patience import shortened
 from onnxfi.engine._providers import (
     Provider,
@@ -278,6 +279,7 @@ def _options(settings: EngineSettings, folder: str | None) -> SessionOptions:
         # "Disabled" means that nothing is rearranged: packed constants go through other kernels
         # than lifted ones, which moves the last bits of matrix products.
         options.add_session_config_entry(_NO_PACKING, "1")
+    register_libraries(options, settings.custom_ops)
     if folder is not None:
         options.add_session_config_entry(
             "session.model_external_initializers_file_folder_path", folder
@@ -332,6 +334,7 @@ def _start(
             if failure is None and not isinstance(error, MemoryError):
                 raise ModelRefusedError(
                     f"onnxruntime {ort.__version__} can't load {model.source}: {one_line(error)}"
+                    f"{_hint(error)}"
                 ) from error
             if failure is None:
                 raise BackendError(
@@ -346,6 +349,13 @@ def _start(
     # The Python wrapper keeps the file's bytes for a fallback that is switched off.
     session._model_bytes = None
     return session
+
+
+def _hint(error: Exception) -> str:
+    """What to do about a refused model, where that is known."""
+    if "is not a registered function/op" in str(error):
+        return "; if a library has this operator, name it with --custom-ops (custom_ops=[...])"
+    return ""
 
 
 @cache

@@ -39,6 +39,7 @@ class EngineSettings:
             behind which they start are kept.
         stream: Which outputs are fed back to which inputs: what a session runs is then a whole
             sequence, one run a step. None for single runs.
+        custom_ops: Paths of shared libraries with operators that models use; code that runs.
     """
 
     provider: str = "cpu"
@@ -50,6 +51,7 @@ class EngineSettings:
     engine: str = "auto"
     memory_limit_bytes: int = DEFAULT_MEMORY_BYTES
     stream: Stream | None = None
+    custom_ops: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         levels = get_args(Optimization)
