@@ -40,7 +40,7 @@ def bake(
         FaultError: A site, element or bit does not exist, or can't be baked.
         ModelError: The model is unusable.
     """
-    loaded = load_model(model)
+    loaded = load_model(model, custom_ops)
     sites = {site.name: site for site in site_table(loaded, inputs, state, custom_ops).sites}
     for name in scenario.sites:  # steps and gates are not in the table
         found = find_site(name, sites)

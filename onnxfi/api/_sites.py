@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any, TypedDict, Unpack
 
 from onnxfi.api._arguments import paths_of
-from onnxfi.engine import EngineSettings, profile
+from onnxfi.engine import EngineSettings, complete_types, profile
 from onnxfi.faults import FaultSite, SiteFilter, SiteTable
 from onnxfi.faults import enumerate_sites as all_sites
 from onnxfi.graph import Model, load
@@ -73,13 +73,14 @@ def enumerate_sites(
         parts=tuple(chosen.get("parts", ())),
         over_steps=chosen.get("over_steps", False),
     )
-    sites = site_table(load_model(model), inputs, state, custom_ops).sites
+    sites = site_table(load_model(model, custom_ops), inputs, state, custom_ops).sites
     return sites if wanted == SiteFilter() else wanted.select(sites)
 
 
-def load_model(model: Any) -> Model:
-    """A model from any form that the API takes; an opened one is passed through."""
-    return model if isinstance(model, Model) else load(model)
+def load_model(model: Any, custom_ops: Sequence[str | PathLike[str]] = ()) -> Model:
+    """A model from any form that the API takes, with the types of all that it computes."""
+    opened = model if isinstance(model, Model) else load(model)
+    return complete_types(opened, EngineSettings(custom_ops=paths_of(custom_ops)))
 
 
 def site_table(

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from onnxfi.campaign._document import Plan
 from onnxfi.campaign._settings import CampaignSettings
-from onnxfi.engine import EngineSettings, Graph, Optimization, deployed
+from onnxfi.engine import EngineSettings, Graph, Optimization, complete_types, deployed
 from onnxfi.faults import SampleLayout, SiteTable, enumerate_sites
 from onnxfi.graph import Model, fingerprint, load
 from onnxfi.workload import Stream, Workload, read_workload, stream_of
@@ -86,14 +86,17 @@ def open_subject(model: Any, inputs: Any, state: Sequence[str]) -> Subject:
 def choose_graph(subject: Subject, settings: CampaignSettings) -> Subject:
     """The subject as it comes from its files, or with the deployed graph in place of the model.
 
+    Either way with the types of all that is computed.
+
     Raises:
         ConfigError: The deployed graph can't be studied.
     """
     chosen = engine_settings(settings, subject.workload.stream)
+    model = complete_types(subject.model, chosen)
     if chosen.graph == "stored":
-        return subject
-    graph = deployed(subject.model, chosen)
-    return replace(subject, model=graph, origin=subject.model, graph_sha256=fingerprint(graph))
+        return replace(subject, model=model)
+    graph = deployed(model, chosen)
+    return replace(subject, model=graph, origin=model, graph_sha256=fingerprint(graph))
 
 
 def engine_settings(

@@ -47,11 +47,12 @@ def load_subject(path: str, inputs: str | None, options: Mapping[str, Any]) -> S
         inputs: Source of a workload, or None.
         options: Values of the options ``graph``, ``optimization``, ``custom_ops`` and ``state``.
     """
+    from onnxfi.engine import complete_types
     from onnxfi.faults import enumerate_sites
     from onnxfi.graph import load
     from onnxfi.workload import read_workload, stream_of
 
-    original = model = load(path)
+    original = model = complete_types(load(path), _settings(options))
     detail(f"{path}: sha256 {model.sha256}, {len(model.index.nodes)} nodes")
     workload, profile, graph_sha256 = None, None, None
     if options["graph"] == "deployed":

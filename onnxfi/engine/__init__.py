@@ -14,6 +14,7 @@ from onnxfi.engine._session import RunFailedError, RunTimedOutError, Session
 from onnxfi.engine._settings import DEFAULT_MEMORY_BYTES, EngineSettings, Graph, Optimization
 from onnxfi.engine._tally import Tally, sample_outcomes
 from onnxfi.engine._trace import OnTrace, Trace, TracedValue, trace
+from onnxfi.engine._types import complete_types
 from onnxfi.engine._version import runtime_version
 from onnxfi.engine._watch import golden_statistics, layouts_of, measurable
 from onnxfi.engine._watchdog import Watchdog
@@ -46,6 +47,7 @@ __all__ = [
     "available_providers",
     "check_replay",
     "choose_engine",
+    "complete_types",
     "default_timeout",
     "deployed",
     "examine_engine",

@@ -109,7 +109,7 @@ def _known(executable: Model, trials: Sequence[Feeds], settings: EngineSettings)
     if not unknown:
         return executable
     session = Session(expose(executable, unknown), settings, replay=True)
-    elements = session.elements
+    elements = {name: spec.element for name, spec in session.specs.items()}
     shapes: dict[str, Shape] = {}
     if trials:
         # Rows come first in all that onnxruntime inserts; how many there are differs from run to

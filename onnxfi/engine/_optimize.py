@@ -15,6 +15,7 @@ from onnxfi.engine._profile import Profile
 from onnxfi.engine._providers import find_provider
 from onnxfi.engine._session import RunFailedError, Session, save_optimized
 from onnxfi.engine._settings import EngineSettings
+from onnxfi.engine._types import complete_types
 from onnxfi.engine._windows import windows
 from onnxfi.errors import BackendError, GoldenError
 from onnxfi.graph import Model, densify, in_canonical_order, inlined, load, unread_inputs
@@ -42,6 +43,7 @@ def optimized(model: Model, settings: EngineSettings) -> Model:
         raise BackendError("only graphs optimised for the CPU provider can be replayed")
     # Sparse tensors stay so in the file, though onnxruntime makes dense ones of them in memory.
     executable = in_canonical_order(densify(load(_written(model, settings))))
+    executable = complete_types(executable, settings)
     return replace(executable, source=f"the optimised form of {model.source}")
 
 

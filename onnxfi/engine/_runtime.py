@@ -10,5 +10,6 @@ ort: Any = onnxruntime
 RunOptions: TypeAlias = Any
 SessionOptions: TypeAlias = Any
 InferenceSession: TypeAlias = Any
+NodeArg: TypeAlias = Any
 OrtValue: TypeAlias = Any
 IOBinding: TypeAlias = Any

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxfi.bits import ElementType
+from onnxfi.engine._described import bare_type, described_as
 from onnxfi.engine._device import DeviceTensor, Feed, StepFeed, plain
 from onnxfi.engine._failures import device_failure, from_onnxruntime, one_line
 from onnxfi.engine._foreign import FOREIGN, PackedTensor, array_of, feed_of
@@ -35,7 +35,7 @@ from onnxfi.engine._sequence import run_sequence
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError
-from onnxfi.graph import Model, serialize
+from onnxfi.graph import Model, TensorSpec, serialize
 from onnxfi.outcome import RunOutputs, flatten_outputs
 
 _LEVELS = MappingProxyType(
@@ -108,15 +108,12 @@ class Session:
         described = self._session.get_outputs()
         self.outputs: tuple[str, ...] = tuple(output.name for output in described)
         self.types: dict[str, str] = {output.name: output.type for output in described}
-        self._foreign = {name for name, text in self.types.items() if _bare_type(text) in FOREIGN}
+        self._foreign = {name for name, text in self.types.items() if bare_type(text) in FOREIGN}
 
     @property
-    def elements(self) -> dict[str, ElementType]:
-        """Element types of the outputs that are tensors of a known type, by name."""
-        known = {element.value: element for element in ElementType}
-        known |= {"float": ElementType.FLOAT, "double": ElementType.DOUBLE}
-        bare = {name: _bare_type(text) for name, text in self.types.items()}
-        return {name: known[text] for name, text in bare.items() if text in known}
+    def specs(self) -> dict[str, TensorSpec]:
+        """The outputs as onnxruntime describes them, by name."""
+        return {each.name: described_as(each) for each in self._session.get_outputs()}
 
     def run(
         self,
@@ -369,11 +366,6 @@ def _share_arena() -> None:
         "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
     )
     ort.create_and_register_allocator(memory, ort.OrtArenaCfg(dict(_ARENA)))
-
-
-def _bare_type(name: str) -> str:
-    """The element type in ``tensor(bfloat16)``; other types as they are."""
-    return name.removeprefix("tensor(").removesuffix(")")
 
 
 def _feed(values: Feed) -> Any:

@@ -177,7 +177,7 @@ class Computed:
         if not (self.index.consumers(value) or handed_out):
             return Reason.UNREAD
         if element is None:
-            return Reason.UNKNOWN_TYPE
+            return Reason.UNTOLD_TYPE
         if element not in PORT_TYPES | _HOST_TYPES:
             return no_port(element)
         if self.layouts is None:

@@ -16,6 +16,7 @@ class Reason(enum.StrEnum):
     STRUCTURE = "structural: a shape, axis, index, size or condition"
     EMPTY = "empty tensor"
     UNKNOWN_TYPE = "element type not known"
+    UNTOLD_TYPE = "element type not known: onnxruntime does not load what computes it"
     BODY = "computed inside the body of an operator other than If, Loop and Scan"
     STATIC = "computed from stored tensors and shapes only, never from a sample"
     UNSEEN = "shape at run time not seen by the profile"

@@ -26,9 +26,10 @@ from onnxfi.graph._partition import Cuts, Part, partition
 from onnxfi.graph._renamed import declare, rename
 from onnxfi.graph._snippet import Snippet, load_snippet, raised_snippet, snippet_nodes
 from onnxfi.graph._snippetrun import check_rows, run_snippet
-from onnxfi.graph._spec import Shape, TensorSpec
+from onnxfi.graph._spec import Kind, Shape, TensorSpec
 from onnxfi.graph._stored import initializer_words, lift_initializers, replace_initializers
 from onnxfi.graph._taps import TAPPED, Tap, recorded, tap
+from onnxfi.graph._untyped import asking, untyped
 from onnxfi.graph._verify import verify_untouched
 from onnxfi.graph._verifycut import verify_cut
 from onnxfi.graph._write import Serialized, inlined, save, serialize
@@ -45,6 +46,7 @@ __all__ = [
     "Home",
     "Initializer",
     "Iteration",
+    "Kind",
     "Limits",
     "Model",
     "Node",
@@ -61,6 +63,7 @@ __all__ = [
     "TensorSpec",
     "Use",
     "align",
+    "asking",
     "byte_flipper",
     "check_rows",
     "cut",
@@ -101,6 +104,7 @@ __all__ = [
     "unique_prefix",
     "unpadded",
     "unread_inputs",
+    "untyped",
     "verify_cut",
     "verify_untouched",
 ]

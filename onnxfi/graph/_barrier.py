@@ -45,7 +45,8 @@ def separate(model: Model, names: Sequence[str]) -> Model:
         if name not in outputs:
             graph.output.append(value_info(TensorSpec(name=name, element=element)))
     rename_reads(graph, pieces)
-    return replace(model, _proto=proto, _types=infer_types(proto), _edits=Edits())
+    types = {**infer_types(proto), **model._types}
+    return replace(model, _proto=proto, _types=types, _edits=Edits())
 
 
 def rejoin(model: Model, names: Sequence[str], outputs: Sequence[str]) -> Model:

@@ -60,24 +60,24 @@ def rename(model: Model, values: Mapping[str, str], nodes: Mapping[str, str]) ->
     return declare(model._edited(proto, model._edits, infer_types(proto)), known)
 
 
-def declare(model: Model, specs: Iterable[TensorSpec]) -> Model:
-    """The model with what a run has shown of top-level values that onnx can't infer.
+def declare(model: Model, specs: Iterable[TensorSpec], scope: str = "") -> Model:
+    """The model with what onnxruntime has shown of values that onnx can't infer.
 
     What is known already stays, and nothing is written into the graph.
 
     Args:
         model: The model.
-        specs: Names, element types and shapes, either of which may be None.
+        specs: Names in that scope, element types and shapes, either of which may be None.
+        scope: The graph that the values are in.
     """
     types = dict(model._types)
     for spec in specs:
-        known = types.get(("", spec.name), spec)
-        if known.kind == "tensor":
-            types["", spec.name] = TensorSpec(
-                name=spec.name,
-                element=known.element or spec.element,
-                shape=spec.shape if known.shape is None else known.shape,
-            )
+        known = types.get((scope, spec.name), spec)
+        if known.kind == "tensor" and known.element is None:
+            known = replace(spec, shape=spec.shape if known.shape is None else known.shape)
+        elif known.kind == "tensor" and known.shape is None:
+            known = replace(known, shape=spec.shape)
+        types[scope, spec.name] = known
     return model._edited(model._proto, model._edits, types)
 
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent / "made"))
 from by_hand import BY_HAND
 from quantized import QUANTIZED
 
-from onnxfi.engine import EngineContext, EngineSettings, profile
+from onnxfi.engine import EngineContext, EngineSettings, complete_types, profile
 from onnxfi.faults import SiteTable, enumerate_sites
 from onnxfi.graph import Model, load
 from onnxfi.outcome import BoundCriterion, Top1
@@ -44,7 +44,7 @@ class Study:
 
 @cache
 def model_named(name: str) -> Model:
-    return load((QUANTIZED | BY_HAND)[name]())
+    return complete_types(load((QUANTIZED | BY_HAND)[name]()))
 
 
 @cache

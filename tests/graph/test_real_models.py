@@ -8,6 +8,7 @@ import onnx
 import pytest
 
 from onnxfi.bits import ElementType, from_words
+from onnxfi.engine import complete_types
 from onnxfi.errors import UnsupportedModelError
 from onnxfi.graph import (
     endpoints,
@@ -192,7 +193,7 @@ def test_the_projects_own_models(stem, kind):
     path = Path(__file__).parents[2] / "models" / f"{stem}_{kind}.onnx"
     if not path.exists():
         pytest.skip(f"{path.name} has not been made")
-    model = load(path)
+    model = complete_types(load(path))
     index = model.index
     for node in index.nodes:
         for value in filter(None, node.outputs):
