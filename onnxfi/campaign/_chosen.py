@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,13 @@ from onnxfi.errors import ConfigError
 from onnxfi.faults import (
     FaultListHeader,
     FaultSite,
+    LeftOut,
+    LeftOutGroup,
     SiteFilter,
     SiteTable,
     check_steps,
     find_site,
+    grouped,
     recipe_space,
     untied,
 )
@@ -33,12 +36,14 @@ class LaidOut:
         sites: The sites, in fault-space order; steps that are tied are one.
         monitors: Values whose statistics are kept for every injection.
         spikes: Those of them that hold the spikes of a layer of neurons, by layer.
+        left_out: What the settings choose and is no site, by reason.
     """
 
     profile: Profile
     sites: Sequence[FaultSite]
     monitors: tuple[str, ...]
     spikes: Mapping[str, tuple[str, ...]]
+    left_out: tuple[LeftOutGroup, ...]
 
 
 def lay_out(
@@ -68,7 +73,28 @@ def lay_out(
     if recipe is not None:
         # The recipe's own order of sites and models decides what its numbers mean.
         known = recipe_space(recipe, {site.name: site for site in known}).sites
-    return LaidOut(profile=found, sites=known, monitors=laid_out(watched, found), spikes=spikes)
+    return LaidOut(
+        profile=found,
+        sites=known,
+        monitors=laid_out(watched, found),
+        spikes=spikes,
+        left_out=grouped(_left_out(settings, every, computed, table)),
+    )
+
+
+def _left_out(
+    settings: CampaignSettings, every: SiteTable, chosen: Collection[str], table: SiteTable
+) -> Iterator[LeftOut]:
+    """What would have been chosen, and what was but has no run-time shape.
+
+    A fault list names its sites itself, and a name that is none is refused.
+    """
+    if settings.faults is not None:
+        return
+    wanted = _filter(settings)
+    yield from (left for left in every.left_out if wanted.would_take(left))
+    lost = set(chosen)
+    yield from (left for left in table.left_out if left.name in lost)
 
 
 def _select(
@@ -83,6 +109,10 @@ def _select(
         named = sites_named_in(Path(settings.faults))
         chosen = _named(named, table)
         return chosen if chosen and len(chosen) == len(named) else table.sites
+    return _filter(settings).select(table.sites)
+
+
+def _filter(settings: CampaignSettings) -> SiteFilter:
     return SiteFilter(
         targets=settings.targets,
         include=settings.include,
@@ -92,7 +122,7 @@ def _select(
         parts=settings.parts,
         over_steps=settings.over_steps,
         gates=settings.gates,
-    ).select(table.sites)
+    )
 
 
 def _named(names: Iterable[str], table: SiteTable) -> list[FaultSite]:

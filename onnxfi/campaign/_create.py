@@ -164,6 +164,7 @@ def _fill(
         software=_software(),
         hardware={"machine": platform.machine(), "system": platform.platform()},
         removed=removed_by_fusion(prepared.experiment, settings),
+        left_out=prepared.experiment.left_out,
     )
     prepared.golden.write(staged.golden)
     create_store(staged.results, document.identity)

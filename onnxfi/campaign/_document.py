@@ -9,6 +9,7 @@ import msgspec
 from onnxfi.campaign._folder import CampaignFolder
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.errors import CampaignError
+from onnxfi.faults import LeftOutGroup
 
 FORMAT = "onnxfi/campaign/1"
 
@@ -108,6 +109,7 @@ class CampaignDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         hardware: The machine it was made on, for people; only its instruction set is identity.
         removed: Tensors that optimisation removes: of the stored graph those that are sites, of
             the deployed one all of the file.
+        left_out: What the settings choose and is no site, by reason.
     """
 
     format: str
@@ -120,6 +122,7 @@ class CampaignDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     software: dict[str, str]
     hardware: dict[str, Any]
     removed: tuple[RemovedEntry, ...] = ()
+    left_out: tuple[LeftOutGroup, ...] = ()
 
 
 def encode_document(document: CampaignDocument) -> bytes:

@@ -22,6 +22,7 @@ from onnxfi.faults import (
     FaultModel,
     FaultSite,
     FaultSpace,
+    LeftOutGroup,
     SampleLayout,
     graphs_of,
     parse_fault_model,
@@ -72,6 +73,8 @@ class Experiment:
         recipe: Whether the header alone says how to make the scenarios again.
         monitors: Values whose statistics are kept for every injection.
         spikes: Those of them that hold the spikes of a layer of neurons, by layer.
+        left_out: What the settings choose and is no site, by reason; empty where the experiment
+            was read again.
     """
 
     subject: Subject
@@ -83,6 +86,7 @@ class Experiment:
     recipe: bool
     monitors: tuple[str, ...] = ()
     spikes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    left_out: tuple[LeftOutGroup, ...] = ()
 
 
 def build_experiment(
@@ -107,7 +111,7 @@ def build_experiment(
         made = _drawn(settings, custom, subject, laid.profile, laid.sites)
     else:
         made = _listed(Path(settings.faults), subject, laid.profile, laid.sites)
-    return replace(made, monitors=laid.monitors, spikes=laid.spikes)
+    return replace(made, monitors=laid.monitors, spikes=laid.spikes, left_out=laid.left_out)
 
 
 def restore_experiment(

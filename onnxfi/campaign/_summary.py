@@ -31,6 +31,7 @@ from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._notes import Rows, notes_of
 from onnxfi.engine import RemovedTensor
 from onnxfi.errors import ConfigError
+from onnxfi.faults import LeftOutGroup
 from onnxfi.outcome import InjectionRecord, OutcomeCounts, spike_counts
 
 
@@ -78,6 +79,7 @@ class CampaignSummary:
         fit: Failures in 10^9 hours, if an upset rate was given.
         removed: Tensors that optimisation removes: of the stored graph those that are sites, of
             the deployed one all of the file.
+        left_out: What the settings choose and is no site, by reason.
     """
 
     folder: str
@@ -117,6 +119,7 @@ class CampaignSummary:
     search: bool = False
     fit: FailuresInTime | None = None
     removed: tuple[RemovedTensor, ...] = ()
+    left_out: tuple[LeftOutGroup, ...] = ()
 
 
 def summarize(
@@ -184,6 +187,7 @@ def summarize(
         search=experiment.header.design == TOP,
         fit=None if fit_per_mbit is None else _fit(campaign, estimates, fit_per_mbit),
         removed=_removed(document),
+        left_out=document.left_out,
     )
 
 

@@ -124,8 +124,9 @@ def _carry_out(
     from onnxfi.campaign import RunOptions, StopRequest, StopRule, run_campaign, stop_on_signals
     from onnxfi.cli._progress import showing_progress
     from onnxfi.cli._talk import detail, note
+    from onnxfi.report import left_out_text
 
-    done, plan = campaign.done(), campaign.plan
+    done, plan, left_out = campaign.done(), campaign.plan, campaign.document.left_out
     if done < campaign.total:
         note(
             f"{campaign.folder.path}: {done:,} of {campaign.total:,} injections stored; engine "
@@ -135,6 +136,8 @@ def _carry_out(
             f"{len(plan.sites)} sites, batch {plan.batch_size}, blocks of {plan.block_size}, "
             f"criterion {plan.criterion} of {plan.criterion_output}"
         )
+        if left_out:
+            note(f"left out: {left_out_text(left_out)}")
     stop = StopRequest()
     how = RunOptions(
         workers=options["workers"],

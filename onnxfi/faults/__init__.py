@@ -18,7 +18,7 @@ from onnxfi.faults._graph_fault import (
     snippet_of,
 )
 from onnxfi.faults._layout import SampleLayout
-from onnxfi.faults._left_out import LeftOut
+from onnxfi.faults._left_out import LeftOut, LeftOutGroup, grouped
 from onnxfi.faults._listfile import (
     FaultList,
     open_fault_list,
@@ -60,6 +60,7 @@ __all__ = [
     "FaultSpace",
     "GraphFault",
     "LeftOut",
+    "LeftOutGroup",
     "Located",
     "NeuronPart",
     "SampleLayout",
@@ -82,6 +83,7 @@ __all__ = [
     "enumerate_sites",
     "find_site",
     "graphs_of",
+    "grouped",
     "in_tensor",
     "joined",
     "merge_groups",

@@ -99,13 +99,14 @@ class Computed:
     def input_site(self, spec: TensorSpec) -> FaultSite | LeftOut:
         """The site of a graph input, or why it is none."""
         element = spec.element if spec.kind == "tensor" else None
+        kind = SiteKind.STATE if spec.name in self.states else SiteKind.INPUT
         passed = Reason.PASSED if self.index.returned(spec.name) else None
         reason = passed or self._obstacle(spec.name, spec.kind, element)
         if reason is not None or element is None:
-            return LeftOut(name=spec.name, reason=str(reason), elements=None, bits=0)
+            return LeftOut(name=spec.name, reason=str(reason), elements=None, bits=0, kind=kind)
         return FaultSite(
             name=spec.name,
-            kind=SiteKind.STATE if spec.name in self.states else SiteKind.INPUT,
+            kind=kind,
             element=element,
             node="",
             op_type="",
@@ -144,7 +145,14 @@ class Computed:
             reason = Reason.BODY
         found = reason or self._obstacle(value, self.index.kind_of(value), element)
         if found is not None or element is None:
-            return LeftOut(name=value, reason=str(found), elements=None, bits=0)
+            return LeftOut(
+                name=value,
+                reason=str(found),
+                elements=None,
+                bits=0,
+                kind=kind,
+                op_type=origin.node.op_type,
+            )
         return FaultSite(
             name=value,
             kind=kind,

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults._gates import at_gates
+from onnxfi.faults._left_out import LeftOut
 from onnxfi.faults._site import FaultSite, NeuronPart, SiteKind
 from onnxfi.faults._steps import find_site
 from onnxfi.faults._tie import tie, untied
@@ -72,6 +73,17 @@ class SiteFilter:
             )
         check_steps(self.steps, untied(chosen))
         return tie(chosen) if self.over_steps else chosen
+
+    def would_take(self, left: LeftOut) -> bool:
+        """Whether a tensor that is no site is of the chosen kinds, names and operators."""
+        kinds = [_kind(target) for target in self.targets]
+        # Nobody can say which stored kind a tensor is that no operator takes for any.
+        wanted = any(kind.stored for kind in kinds) if left.kind is None else left.kind in kinds
+        named = not self.include or _any_match(left.name, self.include)
+        operated = not self.op_types or left.op_type in self.op_types
+        return (
+            (wanted or not kinds) and named and operated and not _any_match(left.name, self.exclude)
+        )
 
     def _at_steps(self, sites: tuple[FaultSite, ...]) -> tuple[FaultSite, ...]:
         """The sites of the chosen steps; and single steps that are included by their full name."""
@@ -135,6 +147,10 @@ def check_steps(
 def _names(site: FaultSite) -> tuple[str, ...]:
     """What globs are held against: the site's name, and the tensor's where that is another."""
     return tuple(dict.fromkeys((site.name, site.tensor)))
+
+
+def _any_match(name: str, globs: Iterable[str]) -> bool:
+    return any(name_matches(name, glob) for glob in globs)
 
 
 def _match(names: Iterable[str], glob: str) -> bool:

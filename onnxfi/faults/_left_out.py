@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from onnxfi.bits import ElementType
+from onnxfi.faults._site import SiteKind
+
+_NAMED = 3
 
 
 class Reason(enum.StrEnum):
@@ -32,12 +36,44 @@ class LeftOut:
         reason: Why it is left out.
         elements: Number of elements, None if not known.
         bits: Stored bits; 0 for computed tensors and where they can't be told.
+        kind: What the tensor is to the network; None for a stored one, which no operator takes for
+            anything.
+        op_type: Operator that computes it; empty for other tensors.
     """
 
     name: str
     reason: str
     elements: int | None
     bits: int
+    kind: SiteKind | None = None
+    op_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOutGroup:
+    """Tensors that are no sites for one reason, counted, for people.
+
+    Attributes:
+        reason: The reason.
+        tensors: How many.
+        names: A few of them.
+    """
+
+    reason: str
+    tensors: int
+    names: tuple[str, ...]
+
+
+def grouped(left_out: Iterable[LeftOut]) -> tuple[LeftOutGroup, ...]:
+    """Left-out tensors by reason, most frequent first."""
+    names: dict[str, list[str]] = {}
+    for left in left_out:
+        names.setdefault(left.reason, []).append(left.name)
+    groups = (
+        LeftOutGroup(reason=reason, tensors=len(named), names=tuple(named[:_NAMED]))
+        for reason, named in names.items()
+    )
+    return tuple(sorted(groups, key=lambda group: -group.tensors))
 
 
 def no_format(element: ElementType) -> str:

@@ -16,6 +16,7 @@ from onnxfi.report._format import (
 )
 from onnxfi.report._gate import Condition, parse_condition
 from onnxfi.report._html import render_html
+from onnxfi.report._left_out import left_out_text
 from onnxfi.report._markdown import render_markdown
 from onnxfi.report._replay import replay_document, replay_page
 from onnxfi.report._sensitivity import sensitivity_document, sensitivity_page
@@ -40,6 +41,7 @@ __all__ = [
     "full_page",
     "interval_text",
     "json_text",
+    "left_out_text",
     "parse_condition",
     "progress_text",
     "rate_text",

@@ -58,6 +58,7 @@ def summary_document(summary: CampaignSummary) -> dict[str, Any]:
         "fit": None if summary.fit is None else asdict(summary.fit),
         "monitors": [asdict(row) for row in summary.monitors],
         "spikes": [asdict(row) for row in summary.spikes],
+        "left_out": [asdict(group) for group in summary.left_out],
         "removed": [asdict(entry) for entry in summary.removed],
         "run_s": summary.run_s,
         "attempts": summary.attempts,
