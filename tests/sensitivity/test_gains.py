@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper, parser
 
 from onnxfi.bits import from_words, to_words
-from onnxfi.engine import EngineContext, EngineSettings, Session, profile
+from onnxfi.engine import EngineContext, EngineSettings, Session, complete_types, profile
 from onnxfi.faults import FaultSite, enumerate_sites
 from onnxfi.graph import Model, expose, initializer_words, load, replace_initializers
 from onnxfi.outcome import BoundCriterion, Top1
@@ -116,7 +116,7 @@ def model_of(given: str, nodes: str, stored: dict[str, NDArray[Any]]) -> Model:
     proto = parser.parse_model(f"{head} {ends} {{ {nodes} out = Relu(y) }}")
     for name, values in stored.items():
         proto.graph.initializer.append(numpy_helper.from_array(values, name))
-    return load(proto)
+    return complete_types(load(proto))
 
 
 def context_of(model: Model, rank: int) -> EngineContext:
