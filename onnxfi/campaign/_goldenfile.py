@@ -22,6 +22,7 @@ from onnxfi.outcome import (
     ValueStatistics,
     statistics_document,
     statistics_from,
+    storable,
 )
 from onnxfi.workload import Workload
 
@@ -32,7 +33,7 @@ class GoldenFile:
 
     Attributes:
         output: Name of the output that carries the decision.
-        values: That output over the whole workload, samples along axis 0.
+        values: That output over the whole workload, samples along axis 0; text of one width.
         sha256: Hash over all outputs of all runs, hex.
         correct: Samples answered as labelled; None without labels.
         monitors: Statistics of the monitored values, by name.
@@ -65,7 +66,7 @@ class GoldenFile:
             )
         return cls(
             output=bound.output,
-            values=golden.samples(bound.output),
+            values=storable(golden.samples(bound.output)),
             sha256=golden.sha256,
             correct=counts.correct,
             monitors=monitors or {},
@@ -122,7 +123,7 @@ class GoldenFile:
         """
         if golden.sha256 == self.sha256:
             return
-        here = golden.samples(bound.output)
+        here = storable(golden.samples(bound.output))
         changed = here.shape != self.values.shape or bool(
             bound.criterion.decide(self.values, here, workload.labels).any()
         )

@@ -34,6 +34,7 @@ from onnxfi.outcome import (
     RunOutputs,
     ValueStatistics,
     answered,
+    blank,
 )
 
 OnTrace = Callable[[int, int], None]
@@ -218,7 +219,10 @@ def _answers(context: EngineContext, outputs: RunOutputs, samples: int) -> NDArr
 def _array(result: BatchResult, name: str, faulty: bool) -> NDArray[Any]:
     if not faulty:
         return result.golden[name]
-    return np.zeros_like(result.golden[name]) if result.faulty is None else result.faulty[name]
+    if result.faulty is not None:
+        return result.faulty[name]
+    golden = result.golden[name]
+    return blank(golden.shape, golden.dtype)
 
 
 def _dies(key: BenchKey, scenario: int) -> bool:

@@ -84,10 +84,12 @@ def _write(replay: Replay, path: str) -> None:
 
 def _plain(values: NDArray[Any]) -> NDArray[Any]:
     """The array in a dtype that numpy itself can read again."""
-    if values.dtype.hasobject:
-        return values.astype(str)
+    from onnxfi.outcome import storable
+
+    values = storable(values)
     # bfloat16 and float8 are not numpy's own; float32 holds all their values.
-    return values if values.dtype.isbuiltin == 1 else values.astype("float32")
+    known = values.dtype.isbuiltin == 1 or values.dtype.kind == "U"
+    return values if known else values.astype("float32")
 
 
 @contextlib.contextmanager

@@ -161,13 +161,15 @@ def _differing(
 
 
 def _as_words(values: NDArray[Any], layout: SampleLayout) -> NDArray[Any]:
-    """A value as one row of the widest words for each sample."""
+    """A value as one row of the widest words for each sample; text as it is."""
     axis = layout.batch_axis
     assert axis is not None
     first = np.ascontiguousarray(values if axis == 0 else np.moveaxis(values, axis, 0))
     count = first.shape[0] // layout.rows
     if first.size == 0:
         return np.zeros((count, 1), np.uint8)
+    if first.dtype.hasobject:
+        return first.reshape(count, -1)
     rows = first.reshape(count, -1).view(np.uint8)
     size = next(size for size in (8, 4, 2, 1) if rows.shape[1] % size == 0)
     return rows.view(f"u{size}")

@@ -22,7 +22,7 @@ from onnxfi.errors import GoldenError
 from onnxfi.faults import SampleLayout
 from onnxfi.graph import Model
 from onnxfi.inject import BatchWindow
-from onnxfi.outcome import BoundCriterion, OutcomeCounts, RunOutputs, classify
+from onnxfi.outcome import BoundCriterion, OutcomeCounts, RunOutputs, classify, filled_up
 from onnxfi.workload import Workload
 
 
@@ -111,7 +111,7 @@ def joined(
     if len({(part.ndim, part.dtype) for part in parts}) > 1:
         raise GoldenError(f"output {name!r} has another rank in some runs than in others")
     largest = np.max([part.shape[1:] for part in parts], axis=0).astype(int)
-    return np.concatenate([_filled_up(part, tuple(largest)) for part in parts])
+    return np.concatenate([filled_up(part, (len(part), *largest)) for part in parts])
 
 
 def golden_run(
@@ -192,14 +192,6 @@ def twice(
                 f" fault's effect can be told (random operators?)"
             )
     return first
-
-
-def _filled_up(part: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    if part.shape[1:] == shape:
-        return part
-    whole = np.zeros((len(part), *shape), part.dtype)
-    whole[tuple(slice(size) for size in part.shape)] = part
-    return whole
 
 
 def _hash(groups: Sequence[Mapping[str, Feed]]) -> str:

@@ -123,7 +123,8 @@ class LateStart:
             name: SampleLayout(shape=value.shape, batch_axis=None)
             for name, value in self._returned.items()
         }
-        layouts = {**graph.observation.layouts, **returned}
+        whole = {name: context.profile.outputs[name] for name in outputs}
+        layouts = {**whole, **graph.observation.layouts, **returned}
         parts = partition(graph.model, outputs, cuts)
         return Chain(graph, parts, layouts, context, self._watchdog)
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from onnx import GraphProto, NodeProto
 
+from onnxfi.bits import ElementType
 from onnxfi.errors import ModelError
+from onnxfi.graph._bound import bound_groups
 from onnxfi.graph._model import Model, stored_names
 from onnxfi.graph._walk import captures
 
@@ -89,8 +91,8 @@ def partition(model: Model, outputs: Sequence[str], cuts: Cuts) -> tuple[Part, .
     """Parts of a model in the order in which they run; nodes that nobody needs are left out.
 
     A part begins behind every value that has to cross, before every node that reads a chosen
-    stored tensor, and before every operator that does much work, as far as all values that are
-    alive there may cross.
+    stored tensor, and before every operator that does much work, as far as no value that can't
+    cross is alive there: who makes and who reads such a value run together.
 
     Args:
         model: The model.
@@ -101,6 +103,25 @@ def partition(model: Model, outputs: Sequence[str], cuts: Cuts) -> tuple[Part, .
         ModelError: A value that has to cross can't, or the model has no such value.
     """
     return _Partitioner(model, outputs, cuts).parts()
+
+
+def closed_values(model: Model) -> frozenset[str]:
+    """Computed values that can't cross a cut, as far as types are known: no tensors, or text."""
+    index = model.index
+    made = (name for node in index.nodes if not node.scope for name in node.outputs if name)
+    return frozenset(
+        name
+        for name in made
+        if index.kind_of(name) != "tensor" or index.element_of(name) is ElementType.STRING
+    )
+
+
+def held_together(model: Model, outputs: Sequence[str], cuts: Cuts) -> dict[str, str]:
+    """Values of ``cuts.behind`` that no cut can be behind, and why, in terms of other values.
+
+    Arguments as :func:`partition`; values that nothing needs are not among them.
+    """
+    return _Partitioner(model, outputs, cuts).held()
 
 
 class _Partitioner:
@@ -118,6 +139,7 @@ class _Partitioner:
             raise ModelError(f"can't cut behind {missing[0]!r}: no top-level node computes it")
         self._nodes = self._needed(graph)
         self._again = self._repeated() if cuts.repeat else frozenset()
+        self._order, self._circle = self._together()
 
     def parts(self) -> tuple[Part, ...]:
         """The parts."""
@@ -151,26 +173,66 @@ class _Partitioner:
                 pending.extend(self._reads[maker])
         return {node.name: node for node in graph.node if node.name in needed}
 
+    def held(self) -> dict[str, str]:
+        """Values of ``behind`` that can't cross, with a value of those that can't be parted."""
+        found = {}
+        for value in self._cuts.behind:
+            circle = self._circle.get(self._makers[value])
+            if circle is None or value in self._cuts.closed:
+                continue
+            if any(value in self._depends(name) for name in circle):
+                found[value] = next(
+                    made
+                    for name in circle
+                    for made in _made(self._nodes[name])
+                    if made in self._cuts.closed
+                )
+        return found
+
+    def _together(self) -> tuple[list[str], dict[str, list[str]]]:
+        """Nodes in the order in which they are cut, and those that can't be cut apart by node."""
+        order = [name for name in self._nodes if name not in self._again]
+        number = {name: position for position, name in enumerate(order)}
+        readers: dict[str, list[int]] = {}
+        for name in order:
+            for value in set(self._depends(name)):
+                readers.setdefault(value, []).append(number[name])
+        closed = {
+            number[name]: [n for value in made for n in readers.get(value, ())]
+            for name in order
+            if (made := self._cuts.closed & set(_made(self._nodes[name])))
+        }
+        if not closed:
+            return order, {}
+        reads = [
+            [number[m] for v in self._depends(name) if (m := self._makers.get(v)) in number]
+            for name in order
+        ]
+        circles = [[order[n] for n in circle] for circle in bound_groups(reads, closed)]
+        apart = {name: circle for circle in circles if len(circle) > 1 for name in circle}
+        return [name for circle in circles for name in circle], apart
+
     def _groups(self) -> Iterator[list[str]]:
         """Consecutive nodes, cut where that is wanted and possible."""
-        allowed = self._allowed()
         group: list[str] = []
-        previous: NodeProto | None = None
-        for name, node in self._nodes.items():
-            if name in self._again:
-                continue
-            forced = previous is not None and not self._cuts.behind.isdisjoint(previous.output)
-            alone = previous is not None and previous.name in self._cuts.alone
-            if group and (forced or alone or self._begins(node)) and name in allowed:
+        due: set[str] = set()  # values made in the group that have to cross
+        previous = ""
+        for name in self._order:
+            node, circle = self._nodes[name], self._circle.get(name)
+            inside = circle is not None and circle is self._circle.get(previous)
+            alone = previous in self._cuts.alone
+            if group and not inside and (due or alone or self._begins(node)):
                 yield group
-                group = []
-            elif group and forced and previous is not None:
+                group, due = [], set()
+            held = next((value for value in self._depends(name) if value in due), None)
+            if held is not None:
                 raise ModelError(
-                    f"can't cut behind {previous.output[0]!r}: a value that is no plain tensor"
-                    " crosses there too"
+                    f"can't cut behind {held!r}: values that are no plain numbers, or of a type"
+                    " that can't be fed, hold its maker and its reader together"
                 )
             group.append(name)
-            previous = node
+            due |= self._cuts.behind & set(node.output)
+            previous = name
         if group:
             yield group
 
@@ -188,27 +250,6 @@ class _Partitioner:
             maker = self._makers.get(value)
             if maker in self._again:
                 yield from self._depends(maker)
-
-    def _allowed(self) -> frozenset[str]:
-        """Nodes before which the graph may be cut: all values alive there may cross."""
-        order = [name for name in self._nodes if name not in self._again]
-        last: dict[str, int] = {}
-        for number, name in enumerate(order):
-            for value in self._depends(name):
-                last[value] = number
-        barred = [0] * (len(order) + 1)
-        for number, name in enumerate(order):
-            for value in _made(self._nodes[name]):
-                end = last.get(value, number)
-                if value in self._cuts.closed and end > number:
-                    barred[number + 1] += 1
-                    barred[end + 1] -= 1
-        allowed, open_ = set(), 0
-        for number, name in enumerate(order):
-            open_ += barred[number]
-            if not open_:
-                allowed.add(name)
-        return frozenset(allowed)
 
     def _completed(self, group: Sequence[str]) -> list[str]:
         """A group with the repeated nodes that it needs, in the order of the graph."""

@@ -13,7 +13,7 @@ from onnxfi.outcome._divergence import Divergence, divergence
 from onnxfi.outcome._function import FunctionCriterion
 from onnxfi.outcome._kinds import Outcome
 from onnxfi.outcome._lost import at_stake, lost_shares
-from onnxfi.outcome._outputs import RunOutputs, flatten_outputs
+from onnxfi.outcome._outputs import RunOutputs, blank, filled_up, flatten_outputs, storable
 from onnxfi.outcome._record import (
     COUNT_COLUMNS,
     MONITORS,
@@ -56,11 +56,13 @@ __all__ = [
     "ValueStatistics",
     "answered",
     "at_stake",
+    "blank",
     "choose_criterion",
     "classify",
     "classify_samples",
     "correct_samples",
     "divergence",
+    "filled_up",
     "flatten_outputs",
     "lost_shares",
     "parse_criterion",
@@ -71,5 +73,6 @@ __all__ = [
     "spikes_from",
     "statistics_document",
     "statistics_from",
+    "storable",
     "value_statistics",
 ]

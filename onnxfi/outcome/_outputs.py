@@ -17,18 +17,40 @@ RunOutputs: TypeAlias = Mapping[str, NDArray[Any]]
 def flatten_outputs(names: Sequence[str], raw: Sequence[object]) -> dict[str, NDArray[Any]]:
     """Outputs as onnxruntime returns them, turned into one array each.
 
-    A sequence of maps (the class scores of tree and linear classifiers after ZipMap) becomes an
-    array (B, K) whose columns follow the sorted keys; a single map becomes (K,).
+    A sequence of tensors becomes an array (L, ...) of its L elements; those of different shapes
+    are filled up to one, at the end of each axis, those of different ranks as flat arrays. A
+    sequence of maps (the class scores of tree and linear classifiers after ZipMap) becomes an array
+    (B, K) whose columns follow the sorted keys; a single map becomes (K,). What is empty becomes
+    (0,).
 
     Args:
         names: Output names.
         raw: Their values, in the same order.
 
     Raises:
-        UnsupportedModelError: An output is a sequence of tensors, an empty optional, or anything
-            else that has no fixed array form.
+        UnsupportedModelError: An output is a sequence of maps with different keys, or anything
+            else that has no array form.
     """
     return {name: _as_array(name, value) for name, value in zip(names, raw, strict=True)}
+
+
+def blank(shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An array of zeros, or of empty texts."""
+    return np.full(shape, "", dtype) if dtype.hasobject else np.zeros(shape, dtype)
+
+
+def filled_up(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
+    """An array in a larger shape of the same rank, with blanks at the end of each axis."""
+    if values.shape == tuple(shape):
+        return values
+    whole = blank(shape, values.dtype)
+    whole[tuple(slice(size) for size in values.shape)] = values
+    return whole
+
+
+def storable(values: NDArray[Any]) -> NDArray[Any]:
+    """The array in a form that files hold without pickles: texts with one width for all."""
+    return values.astype(str) if values.dtype.hasobject else values
 
 
 def _as_array(name: str, value: object) -> NDArray[Any]:
@@ -38,13 +60,25 @@ def _as_array(name: str, value: object) -> NDArray[Any]:
         return np.asarray(value)
     if isinstance(value, dict):
         return np.asarray(_from_maps(name, [value])[0])
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+    if value is None:  # an optional without a value
+        return np.zeros(0, np.float32)
+    if isinstance(value, list) and all(isinstance(item, np.ndarray) for item in value):
+        return _from_tensors(value)
+    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
         return _from_maps(name, value)
-    got = "a sequence of tensors" if isinstance(value, list) else f"a {type(value).__name__}"
     raise UnsupportedModelError(
-        f"output '{name}' is {got}, which can't be compared sample by sample; "
+        f"output '{name}' is a {type(value).__name__}, which can't be compared sample by sample; "
         "export the model with tensor outputs, or cut that output off"
     )
+
+
+def _from_tensors(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    if not values:
+        return np.zeros(0, np.float32)
+    if len({value.ndim for value in values}) > 1:
+        values = [value.reshape(-1) for value in values]
+    largest = np.max([value.shape for value in values], axis=0).astype(int)
+    return np.stack([filled_up(value, largest) for value in values])
 
 
 def _from_maps(name: str, maps: Sequence[Mapping[Any, Any]]) -> NDArray[Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from onnxfi.engine import complete_types
 from onnxfi.errors import ModelError
-from onnxfi.graph import Cuts, cut, downstream, load, partition
+from onnxfi.graph import Cuts, closed_values, cut, downstream, held_together, load, partition
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -63,6 +63,21 @@ g (float[4, 3] x) => (float[2, 3] y)
   b = Relu(a)
   c = SequenceAt(s, zero)
   y = Add(b, c)
+}
+"""
+
+INSERTED = """
+g (float[4, 3] x) => (float[4, 3] y)
+<int64 one = {1}, int64 zero = {0}>
+{
+  h = Neg(x)
+  s = SplitToSequence<axis = 1>(h)
+  e = SequenceAt(s, one)
+  u = Abs(h)
+  f = Relu(e)
+  t = SequenceInsert(s, f, zero)
+  c = ConcatFromSequence<axis = 1>(t)
+  y = MatMul(u, c)
 }
 """
 
@@ -174,14 +189,32 @@ def test_dequantizing_is_done_again(parse, run):
     np.testing.assert_array_equal(mine, run(model, {"x": x})[0])
 
 
-def test_what_can_not_cross_is_not_cut_off(parse):
+def test_what_can_not_cross_is_not_cut_off(parse, run):
     model = load(parse(SEQUENCE))
+    assert closed_values(model) == {"s"}
     parts = partition(model, ["y"], Cuts(closed={"s"}))
     assert [_made(model, part) for part in parts] == ["sabcy"]
-    with pytest.raises(ModelError, match="can't cut behind 'b': a value that is no plain tensor"):
-        partition(model, ["y"], Cuts(behind={"b"}, closed={"s"}))
-    parts = partition(model, ["y"], Cuts(behind={"c"}, closed={"s"}))
-    assert [_made(model, part) for part in parts] == ["sabc", "y"]
+    # Who makes and who reads the sequence runs first, so that what is behind can be cut.
+    for behind, made in (("b", ["sacb", "y"]), ("c", ["sac", "by"]), ("a", ["sac", "by"])):
+        parts = partition(model, ["y"], Cuts(behind={behind}, closed={"s"}))
+        assert [sorted(_made(model, part)) for part in parts] == [sorted(each) for each in made]
+        x = np.arange(-6, 6, dtype=np.float32).reshape(4, 3)
+        (mine,) = _in_a_row(run, model, parts, {"x": x})
+        np.testing.assert_array_equal(mine, run(model, {"x": x})[0])
+    assert held_together(model, ["y"], Cuts(behind={"a", "b", "c"}, closed={"s"})) == {}
+
+
+def test_what_lies_between_values_that_can_not_cross_is_held(parse):
+    model = load(parse(INSERTED))
+    assert closed_values(model) == {"s", "t"}
+    cuts = Cuts(behind={"h", "e", "f", "c", "u"}, closed={"s", "t"})
+    held = held_together(model, ["y"], cuts)
+    assert held.keys() == {"e", "f"}
+    assert set(held.values()) <= {"s", "t"}
+    with pytest.raises(ModelError, match=r"can't cut behind '[ef]': values that are no plain"):
+        partition(model, ["y"], cuts)
+    parts = partition(model, ["y"], Cuts(behind=cuts.behind - {"e", "f"}, closed=cuts.closed))
+    assert [_made(model, part) for part in parts] == ["h", "seftc", "u", "y"]
 
 
 def test_unknown_values_can_not_be_cut(parse):
