@@ -10,9 +10,10 @@ from onnxfi.engine._context import EngineContext
 from onnxfi.engine._execute import Armed, Windows, scenario_windows
 from onnxfi.engine._reference import Reference, golden_room
 from onnxfi.engine._session import ModelRefusedError, RunFailedError, Session
+from onnxfi.errors import BackendError
 from onnxfi.faults import Scenario
 from onnxfi.graph import Model, raise_opset
-from onnxfi.inject import BatchWindow, bake, opset_for, without_effect
+from onnxfi.inject import BatchWindow, bake, opset_for, opset_needed, without_effect
 from onnxfi.outcome import RunOutputs
 from onnxfi.workload import Workload
 
@@ -78,6 +79,24 @@ class BakeEngine(EngineBase):
         except ModelRefusedError as error:
             # The same model without the fault did load: the fault is why this one does not.
             return str(error)
+
+
+def not_loaded(context: EngineContext) -> str | None:
+    """Why onnxruntime does not load the model at the opset that faults in its sites need.
+
+    Some of its operators have a kernel for an older opset and none for a later one.
+    """
+    needed = max(
+        (opset_needed(site.element) for site in context.sites if not site.kind.stored), default=0
+    )
+    raised = raise_opset(context.model, needed)
+    if raised is context.model:
+        return None
+    try:
+        Session(raised, context.settings)
+    except BackendError as error:
+        return f"faults in computed tensors need opset {needed}, in which it does not load: {error}"
+    return None
 
 
 class _BakedModel:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from onnxfi.bits import format_of
+from onnxfi.engine._ability import Ability, Share, shared_out
 from onnxfi.engine._cost import run_seconds, session_seconds
-from onnxfi.engine._latecost import share_behind
-from onnxfi.engine._mixed import without_baked
-from onnxfi.engine._open import ENGINES, EngineKind
+from onnxfi.engine._latecost import baked_share, share_behind
+from onnxfi.engine._open import ENGINES, abilities
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSite
 from onnxfi.graph import Model
+from onnxfi.inject import only_baked
 
 # What a baked fault in a computed tensor adds to a run, as a share of it: nodes that run over the
 # whole tensor. 1.25 to 1.8 of a run (ResNet-8, ResNet-20, batches of 64).
@@ -28,11 +29,9 @@ _INTEGER_REPLAYED = 0.12
 _ALL_INTEGERS_REPLAYED = 0.6
 # Engine `cut` runs the executable graph part by part: 1.02 to 1.08 of a whole run for all of it.
 _IN_PARTS = 0.08
-# What `lift`, `ports` and `cut` prepare once, in sessions and runs: the optimised twins that trace
-# stored tensors, the parts, golden values. ResNet-8, ResNet-20 and ResNet-18 took 5 to 11 sessions
-# and 3 to 5 runs.
-_PREPARED_SESSIONS = 8
-_PREPARED_RUNS = 4
+# Of the stored bits of a campaign's sites, how many an engine has to reach by itself, else it is
+# rather the bake engine that runs it.
+_MOST = 1 / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,52 +88,93 @@ def choose_engine(
     Raises:
         ConfigError: The engine asked for does not exist or can't fault some site; or none can.
     """
-    against = {name: _against(kind, sites, scenarios) for name, kind in ENGINES.items()}
-    main = without_baked(sites)
-    beside = f"; {len(sites) - len(main)} sites are baked" if len(main) < len(sites) else ""
+    if requested not in ("auto", *ENGINES):
+        known = ", ".join(("auto", *ENGINES))
+        raise ConfigError(f"engine {requested!r} is unknown; choose from {known}")
+    able = abilities(model, sites)
+    offers = {name: _offer(name, able, sites, scenarios) for name in ENGINES}
     if requested != "auto":
-        if requested not in ENGINES:
-            known = ", ".join(("auto", *ENGINES))
-            raise ConfigError(f"engine {requested!r} is unknown; choose from {known}")
-        refusal = against[requested] or (examine(requested) if examine else None)
-        if refusal is not None:
-            raise ConfigError(f"engine {requested} can't run this campaign: {refusal}")
-        return EngineChoice(name=requested, reason=f"as asked for{beside}")
+        return _as_asked(requested, offers, sites, examine)
     refused = ""
     while True:
-        choice = _by_cost(model, samples, main, scenarios, against)
-        refusal = examine(choice.name) if examine else None
+        name, reason = _by_cost(model, samples, sites, scenarios, offers, able)
+        refusal = examine(name) if examine else None
         if refusal is None:
-            beside = "" if choice.name == "bake" else beside
-            return EngineChoice(name=choice.name, reason=f"{choice.reason}{refused}{beside}")
-        against[choice.name] = refusal
-        refused += f"; not {choice.name}: {refusal}"
+            share = offers[name]
+            assert isinstance(share, Share)
+            return EngineChoice(name=name, reason=f"{reason}{refused}{_baked(share)}")
+        offers[name] = refusal
+        refused += f"; not {name}: {refusal}"
 
 
-def _against(kind: EngineKind, sites: Sequence[FaultSite], scenarios: Scenarios) -> str | None:
-    """Why an engine can't run a campaign, None if it can.
+Offers = Mapping[str, Share | str]
+"""The sites that each engine reaches by itself, or why it can't run the campaign."""
 
-    Scenarios in sites that have to be baked are baked beside any other engine, but not with faults
-    that the bake engine can't carry out.
-    """
+
+def _offer(
+    name: str, able: Mapping[str, Ability], sites: Sequence[FaultSite], scenarios: Scenarios
+) -> Share | str:
+    """The sites that an engine would reach by itself, or why it can't run a campaign."""
+    kind = ENGINES[name]
     if scenarios.graphs and not kind.graphs:
         return "some faults are graphs, which have to be part of the model that runs"
     if scenarios.sequences and not kind.sequences:
         return "samples are sequences, in which the steps after a fault depend on it"
-    one_step = any(site.step is not None and site.repeated for site in sites)
-    if scenarios.sequences and one_step and not kind.one_step:
+    if scenarios.sequences and any(map(_in_one_step, sites)) and not kind.one_step:
         return "some faults are there in one step of a sequence only"
     if scenarios.bound and not kind.one_sample:
         return "some faults are bound to one sample"
     if not (scenarios.single_site or kind.several_sites):
         return "some scenarios touch several sites"
-    baking = ENGINES["bake"].refuses
-    apart = not scenarios.bound and (scenarios.single_site or not any(map(baking, sites)))
-    for site in without_baked(sites) if apart and kind.refuses is not baking else sites:
-        reason = kind.refuses(site)
-        if reason is not None:
-            return f"site {site.name!r}: {reason}"
-    return None
+    refused = able[name].refused
+    baking = able["bake"]
+    # Scenarios are baked beside an engine, but not with faults that baking can't carry out.
+    apart = not scenarios.bound and (scenarios.single_site or not baking.refused)
+    baked = [site for site in sites if site.name in refused]
+    if not apart or (scenarios.sequences and any(map(_in_one_step, baked))):
+        baking = able[name]
+    return shared_out(able[name], baking, sites)
+
+
+def _in_one_step(site: FaultSite) -> bool:
+    return site.step is not None and site.repeated
+
+
+def _as_asked(
+    name: str,
+    offers: Offers,
+    sites: Sequence[FaultSite],
+    examine: Callable[[str], str | None] | None,
+) -> EngineChoice:
+    """The engine that is asked for: what it can't reach must be out of reach for all but baking."""
+    share = offers[name]
+    refusal = share if isinstance(share, str) else None
+    if isinstance(share, Share):
+        others = [s.name for s in sites if s.name in share.beside and not only_baked(s)]
+        if others:
+            refusal = f"site {others[0]!r}: {share.beside[others[0]]}"
+        elif examine is not None:
+            refusal = examine(name)
+    if refusal is None and isinstance(share, Share):
+        return EngineChoice(name=name, reason=f"as asked for{_baked(share)}")
+    can = ", ".join(other for other, offer in offers.items() if other != name and _takes(offer))
+    hint = f"; engines that can: {can}" if can else ""
+    raise ConfigError(f"engine {name} can't run this campaign: {refusal}{hint}")
+
+
+def _takes(offer: Share | str) -> bool:
+    """Whether an engine reaches all sites of a campaign by itself."""
+    return isinstance(offer, Share) and not offer.beside
+
+
+def _baked(share: Share) -> str:
+    """In words what is baked beside an engine."""
+    if not share.beside:
+        return ""
+    name, reason = next(iter(share.beside.items()))
+    if len(share.beside) == 1:
+        return f"; site {name!r} is baked: {reason}"
+    return f"; {len(share.beside)} sites are baked, for one {name!r}: {reason}"
 
 
 def _by_cost(
@@ -142,46 +182,55 @@ def _by_cost(
     samples: int,
     sites: Sequence[FaultSite],
     scenarios: Scenarios,
-    against: Mapping[str, str | None],
-) -> EngineChoice:
-    """The cheapest engine that nothing is known against."""
-    able = [name for name, refusal in against.items() if refusal is None]
-    if not able:
-        reasons = "; ".join(f"{name}: {refusal}" for name, refusal in against.items())
+    offers: Offers,
+    able: Mapping[str, Ability],
+) -> tuple[str, str]:
+    """The cheapest engine that nothing is known against, and why it is."""
+    shares = {name: offer for name, offer in offers.items() if isinstance(offer, Share)}
+    if not shares:
+        reasons = "; ".join(f"{name}: {refusal}" for name, refusal in offers.items())
         raise ConfigError(f"no engine can run this campaign ({reasons})")
-    if len(able) == 1:
-        other = next(refusal for refusal in against.values() if refusal is not None)
-        return EngineChoice(name=able[0], reason=f"the only one that can ({other})")
-    costs = _costs(able, model, samples, sites, scenarios)
-    best = min(able, key=lambda name: costs[name])
-    listed = ", ".join(f"{name} {_milli(costs[name])}" for name in able)
-    return EngineChoice(name=best, reason=f"estimated costs of a scenario: {listed}")
+    apart = {name: baked_share(sites, share.beside) for name, share in shares.items()}
+    if any(each <= _MOST for each in apart.values()):
+        shares = {name: share for name, share in shares.items() if apart[name] <= _MOST}
+    if len(shares) == 1:
+        (name,) = shares
+        others = (f"{o}: {offer}" for o, offer in offers.items() if isinstance(offer, str))
+        return name, f"the only one that can ({next(others, 'the others reach few sites')})"
+    alone = {
+        name: _seconds(name, able[name], model, samples, share.main, scenarios)
+        for name, share in shares.items()
+    }
+    baking = _seconds("bake", able["bake"], model, samples, sites, scenarios)
+    costs = {name: (1 - apart[name]) * alone[name] + apart[name] * baking for name in shares}
+    listed = ", ".join(f"{name} {_milli(cost)}" for name, cost in costs.items())
+    best = min(costs, key=lambda name: costs[name])
+    return best, f"estimated costs of a scenario: {listed}"
 
 
-def _costs(
-    able: Sequence[str],
+def _seconds(
+    name: str,
+    ability: Ability,
     model: Model,
     samples: int,
     sites: Sequence[FaultSite],
     scenarios: Scenarios,
-) -> dict[str, float]:
-    """Seconds of a scenario in each engine."""
+) -> float:
+    """Seconds of a scenario in an engine."""
     run, session = run_seconds(model, samples), session_seconds(model)
     stored = all(site.kind.stored for site in sites)
-    count = scenarios.count
-    opened = min(len(sites), count) / count if count and scenarios.single_site else 0.0
-    prepared = (_PREPARED_SESSIONS * session + _PREPARED_RUNS * run) / count if count else 0.0
+    if name == "bake":
+        return session + (run if stored else (1 + _BAKED_NODES) * run)
     replayed = _replayed(sites, scenarios)
-    behind = share_behind(model, sites) if scenarios.single_site and "cut" in able else 1.0
-    # Of many tensors changed at once all are lifted, those that kernels would pack among them.
-    unpacked = replayed if stored and not scenarios.single_site else 0.0
-    return {
-        "bake": session + (run if stored else (1 + _BAKED_NODES) * run),
-        "lift": run * (1 + replayed) + prepared,
-        # A session for each site.
-        "ports": run * (1 + replayed) + opened * (session + run) + prepared,
-        "cut": run * behind * (1 + _IN_PARTS + unpacked) + prepared,
-    }
+    count = scenarios.count
+    prepared = (ability.sessions * session + ability.runs * run) / count if count else 0.0
+    if name == "cut":
+        behind = share_behind(model, sites) if scenarios.single_site else 1.0
+        # Of many tensors changed at once all are lifted, those that kernels would pack among them.
+        unpacked = replayed if stored and not scenarios.single_site else 0.0
+        return run * behind * (1 + _IN_PARTS + unpacked) + prepared
+    opened = min(len(sites), count) / count if count and scenarios.single_site else 0.0
+    return run * (1 + replayed) + ability.each * opened * (session + run) + prepared
 
 
 def _replayed(sites: Sequence[FaultSite], scenarios: Scenarios) -> float:

@@ -123,8 +123,7 @@ class LateStart:
             name: SampleLayout(shape=value.shape, batch_axis=None)
             for name, value in self._returned.items()
         }
-        whole = {name: context.profile.outputs[name] for name in outputs}
-        layouts = {**whole, **graph.observation.layouts, **returned}
+        layouts = {**context.profile.outputs, **graph.observation.layouts, **returned}
         parts = partition(graph.model, outputs, cuts)
         return Chain(graph, parts, layouts, context, self._watchdog)
 

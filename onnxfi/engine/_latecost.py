@@ -1,8 +1,8 @@
-"""Static cost of starting late: what lies behind a fault on average, from sizes alone."""
+"""Where faults hit, from sizes alone: what lies behind one on average, how many are baked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from onnxfi.bits import format_of, has_format
 from onnxfi.engine._cost import node_multiply_accumulates
@@ -35,6 +35,13 @@ def share_behind(model: Model, sites: Sequence[FaultSite]) -> float:
         for site in heaviest
     )
     return sum(behind) / (whole * chance)
+
+
+def baked_share(sites: Sequence[FaultSite], baked: Container[str]) -> float:
+    """Share of the faults that hit one of some sites, by the stored bits, 0..1."""
+    weights = {site.name: _bits(site) for site in sites}
+    total = sum(weights.values())
+    return sum(bits for name, bits in weights.items() if name in baked) / total if total else 0.0
 
 
 def _by_node(model: Model) -> Iterator[tuple[str, int]]:

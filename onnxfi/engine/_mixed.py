@@ -1,23 +1,13 @@
-"""Two engines in one: scenarios in what only a baked model can hold are baked, whatever engine."""
+"""Two engines in one: scenarios that touch what the main engine can't reach are baked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 
 from onnxfi.engine._bake import BakeEngine
 from onnxfi.engine._context import BatchResult, Engine, EngineContext, Injection
-from onnxfi.faults import FaultSite, Scenario
-from onnxfi.inject import only_baked
+from onnxfi.faults import Scenario
 from onnxfi.outcome import OutcomeCounts
-
-
-def without_baked(sites: Sequence[FaultSite]) -> tuple[FaultSite, ...]:
-    """The sites that an engine has to reach by itself: all that don't have to be baked.
-
-    If all of them have to be, there is nothing to share out, and they are all given.
-    """
-    return tuple(site for site in sites if not only_baked(site)) or tuple(sites)
 
 
 class MixedEngine:
@@ -27,13 +17,14 @@ class MixedEngine:
 
     Args:
         main: The engine of the other scenarios.
+        baked: The sites that it can't reach.
         context: Model, workload and all the sites.
     """
 
-    def __init__(self, main: Engine, context: EngineContext) -> None:
+    def __init__(self, main: Engine, baked: Iterable[str], context: EngineContext) -> None:
         self._main = main
         self._bake = BakeEngine(context)
-        self._baked = frozenset(site.name for site in context.sites if only_baked(site))
+        self._baked = frozenset(baked)
 
     @property
     def name(self) -> str:
@@ -70,8 +61,3 @@ class MixedEngine:
 
     def _for(self, scenario: Scenario) -> Engine:
         return self._main if self._baked.isdisjoint(scenario.sites) else self._bake
-
-
-def main_context(context: EngineContext) -> EngineContext:
-    """The part of a campaign that its engine carries out by itself."""
-    return replace(context, sites=without_baked(context.sites))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from typing import ClassVar
 
+from onnxfi.engine._ability import Survey
 from onnxfi.engine._bake import BakeEngine
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
@@ -68,7 +70,13 @@ class PortsEngine(EngineBase):
         # Other places are compared on the stored graph, which is the one for devices.
         on_cpu = find_provider(context.settings).on_cpu
         executable = place is device_memory and on_cpu and not streams
-        self._openings = Openings(context, self._watchdog) if executable else None
+        # What lies in a control-flow body has no place of its own in the optimised graph; nor has
+        # what that can't be cut behind.
+        self._inside = frozenset(site.name for site in context.sites if site.body)
+        self._whole = self._inside.union(Survey(context.model).held(context.sites))
+        reached = tuple(site for site in context.sites if site.name not in self._whole)
+        opened = replace(context, sites=reached)
+        self._openings = Openings(opened, self._watchdog) if executable else None
         self._baking = BakeEngine(context)
         self._fed = FedSites(context)
 
@@ -79,9 +87,7 @@ class PortsEngine(EngineBase):
         touched = scenario.sites
         if scenario.graphs:
             return _ArmedModel(self._with_graphs(scenario), scenario), windows
-        # What lies in a control-flow body has no place of its own in the optimised graph.
-        inside = any(self._sites[name].body for name in touched)
-        if self._openings is not None and not inside:
+        if self._openings is not None and self._whole.isdisjoint(touched):
             if self._openings.baked(touched):
                 return self._baking.arm(scenario)
             late = self._openings.late(touched)
@@ -93,7 +99,9 @@ class PortsEngine(EngineBase):
         every = self._context.sites
         sites = every if only is None else tuple(site for site in every if site.tensor == only)
         settled = self._fed.settle([site for site in sites if site.kind.stored])
-        lost = {site.name for site in settled.lost}.difference(touched if inside else ())
+        lost = {site.name for site in settled.lost}
+        if not self._inside.isdisjoint(touched):
+            lost.difference_update(touched)
         if not lost.isdisjoint(touched):
             return self._baking.arm(scenario)
         opened = self._open.get((only, *sorted(lost)), lambda: self._opened(sites, lost))

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from onnxfi.bits import format_of
+from onnxfi.engine._ability import Survey
 from onnxfi.engine._context import BatchResult, EngineContext
 from onnxfi.engine._open import ENGINES, open_engine
 from onnxfi.engine._profile import Profile, profile
@@ -135,17 +136,17 @@ def _engine(context: EngineContext, scenario: Scenario, sites: Sequence[FaultSit
     bound = any(group.sample is not None for group in scenario.groups)
     stream = context.workload.stream is not None
     one_step = stream and any(site.step is not None and site.repeated for site in sites)
-    reason = "no engine can carry it out"
+    reason, survey = "no engine can carry it out", Survey(context.model)
     for name in ("bake", "ports", "cut"):
         kind = ENGINES[name]
         if (bound and not kind.one_sample) or (stream and not kind.sequences):
             continue
         if (one_step and not kind.one_step) or (scenario.graphs and not kind.graphs):
             continue
-        against = [why for site in sites if (why := kind.refuses(site)) is not None]
-        if not against:
+        refused = kind.able(survey, sites).refused
+        if not refused:
             return name
-        reason = against[0]
+        reason = next(iter(refused.values()))
     raise FaultError(f"scenario {scenario.number} can't be traced: {reason}")
 
 

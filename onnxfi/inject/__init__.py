@@ -10,7 +10,7 @@ from onnxfi.inject._arm import (
     faulty_words,
     port_feeds,
 )
-from onnxfi.inject._bake import bake, opset_for, why_not_raised, without_effect
+from onnxfi.inject._bake import bake, opset_for, without_effect
 from onnxfi.inject._columns import (
     BatchWindow,
     Columns,
@@ -23,6 +23,7 @@ from onnxfi.inject._gate import by_tensor
 from onnxfi.inject._host import faulty_array
 from onnxfi.inject._instrument import Instrumented, Lift, instrument
 from onnxfi.inject._port import Port, Scatter
+from onnxfi.inject._primitive import opset_needed
 
 __all__ = [
     "BatchWindow",
@@ -49,9 +50,9 @@ __all__ = [
     "layout_of",
     "only_baked",
     "opset_for",
+    "opset_needed",
     "port_feeds",
     "whole_columns",
-    "why_not_raised",
     "window_columns",
     "without_effect",
 ]

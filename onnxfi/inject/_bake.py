@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from onnxfi.errors import FaultError, UnsupportedModelError
+from onnxfi.errors import FaultError
 from onnxfi.faults import (
     FaultGroup,
     FaultSite,
@@ -97,21 +97,6 @@ def opset_for(scenario: Scenario, sites: Mapping[str, FaultSite]) -> int:
         ),
         default=0,
     )
-
-
-def why_not_raised(model: Model, sites: Iterable[FaultSite]) -> str | None:
-    """Why nodes that fault these sites can't be put into a model, None if they can.
-
-    Args:
-        model: The model.
-        sites: Sites that can be baked or opened; those in stored tensors need no nodes.
-    """
-    needed = max((opset_needed(s.element) for s in sites if not s.kind.stored), default=0)
-    try:
-        raise_opset(model, needed)
-    except UnsupportedModelError as error:
-        return str(error)
-    return None
 
 
 def without_effect(scenario: Scenario, sites: Mapping[str, FaultSite]) -> Scenario:
