@@ -13,6 +13,7 @@ from onnx import ModelProto
 
 from onnxfi.errors import ModelError, UnsupportedModelError
 from onnxfi.graph._limits import Limits, over
+from onnxfi.graph._textform import read_text
 
 if TYPE_CHECKING:
     from onnx_graphsurgeon.ir.graph import Graph
@@ -96,15 +97,29 @@ def _parse(data: bytes, source: str) -> ModelProto:
         raise UnsupportedModelError(
             f"{source} is in onnxruntime's own format (.ort); give the .onnx file it was made from"
         )
+    proto = _binary(data)
+    if proto is None or not _is_model(proto):
+        # By what it holds, not by its name; no text is a binary model.
+        proto = read_text(data, source) or proto
+    if proto is None:
+        raise ModelError(
+            f"{source} is not an ONNX model, or it is truncated, damaged or nested too deep"
+        )
+    if not _is_model(proto):
+        raise ModelError(f"{source} is not an ONNX model: it holds no graph with outputs")
+    return proto
+
+
+def _binary(data: bytes) -> ModelProto | None:
     try:
         proto: ModelProto = ModelProto.FromString(data)
     except (DecodeError, UnicodeDecodeError):
-        raise ModelError(
-            f"{source} is not an ONNX model, or it is truncated, damaged or nested too deep"
-        ) from None
-    if not proto.HasField("graph") or not proto.graph.output:
-        raise ModelError(f"{source} is not an ONNX model: it holds no graph with outputs")
+        return None
     return proto
+
+
+def _is_model(proto: ModelProto) -> bool:
+    return bool(proto.HasField("graph") and proto.graph.output)
 
 
 def _sha(data: bytes) -> str:
