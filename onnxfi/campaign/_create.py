@@ -186,7 +186,7 @@ def _identity_parts(
 ) -> dict[str, Any]:
     decided = msgspec.to_builtins(plan)
     # For people: neither changes a row.
-    for name in ("engine_reason", "population"):
+    for name in ("engine_reason", "criterion_reason", "population"):
         decided.pop(name)
     if plan.graph == "stored":
         # It has no part in the identity, so that campaigns made before there was a choice stay.

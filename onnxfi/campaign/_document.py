@@ -41,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         fixed_batch: The batch size that the model insists on, else None.
         criterion: The criterion in use.
         criterion_output: The output that it reads.
+        criterion_reason: What of that output is judged, in words.
         timeout_s: Seconds after which a run counts as hung.
         optimization: onnxruntime's graph optimisation level.
         provider: onnxruntime's execution provider.
@@ -75,6 +76,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     space_bits: int | None
     population: int | None
     golden_correct: int | None
+    criterion_reason: str = ""
     graph: str = "stored"
     graph_sha256: str | None = None
     monitors: tuple[str, ...] = ()

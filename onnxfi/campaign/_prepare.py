@@ -125,6 +125,7 @@ def _plan(
         fixed_batch=profile.fixed_batch,
         criterion=bound.criterion.spec(),
         criterion_output=bound.output,
+        criterion_reason=bound.reason,
         # A fault that makes a loop endless must end some time.
         timeout_s=settings.timeout_s
         or default_timeout(model, profile.batch_size, workload.steps or 1),

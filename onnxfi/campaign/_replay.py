@@ -36,6 +36,7 @@ from onnxfi.outcome import (
     answered,
     blank,
 )
+from onnxfi.workload import Labels
 
 OnTrace = Callable[[int, int], None]
 
@@ -83,7 +84,7 @@ class Replay:
     counts: OutcomeCounts
     outcomes: NDArray[np.int8]
     stored: InjectionRecord | None
-    labels: NDArray[np.int64] | None
+    labels: Labels | None
     monitors: Mapping[str, ValueStatistics] = field(default_factory=dict)
     answers: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
     golden: RunOutputs = field(default_factory=dict)

@@ -60,6 +60,7 @@ class CampaignSummary:
         graph: Whose tensors are faulted: the ``stored`` or the ``deployed`` graph's.
         batch_size: Samples a run.
         criterion: The criterion, and the output it reads.
+        criterion_reason: What of that output is judged, in words.
         drop: Threshold of a failing scenario.
         space_size: Faults in the fault space; None for a written fault list.
         space_bits: Stored bits of the sites; None likewise.
@@ -102,6 +103,7 @@ class CampaignSummary:
     graph: str
     batch_size: int
     criterion: str
+    criterion_reason: str
     drop: float
     space_size: int | None
     space_bits: int | None
@@ -170,6 +172,7 @@ def summarize(
         graph=plan.graph,
         batch_size=plan.batch_size,
         criterion=f"{plan.criterion} of {plan.criterion_output}",
+        criterion_reason=plan.criterion_reason,
         drop=settings.drop,
         space_size=plan.space_size,
         space_bits=plan.space_bits,

@@ -132,10 +132,9 @@ def _carry_out(
             f"{campaign.folder.path}: {done:,} of {campaign.total:,} injections stored; engine "
             f"{plan.engine}: {plan.engine_reason}"
         )
-        detail(
-            f"{len(plan.sites)} sites, batch {plan.batch_size}, blocks of {plan.block_size}, "
-            f"criterion {plan.criterion} of {plan.criterion_output}"
-        )
+        judged = f": {plan.criterion_reason}" if plan.criterion_reason else ""
+        note(f"decision: {plan.criterion} of {plan.criterion_output}{judged}")
+        detail(f"{len(plan.sites)} sites, batch {plan.batch_size}, blocks of {plan.block_size}")
         if left_out:
             note(f"left out: {left_out_text(left_out)}")
     stop = StopRequest()

@@ -23,7 +23,7 @@ from onnxfi.faults import SampleLayout
 from onnxfi.graph import Model
 from onnxfi.inject import BatchWindow
 from onnxfi.outcome import BoundCriterion, OutcomeCounts, RunOutputs, classify, filled_up
-from onnxfi.workload import Workload
+from onnxfi.workload import Labels, Workload
 
 
 class Batches(Protocol):
@@ -68,9 +68,7 @@ class Golden:
     layouts: Mapping[str, SampleLayout]
     sha256: str
 
-    def counts(
-        self, criterion: BoundCriterion, labels: NDArray[np.int64] | None = None
-    ) -> OutcomeCounts:
+    def counts(self, criterion: BoundCriterion, labels: Labels | None = None) -> OutcomeCounts:
         """The golden run classified against itself: all masked, and how many answers are right."""
         total = OutcomeCounts(samples=0)
         for window, outputs in zip(self.windows, self.outputs, strict=True):

@@ -17,6 +17,7 @@ from onnxfi.outcome import (
     classify_samples,
     correct_samples,
 )
+from onnxfi.workload import Labels
 
 
 class Tally:
@@ -78,7 +79,7 @@ def _counts(context: EngineContext, result: BatchResult) -> OutcomeCounts:
     return OutcomeCounts.whole(_failure(result), window.samples, labelled=labelled)
 
 
-def _labels(context: EngineContext, result: BatchResult) -> NDArray[np.int64] | None:
+def _labels(context: EngineContext, result: BatchResult) -> Labels | None:
     labels, window = context.workload.labels, result.window
     return None if labels is None else labels[window.start : window.stop]
 

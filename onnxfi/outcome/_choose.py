@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, cast
 
-import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
@@ -20,9 +19,20 @@ from onnxfi.outcome._rows import presented
 from onnxfi.outcome._steps import EachStep, steps_as_rows
 from onnxfi.outcome._threshold import Threshold
 from onnxfi.outcome._tolerance import Tolerance
-from onnxfi.outcome._topk import LabelLost, Top1, TopK, is_scores, is_value
+from onnxfi.outcome._topk import (
+    LabelLost,
+    Top1,
+    TopK,
+    arranged,
+    fits_labels,
+    is_decided,
+    is_scores,
+    is_text,
+    is_value,
+)
+from onnxfi.workload import Labels
 
-_FORMS = "top1, top5, label, threshold:VALUE, tolerance:ABS or tolerance:ABS,REL"
+_FORMS = "top1 or top1:AXIS, top5, label, threshold:VALUE, tolerance:ABS or tolerance:ABS,REL"
 _STEPS = "steps:"
 
 
@@ -38,6 +48,8 @@ def parse_criterion(text: str) -> Criterion:
     if text.startswith(_STEPS):
         return EachStep(parse_criterion(text.removeprefix(_STEPS)))
     name, colon, numbers = text.partition(":")
+    if name == "top1":
+        return Top1(_axis(text, numbers))
     if name not in ("tolerance", "threshold"):
         raise ConfigError(f"unknown criterion '{text}'; expected {_FORMS}")
     try:
@@ -56,19 +68,34 @@ def parse_criterion(text: str) -> Criterion:
     return Tolerance(values[0], *values[1:])
 
 
+def _axis(text: str, number: str) -> int:
+    try:
+        axis = int(number)
+    except ValueError:
+        axis = 0
+    if axis == 0:
+        raise ConfigError(
+            f"criterion '{text}' needs the axis that classes are on, as in top1:1; axis 0 is that"
+            " of the samples"
+        )
+    return axis
+
+
 def choose_criterion(
     golden: RunOutputs,
     layouts: Mapping[str, SampleLayout],
     *,
     requested: str | Criterion | Callable[..., Any] = "auto",
     output: str | None = None,
-    labels: NDArray[np.int64] | None = None,
+    labels: Labels | None = None,
     states: Collection[str] | None = None,
 ) -> BoundCriterion:
     """The criterion and the output that carries the decision.
 
-    ``auto`` is ``top1`` on the only output that holds class scores (B, C >= 2) or one integer a
-    sample. A criterion that is asked for also needs ``output``, unless just one output suits it.
+    ``auto`` is ``top1`` on the only output that holds one integer or text a sample, which is the
+    model's own answer; where there is none, on the only one that holds class scores (B, C >= 2).
+    Outputs that labels, if given, can't be compared with are passed over. A criterion that is asked
+    for also needs ``output``, unless just one output suits it.
 
     Args:
         golden: Fault-free outputs of a batch of any size; run-time shapes count, not declared ones.
@@ -83,7 +110,8 @@ def choose_criterion(
 
     Raises:
         ConfigError: No output or several fit, the named one doesn't exist or doesn't fit, or
-            ``label`` is asked for without labels.
+            ``label`` is asked for without labels, or labels are words where the output has
+            numbers, or the other way about.
     """
     if output is not None and output not in golden:
         near = difflib.get_close_matches(output, golden, n=1)
@@ -97,14 +125,17 @@ def choose_criterion(
         names = [output] if output else [n for n in golden if decides(golden[n], layouts[n])]
         if not names:
             raise ConfigError(_undecided(golden, layouts, stepped=stepped))
-        return _only(EachStep(Top1()) if stepped else Top1(), names, golden, layouts)
+        criterion: Criterion = EachStep(Top1()) if stepped else Top1()
+        if output is None:
+            names = _preferred(criterion, names, golden, layouts, labels)
+        return _only(criterion, names, golden, layouts, labels)
     criterion = _resolve(requested)
     if stepped and criterion.by_row and not isinstance(criterion, EachStep):
         criterion = EachStep(criterion)
     if _of_labels(criterion) and labels is None:
         raise ConfigError("criterion label needs labels in the inputs; without them use top1")
     names = [output] if output else _suited(criterion, golden, layouts)
-    return _only(criterion, names, golden, layouts)
+    return _only(criterion, names, golden, layouts, labels)
 
 
 def _resolve(requested: str | Criterion | Callable[..., Any]) -> Criterion:
@@ -125,6 +156,7 @@ def _only(
     names: list[str],
     golden: RunOutputs,
     layouts: Mapping[str, SampleLayout],
+    labels: Labels | None,
 ) -> BoundCriterion:
     spec = criterion.spec()
     if not names:
@@ -137,13 +169,67 @@ def _only(
             f"several outputs suit criterion {spec}: {_listing(golden, names)}; name the one that "
             "carries the decision with --criterion-output"
         )
-    _check(criterion, names[0], golden[names[0]], layouts[names[0]])
-    return BoundCriterion(criterion=criterion, output=names[0])
+    (name,) = names
+    _check(criterion, name, golden[name], layouts[name])
+    rows = _judged(criterion, golden[name], layouts[name])
+    _check_labels(criterion, name, rows, labels)
+    return BoundCriterion(criterion=criterion, output=name, reason=_in_words(criterion, rows))
+
+
+def _preferred(
+    criterion: Criterion,
+    names: list[str],
+    golden: RunOutputs,
+    layouts: Mapping[str, SampleLayout],
+    labels: Labels | None,
+) -> list[str]:
+    """Of outputs that could each be the answer, those that say it outright, if any do."""
+    rows = {name: _judged(criterion, golden[name], layouts[name]) for name in names}
+    fitting = [name for name in names if labels is None or fits_labels(rows[name], labels)] or names
+    return [name for name in fitting if is_value(rows[name])] or fitting
+
+
+def _judged(criterion: Criterion, array: NDArray[Any], layout: SampleLayout) -> NDArray[Any]:
+    """An output as a criterion sees it, steps as rows."""
+    held = 1 if layout.batch_axis is None else array.shape[layout.batch_axis] // layout.rows
+    rows = presented(array, layout, held, by_row=criterion.by_row)
+    return steps_as_rows(rows) if isinstance(criterion, EachStep) else rows
+
+
+def _inner(criterion: Criterion) -> Criterion:
+    return criterion.inner if isinstance(criterion, EachStep) else criterion
+
+
+def _check_labels(
+    criterion: Criterion, name: str, rows: NDArray[Any], labels: Labels | None
+) -> None:
+    """Refuse labels that answers can't be compared with."""
+    if labels is None or not isinstance(_inner(criterion), Top1 | TopK | LabelLost):
+        return
+    if not fits_labels(rows, labels):
+        mine, theirs = ("words", "numbers") if is_text(labels) else ("numbers", "words")
+        raise ConfigError(
+            f"labels are {mine}, but output '{name}' answers in {theirs} ({rows.dtype}); give"
+            " labels of its kind, or name another output with --criterion-output"
+        )
+
+
+def _in_words(criterion: Criterion, rows: NDArray[Any]) -> str:
+    """What of an output is judged."""
+    inner = _inner(criterion)
+    if not isinstance(inner, Top1):
+        return ""
+    each = "" if rows.size == len(rows) else "each of "
+    if is_decided(rows):
+        return f"{each}its value{'s' if each else ''}, equal or not"
+    scores = arranged(rows, inner.axis)
+    places = scores.size // (len(scores) * scores.shape[-1])
+    at = f" at each of {places} positions" if places > 1 else ""
+    return f"the largest of {scores.shape[-1]} scores{at}"
 
 
 def _of_labels(criterion: Criterion) -> bool:
-    inner = criterion.inner if isinstance(criterion, EachStep) else criterion
-    return isinstance(inner, LabelLost)
+    return isinstance(_inner(criterion), LabelLost)
 
 
 def _undecided(
@@ -172,7 +258,7 @@ def _decides(array: NDArray[Any], layout: SampleLayout, *, stepped: bool = False
     rows = presented(array, layout, array.shape[layout.batch_axis], by_row=True)
     if stepped:
         rows = steps_as_rows(rows)
-    return is_scores(rows) or (is_value(rows) and rows.dtype.kind in "iu")
+    return is_scores(rows) or (is_value(rows) and rows.dtype.kind != "b")
 
 
 def _suited(

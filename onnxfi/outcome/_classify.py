@@ -15,10 +15,10 @@ from onnxfi.outcome._criterion import BoundCriterion
 from onnxfi.outcome._kinds import Outcome
 from onnxfi.outcome._outputs import RunOutputs
 from onnxfi.outcome._rows import per_sample, presented, samples_first, samples_in
-from onnxfi.outcome._topk import is_scores
+from onnxfi.outcome._topk import arranged, is_scores
+from onnxfi.workload import Labels
 
 Layouts: TypeAlias = Mapping[str, SampleLayout]
-Labels: TypeAlias = NDArray[np.int64] | None
 Flags: TypeAlias = NDArray[np.bool_]
 
 
@@ -27,7 +27,7 @@ def classify(
     faulty: RunOutputs,
     layouts: Layouts,
     bound: BoundCriterion,
-    labels: Labels = None,
+    labels: Labels | None = None,
     samples: int | None = None,
 ) -> OutcomeCounts:
     """Outcome counts of one batch.
@@ -37,7 +37,7 @@ def classify(
         faulty: Outputs of the same batch under the scenario.
         layouts: Where samples lie in each output. One without a batch axis counts for all samples.
         bound: Criterion, the output it reads, and the metrics to sum.
-        labels: int64 (samples,), or None.
+        labels: The right answers (samples,), or None.
         samples: Real samples of a padded batch; None for as many as there are labels, or as the
             outputs hold.
 
@@ -64,7 +64,7 @@ def classify_samples(
     faulty: RunOutputs,
     layouts: Layouts,
     bound: BoundCriterion,
-    labels: Labels = None,
+    labels: Labels | None = None,
     samples: int | None = None,
 ) -> NDArray[np.int8]:
     """Outcome of every sample, int8 (samples,) of :class:`Outcome`; arguments as `classify`."""
@@ -87,7 +87,7 @@ def classify_samples(
 
 
 def correct_samples(
-    outputs: RunOutputs, layouts: Layouts, bound: BoundCriterion, labels: NDArray[np.int64]
+    outputs: RunOutputs, layouts: Layouts, bound: BoundCriterion, labels: Labels
 ) -> Flags | None:
     """Which samples are answered as labelled.
 
@@ -95,7 +95,7 @@ def correct_samples(
         outputs: Outputs of one run, golden or faulty.
         layouts: Where samples lie in each output.
         bound: Criterion and the output it reads.
-        labels: int64 (samples,); their number cuts off padding.
+        labels: The right answers (samples,); their number cuts off padding.
 
     Returns:
         bool (samples,); None if the criterion's output has no such answer.
@@ -124,11 +124,13 @@ def answered(
     layout, values = layouts[bound.output], outputs[bound.output]
     if layout.batch_axis is None or layout.rows != 1:
         return None
-    rows = presented(values, layout, samples, by_row=True)
+    rows = arranged(presented(values, layout, samples, by_row=True))
     return np.argmax(rows, axis=1) if is_scores(rows) and len(rows) == samples else None
 
 
-def _count(outputs: RunOutputs, layouts: Layouts, labels: Labels, samples: int | None) -> int:
+def _count(
+    outputs: RunOutputs, layouts: Layouts, labels: Labels | None, samples: int | None
+) -> int:
     if samples is not None:
         return samples
     if labels is not None:
@@ -156,7 +158,7 @@ def _decided(
     faulty: NDArray[np.generic],
     layout: SampleLayout,
     bound: BoundCriterion,
-    labels: Labels,
+    labels: Labels | None,
     count: int,
 ) -> Flags:
     if golden.shape != faulty.shape:  # another number of answers is another decision

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.outcome._outputs import RunOutputs
+from onnxfi.workload import Labels
 
 
 class Criterion(Protocol):
@@ -36,12 +37,12 @@ class Criterion(Protocol):
         ...
 
     def decide(
-        self, golden: NDArray[Any], faulty: NDArray[Any], labels: NDArray[np.int64] | None
+        self, golden: NDArray[Any], faulty: NDArray[Any], labels: Labels | None
     ) -> NDArray[np.bool_]:
         """True where the decision changed, bool (B,)."""
         ...
 
-    def correct(self, output: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+    def correct(self, output: NDArray[Any], labels: Labels) -> NDArray[np.bool_] | None:
         """True where the answer is the label, bool (B,); None if the output has no such answer."""
         ...
 
@@ -50,7 +51,7 @@ class Metric(Protocol):
     """A user's own measure: ``metric(golden, faulty, labels)`` gives float (B,), one a sample."""
 
     def __call__(
-        self, golden: RunOutputs, faulty: RunOutputs, labels: NDArray[np.int64] | None
+        self, golden: RunOutputs, faulty: RunOutputs, labels: Labels | None
     ) -> NDArray[np.float64]:
         """Measure each sample of a batch."""
         ...
@@ -63,11 +64,13 @@ class BoundCriterion:
     Attributes:
         criterion: What a changed decision is.
         output: Name of the output that carries the decision.
+        reason: Why that one, and what of it is judged, in words.
         metrics: Measures whose sums over the samples go into the counts, by name.
     """
 
     criterion: Criterion
     output: str
+    reason: str = ""
     metrics: Mapping[str, Metric] = field(default_factory=dict)
 
     def spec(self) -> str:

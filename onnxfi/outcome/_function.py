@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
 from onnxfi.outcome._topk import argmax_correct
+from onnxfi.workload import Labels
 
-CriterionFunction = Callable[
-    [NDArray[Any], NDArray[Any], "NDArray[np.int64] | None"], "NDArray[np.bool_]"
-]
+CriterionFunction = Callable[[NDArray[Any], NDArray[Any], "Labels | None"], "NDArray[np.bool_]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class FunctionCriterion:
         """Every output is the function's own business."""
 
     def decide(
-        self, golden: NDArray[Any], faulty: NDArray[Any], labels: NDArray[np.int64] | None
+        self, golden: NDArray[Any], faulty: NDArray[Any], labels: Labels | None
     ) -> NDArray[np.bool_]:
         """What the function says.
 
@@ -60,6 +59,6 @@ class FunctionCriterion:
             )
         return answer
 
-    def correct(self, output: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+    def correct(self, output: NDArray[Any], labels: Labels) -> NDArray[np.bool_] | None:
         """Top-1 accuracy where the output is class scores (B, C) or an integer class."""
         return argmax_correct(output, labels)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.faults import SampleLayout
-from onnxfi.outcome._classify import Labels, Layouts, classify_samples, correct_samples
+from onnxfi.outcome._classify import Layouts, classify_samples, correct_samples
 from onnxfi.outcome._criterion import BoundCriterion, Criterion
 from onnxfi.outcome._kinds import Outcome
 from onnxfi.outcome._outputs import RunOutputs
@@ -16,7 +16,16 @@ from onnxfi.outcome._rows import presented
 from onnxfi.outcome._steps import EachStep, steps_as_rows
 from onnxfi.outcome._threshold import Threshold
 from onnxfi.outcome._tolerance import Tolerance
-from onnxfi.outcome._topk import LabelLost, Top1, TopK, has_order, is_value
+from onnxfi.outcome._topk import (
+    LabelLost,
+    Top1,
+    TopK,
+    arranged,
+    class_numbers,
+    has_order,
+    is_decided,
+)
+from onnxfi.workload import Labels
 
 # A sample whose margin is nearly gone tells of others, not looked at, that have less of it. The
 # power keeps margins that hardly moved from adding up to a failure; the factor makes ten answers
@@ -34,7 +43,7 @@ def lost_shares(
     faulty: RunOutputs | None,
     layouts: Layouts,
     criterion: BoundCriterion,
-    labels: Labels = None,
+    labels: Labels | None = None,
     *,
     samples: int,
 ) -> Shares:
@@ -55,7 +64,7 @@ def lost_shares(
         faulty: Outputs of the same batch with something changed; None if the run gave none.
         layouts: Where samples lie in each output.
         criterion: What a changed decision is, and the output that it reads.
-        labels: int64 (samples,), or None.
+        labels: The right answers (samples,), or None.
         samples: Real samples of the batch.
 
     Returns:
@@ -89,7 +98,11 @@ def lost_shares(
 
 
 def at_stake(
-    golden: RunOutputs, layouts: Layouts, criterion: BoundCriterion, labels: Labels, samples: int
+    golden: RunOutputs,
+    layouts: Layouts,
+    criterion: BoundCriterion,
+    labels: Labels | None,
+    samples: int,
 ) -> NDArray[np.bool_]:
     """Which samples have an answer to lose: with labels those that are answered right.
 
@@ -97,7 +110,7 @@ def at_stake(
         golden: Fault-free outputs by name.
         layouts: Where samples lie in each output.
         criterion: The output that carries the answer.
-        labels: int64 (samples,), or None.
+        labels: The right answers (samples,), or None.
         samples: Real samples of the batch.
 
     Returns:
@@ -108,7 +121,11 @@ def at_stake(
 
 
 def _right(
-    outputs: RunOutputs, layouts: Layouts, criterion: BoundCriterion, labels: Labels, samples: int
+    outputs: RunOutputs,
+    layouts: Layouts,
+    criterion: BoundCriterion,
+    labels: Labels | None,
+    samples: int,
 ) -> NDArray[np.bool_] | None:
     """Which samples are answered right; None if nothing tells."""
     if labels is None:
@@ -126,7 +143,7 @@ def _per_sample(gone: Shares, layout: SampleLayout, samples: int) -> Shares:
 
 
 def _gone(
-    criterion: Criterion, golden: NDArray[Any], faulty: NDArray[Any], labels: Labels
+    criterion: Criterion, golden: NDArray[Any], faulty: NDArray[Any], labels: Labels | None
 ) -> Shares:
     """Part of the distance to another decision that is gone, float64 (rows,), 0..1."""
     if isinstance(criterion, EachStep):
@@ -156,18 +173,21 @@ def _of_values(
 
 
 def _of_scores(
-    criterion: Criterion, golden: NDArray[Any], faulty: NDArray[Any], labels: Labels
+    criterion: Criterion, golden: NDArray[Any], faulty: NDArray[Any], labels: Labels | None
 ) -> Shares:
     rivals = criterion.k if isinstance(criterion, TopK) else 1
     judged = isinstance(criterion, (Top1, TopK, LabelLost))
-    if not judged or is_value(golden) or not has_order(golden) or golden.shape[-1] <= rivals:
+    axis = criterion.axis if isinstance(criterion, Top1) else None
+    golden, faulty = arranged(golden, axis), arranged(faulty, axis)
+    if not judged or is_decided(golden) or not has_order(golden) or golden.shape[-1] <= rivals:
         return np.zeros(len(golden))
     chosen = np.argmax(golden, axis=-1)
     if isinstance(criterion, LabelLost):
         # Where golden is wrong, or the label no class of the model, nothing can be lost.
         assert labels is not None  # such a criterion was refused before
-        known = (labels >= 0) & (labels < golden.shape[-1])
-        chosen = np.where(known, labels, 0)
+        numbers = class_numbers(labels)
+        known = (numbers >= 0) & (numbers < golden.shape[-1])
+        chosen = np.where(known, numbers, 0)
     before = _margin(golden, chosen, rivals)
     after = _margin(faulty, chosen, rivals)
     part = np.where(before > 0, (before - after) / before, 0.0)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.outcome._criterion import Criterion
+from onnxfi.workload import Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +35,14 @@ class EachStep:
         self.inner.check(output, steps_as_rows(golden))
 
     def decide(
-        self, golden: NDArray[Any], faulty: NDArray[Any], labels: NDArray[np.int64] | None
+        self, golden: NDArray[Any], faulty: NDArray[Any], labels: Labels | None
     ) -> NDArray[np.bool_]:
         """True where the decision of any step changed."""
         repeated = None if labels is None else np.repeat(labels, golden.shape[1])
         changed = self.inner.decide(steps_as_rows(golden), steps_as_rows(faulty), repeated)
         return np.asarray(changed.reshape(len(golden), -1).any(axis=1))
 
-    def correct(self, output: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+    def correct(self, output: NDArray[Any], labels: Labels) -> NDArray[np.bool_] | None:
         """Whether the last step answers as labelled."""
         return self.inner.correct(_squeezed(output[:, -1]), labels)
 

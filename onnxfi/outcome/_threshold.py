@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
-from onnxfi.outcome._topk import has_order
+from onnxfi.outcome._topk import has_order, is_text
+from onnxfi.workload import Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Threshold:
         self,
         golden: NDArray[Any],
         faulty: NDArray[Any],
-        labels: NDArray[np.int64] | None,  # noqa: ARG002
+        labels: Labels | None,  # noqa: ARG002
     ) -> NDArray[np.bool_]:
         """True where any element of the sample has changed sides."""
         changed = (golden >= self.value) != (faulty >= self.value)
@@ -52,9 +53,9 @@ class Threshold:
     def correct(
         self,
         output: NDArray[Any],
-        labels: NDArray[np.int64],
+        labels: Labels,
     ) -> NDArray[np.bool_] | None:
         """Where one value a sample is on the side of its label, 0 or 1; else None."""
-        if output.size != len(output):
+        if output.size != len(output) or is_text(labels):
             return None
         return np.asarray((output.reshape(-1) >= self.value) == (labels != 0))

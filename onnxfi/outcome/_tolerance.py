@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
 from onnxfi.outcome._topk import argmax_correct
+from onnxfi.workload import Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Tolerance:
         self,
         golden: NDArray[Any],
         faulty: NDArray[Any],
-        labels: NDArray[np.int64] | None,  # noqa: ARG002
+        labels: Labels | None,  # noqa: ARG002
     ) -> NDArray[np.bool_]:
         """True where any element of the sample is outside."""
         # Overflow to infinity, inf - inf and signalling NaN are answers here, not accidents.
@@ -54,7 +55,7 @@ class Tolerance:
             inside = np.where(both_infinite | np.isinf(faulty), faulty == golden, inside)
         return np.asarray(~inside.reshape(len(golden), -1).all(axis=1))
 
-    def correct(self, output: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+    def correct(self, output: NDArray[Any], labels: Labels) -> NDArray[np.bool_] | None:
         """Top-1 accuracy where the output is class scores (B, C) or an integer class."""
         return argmax_correct(output, labels)
 

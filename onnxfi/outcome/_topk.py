@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
+from onnxfi.workload import Labels
 
 _TEXT = "OSUT"  # numpy kinds of string tensors
 
 
+def arranged(rows: NDArray[Any], axis: int | None = None) -> NDArray[Any]:
+    """Rows with their classes on the last axis, (R, ..., C).
+
+    Axes of size 1 in between are dropped: (T, 1, C) a row are scores at T positions.
+
+    Args:
+        rows: Samples (or rows of samples) on axis 0.
+        axis: Where the classes are; None for the last axis.
+    """
+    if axis is not None:
+        return np.moveaxis(rows, axis, -1)
+    kept = [size for place, size in enumerate(rows.shape[:-1]) if place == 0 or size != 1]
+    return rows if rows.ndim < 3 or rows.shape[-1] < 2 else rows.reshape(*kept, rows.shape[-1])
+
+
+def is_text(values: NDArray[Any]) -> bool:
+    """True for arrays of strings."""
+    return values.dtype.kind in _TEXT
+
+
 def is_value(rows: NDArray[Any]) -> bool:
     """True if each row is itself a decision: one integer, boolean or text."""
-    return _one_entry(rows) and rows.dtype.kind in "iub" + _TEXT
+    return rows.size == len(rows) and rows.dtype.kind in "iub" + _TEXT
+
+
+def is_decided(rows: NDArray[Any]) -> bool:
+    """True if all entries are decisions themselves: numbers of classes (int64) and texts."""
+    return is_value(rows) or rows.dtype == np.int64 or is_text(rows)
 
 
 def is_scores(rows: NDArray[Any]) -> bool:
     """True for rows of at least two class scores, (R, C)."""
-    return rows.ndim == 2 and rows.shape[1] >= 2 and has_order(rows)
+    return rows.ndim == 2 and rows.shape[1] >= 2 and has_order(rows) and not is_decided(rows)
 
 
 def has_order(rows: NDArray[Any]) -> bool:
@@ -28,34 +54,48 @@ def has_order(rows: NDArray[Any]) -> bool:
     return rows.dtype.kind not in "bc" + _TEXT
 
 
-def _one_entry(rows: NDArray[Any]) -> bool:
-    return rows.size == len(rows)
+def fits_labels(rows: NDArray[Any], labels: Labels) -> bool:
+    """Whether answers can be compared with labels: texts with texts, numbers with numbers."""
+    return is_text(rows) == is_text(labels)
+
+
+def class_numbers(labels: Labels) -> NDArray[np.int64]:
+    """Labels of a kind that fits scores."""
+    return cast("NDArray[np.int64]", labels)
 
 
 def _decision(rows: NDArray[Any]) -> NDArray[Any]:
-    """The value itself, or the index of the largest score along the last axis (first of equals)."""
-    if is_value(rows):
-        return rows.reshape(len(rows))
-    return np.asarray(np.argmax(rows, axis=-1))
+    """The values themselves, or which score on the last axis is the largest (first of equals).
+
+    Of (R, ..., C) it is (R, P) of P positions.
+    """
+    found = rows if is_decided(rows) else np.argmax(rows, axis=-1)
+    return np.asarray(found.reshape(len(rows), -1))
 
 
 def _unordered(rows: NDArray[Any]) -> NDArray[np.bool_]:
-    """bool, without the last axis: True where a NaN makes the largest score undefined."""
-    if is_value(rows) or rows.dtype.kind in "iu":
+    """Bool (R,): True where a NaN makes the largest score of some position undefined."""
+    if is_decided(rows) or rows.dtype.kind in "iu":
         return np.zeros(1, np.bool_)
     nan = np.isnan(rows)
-    return np.asarray(nan.any(axis=-1)) if nan.any() else np.zeros(1, np.bool_)
+    flat = nan.reshape(len(rows), -1)
+    return np.asarray(flat.any(axis=1)) if nan.any() else np.zeros(1, np.bool_)
 
 
-def argmax_correct(rows: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.bool_] | None:
-    """Where the decision is the label, bool (R,); None unless rows are scores or integers."""
-    if not is_scores(rows) and not (is_value(rows) and rows.dtype.kind in "iu"):
+def argmax_correct(rows: NDArray[Any], labels: Labels) -> NDArray[np.bool_] | None:
+    """Where the decision is the label, bool (R,).
+
+    None unless rows are scores, one integer or one text, and labels of that kind.
+    """
+    rows = arranged(rows)
+    one = is_scores(rows) or (is_value(rows) and rows.dtype.kind != "b")
+    if not one or not fits_labels(rows, labels):
         return None
-    return np.asarray((_decision(rows) == labels) & ~_unordered(rows))
+    return np.asarray((_decision(rows)[:, 0] == labels) & ~_unordered(rows))
 
 
 def _fits(rows: NDArray[Any]) -> bool:
-    return is_value(rows) or (rows.ndim in (2, 3) and rows.shape[-1] >= 2 and has_order(rows))
+    return is_decided(rows) or (rows.ndim in (2, 3) and rows.shape[-1] >= 2 and has_order(rows))
 
 
 def _refuse(spec: str, output: str, golden: NDArray[Any], expected: str) -> ConfigError:
@@ -70,35 +110,48 @@ def _refuse(spec: str, output: str, golden: NDArray[Any], expected: str) -> Conf
 class Top1:
     """The class with the largest score changed (SDC-1); NaN never counts as agreement.
 
-    Rows are (C,) scores, (T, C) scores of a sequence of which any may change, or one integer that
-    is the decision itself.
+    Rows are (C,) scores, or scores at several positions (steps, pixels), of which any may change:
+    (T, C), or of any shape where the axis of the classes is named. Texts and int64 are decisions
+    themselves, as is a single integer of any type: equal or not, entry by entry.
+
+    Attributes:
+        axis: Where the classes are, samples on axis 0; None for the last axis.
     """
 
+    axis: int | None = None
     by_row: bool = field(default=True, init=False)
 
     def spec(self) -> str:
-        """``top1``."""
-        return "top1"
+        """``top1``, or ``top1:1`` for classes on axis 1."""
+        return "top1" if self.axis is None else f"top1:{self.axis}"
 
     def check(self, output: str, golden: NDArray[Any]) -> None:
         """Refuse regression values, images and other outputs without classes."""
-        if not _fits(golden):
-            raise _refuse("top1", output, golden, "class scores along the last axis or an integer")
+        if self.axis is not None:
+            inside = -golden.ndim < self.axis < golden.ndim and self.axis != 0
+            if is_decided(golden) or not inside or golden.shape[self.axis] < 2:
+                raise _refuse(self.spec(), output, golden, f"class scores along axis {self.axis}")
+        elif not _fits(arranged(golden)):
+            expected = (
+                "class scores along the last axis, at one axis of positions or none, or an integer;"
+                " of classes on another axis, as in [N, C, H, W], say which: --criterion top1:AXIS"
+            )
+            raise _refuse("top1", output, golden, expected)
 
     def decide(
         self,
         golden: NDArray[Any],
         faulty: NDArray[Any],
-        labels: NDArray[np.int64] | None,  # noqa: ARG002
+        labels: Labels | None,  # noqa: ARG002
     ) -> NDArray[np.bool_]:
         """True where the largest score is another one, or a NaN leaves it undefined."""
-        changed = _decision(golden) != _decision(faulty)
-        changed = changed | _unordered(golden) | _unordered(faulty)
-        return np.asarray(changed.reshape(len(golden), -1).any(axis=1))
+        golden, faulty = arranged(golden, self.axis), arranged(faulty, self.axis)
+        changed = np.asarray((_decision(golden) != _decision(faulty)).any(axis=1))
+        return changed | _unordered(golden) | _unordered(faulty)
 
-    def correct(self, output: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+    def correct(self, output: NDArray[Any], labels: Labels) -> NDArray[np.bool_] | None:
         """Top-1 accuracy, sample by sample."""
-        return argmax_correct(output, labels)
+        return argmax_correct(arranged(output, self.axis), labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,24 +167,29 @@ class TopK:
 
     def check(self, output: str, golden: NDArray[Any]) -> None:
         """Refuse outputs with k classes or fewer: nothing could leave the k largest."""
-        if not is_scores(golden) or golden.shape[1] <= self.k:
-            expected = f"scores of more than {self.k} classes along the last of two axes"
+        if not is_scores(arranged(golden)) or golden.shape[-1] <= self.k:
+            expected = f"scores of more than {self.k} classes along the last axis, one row a sample"
             raise _refuse(self.spec(), output, golden, expected)
 
     def decide(
         self,
         golden: NDArray[Any],
         faulty: NDArray[Any],
-        labels: NDArray[np.int64] | None,  # noqa: ARG002
+        labels: Labels | None,  # noqa: ARG002
     ) -> NDArray[np.bool_]:
         """True where golden's best class fell out of faulty's k best."""
+        golden, faulty = arranged(golden), arranged(faulty)
         kept = self._among(faulty, np.argmax(golden, axis=1))
         return np.asarray(~kept | _unordered(golden))
 
-    def correct(self, output: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+    def correct(self, output: NDArray[Any], labels: Labels) -> NDArray[np.bool_] | None:
         """Top-k accuracy, sample by sample."""
-        known = (labels >= 0) & (labels < output.shape[1])
-        return np.asarray(known & self._among(output, np.where(known, labels, 0)))
+        output = arranged(output)
+        if not fits_labels(output, labels):
+            return None
+        numbers = class_numbers(labels)
+        known = (numbers >= 0) & (numbers < output.shape[1])
+        return np.asarray(known & self._among(output, np.where(known, numbers, 0)))
 
     def _among(self, scores: NDArray[Any], classes: NDArray[np.int64]) -> NDArray[np.bool_]:
         own = np.take_along_axis(scores, classes[:, None], axis=1)
@@ -152,11 +210,13 @@ class LabelLost:
 
     def check(self, output: str, golden: NDArray[Any]) -> None:
         """Refuse outputs that have not one answer a row."""
-        if not is_scores(golden) and not (is_value(golden) and golden.dtype.kind in "iu"):
-            raise _refuse("label", output, golden, "class scores [C] or one integer a sample")
+        rows = arranged(golden)
+        if not is_scores(rows) and not (is_value(rows) and rows.dtype.kind != "b"):
+            expected = "class scores [C], one integer or one text a sample"
+            raise _refuse("label", output, golden, expected)
 
     def decide(
-        self, golden: NDArray[Any], faulty: NDArray[Any], labels: NDArray[np.int64] | None
+        self, golden: NDArray[Any], faulty: NDArray[Any], labels: Labels | None
     ) -> NDArray[np.bool_]:
         """True where golden answers as the label says and faulty doesn't."""
         if labels is None:
@@ -166,6 +226,6 @@ class LabelLost:
             raise ConfigError(f"criterion label can't judge a {golden.dtype} output")
         return before & ~after
 
-    def correct(self, output: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+    def correct(self, output: NDArray[Any], labels: Labels) -> NDArray[np.bool_] | None:
         """Top-1 accuracy, sample by sample."""
         return argmax_correct(output, labels)

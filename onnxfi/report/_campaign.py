@@ -114,10 +114,9 @@ def campaign_facts(summary: CampaignSummary) -> Iterator[Fact]:
         yield Fact(label="worst accuracy", text=text)
     measure = "accuracy" if summary.golden_accuracy is not None else "share of failed samples"
     drop = f"drop in {measure}" if summary.golden_accuracy is not None else measure
-    yield Fact(
-        label="criterion",
-        text=f"{summary.criterion}; a scenario fails from a {drop} of {summary.drop:g} on",
-    )
+    judged = f" ({summary.criterion_reason})" if summary.criterion_reason else ""
+    fails = f"a scenario fails from a {drop} of {summary.drop:g} on"
+    yield Fact(label="criterion", text=f"{summary.criterion}{judged}; {fails}")
     if summary.efficiency is not None:
         yield _sampling_fact(summary.efficiency)
     if summary.fit is not None:

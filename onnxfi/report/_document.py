@@ -48,6 +48,7 @@ def summary_document(summary: CampaignSummary) -> dict[str, Any]:
         "graph": summary.graph,
         "batch_size": summary.batch_size,
         "criterion": summary.criterion,
+        "criterion_reason": summary.criterion_reason,
         "drop": summary.drop,
         "golden_accuracy": summary.golden_accuracy,
         "rates": {name: asdict(interval) for name, interval in summary.rates.items()},

@@ -14,6 +14,7 @@ from onnxfi.bits import ElementType, format_of
 from onnxfi.errors import UnsupportedModelError, WorkloadError
 from onnxfi.graph import TensorSpec
 from onnxfi.workload._axes import BatchAxes, Dim, batch_axes, is_free
+from onnxfi.workload._labels import Labels, read_labels
 from onnxfi.workload._workload import Workload, digest
 
 LABELS = "labels"
@@ -133,21 +134,6 @@ def typed(values: NDArray[Any], spec: TensorSpec, where: str) -> NDArray[Any]:
     )
 
 
-def read_labels(values: NDArray[Any], where: str) -> NDArray[np.int64]:
-    """Labels as int64 (samples,).
-
-    Raises:
-        WorkloadError: They are something else.
-    """
-    labels = np.asarray(values)
-    if labels.dtype.kind not in "iu" or labels.ndim != 1:
-        raise WorkloadError(
-            f"{where}: labels are {labels.dtype} {shape_text(labels.shape)}; expected integer class"
-            f" numbers of shape (samples,)"
-        )
-    return labels.astype(np.int64)
-
-
 def _split(found: Arrays, inputs: Sequence[TensorSpec], labels: int | None, where: str) -> _Split:
     """Find the role of every input: batched, stacked or constant."""
     over = [s for s in inputs if s.shape is not None and found[s.name].ndim == len(s.shape) + 1]
@@ -229,9 +215,7 @@ def shape_text(shape: Sequence[Dim]) -> str:
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
-def _finish(
-    found: Arrays, split: _Split, labels: NDArray[np.int64] | None, source: str
-) -> Workload:
+def _finish(found: Arrays, split: _Split, labels: Labels | None, source: str) -> Workload:
     inputs = {name: found[name] for name in split.axes}
     constants = {name: values for name, values in found.items() if name not in split.axes}
     return Workload(

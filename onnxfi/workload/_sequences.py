@@ -18,10 +18,10 @@ from onnxfi.workload._check import (
     Arrays,
     agree,
     numpy_dtype,
-    read_labels,
     shape_text,
     typed,
 )
+from onnxfi.workload._labels import Labels, read_labels
 from onnxfi.workload._stream import Stream
 from onnxfi.workload._workload import Workload, digest
 
@@ -163,7 +163,7 @@ def _roles(found: Arrays, reader: _Reader, *, whole: bool) -> _Roles:
 def _finish(
     roles: _Roles,
     reader: _Reader,
-    labels: NDArray[np.int64] | None,
+    labels: Labels | None,
     source: str,
     *,
     whole: bool,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
+from onnxfi.workload._labels import Labels
 from onnxfi.workload._stream import Stream
 
 
@@ -25,7 +26,7 @@ class Workload:
         axes: For each of ``inputs`` the batch axis in the model's own layout; None where each
             sample is one whole input tensor, so that runs hold a single sample.
         constants: Inputs fed as they are in every run.
-        labels: int64 (samples,), the right classes, or None.
+        labels: The right answers, int64 or unicode (samples,), or None.
         samples: Number of samples.
         sha256: Hash over names, dtypes, shapes and bytes of all arrays, hex.
         source: Where it was read from, for messages and records.
@@ -37,7 +38,7 @@ class Workload:
     inputs: Mapping[str, NDArray[Any]]
     axes: Mapping[str, int | None]
     constants: Mapping[str, NDArray[Any]]
-    labels: NDArray[np.int64] | None
+    labels: Labels | None
     samples: int
     sha256: str
     source: str
@@ -137,7 +138,7 @@ class Workload:
 def digest(
     inputs: Mapping[str, NDArray[Any]],
     constants: Mapping[str, NDArray[Any]],
-    labels: NDArray[np.int64] | None,
+    labels: Labels | None,
     stream: Stream | None = None,
 ) -> str:
     """sha256 over names, dtypes, shapes and bytes, independent of the order of the mappings.

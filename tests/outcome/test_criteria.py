@@ -61,10 +61,92 @@ def test_auto_takes_one_integer_a_sample():
 
 
 def test_auto_needs_to_be_told_which_of_two():
-    outputs = {"label": np.zeros(2, np.int64), "probs": floats(2, 3)}
-    with pytest.raises(ConfigError, match=r"several.*'label'.*'probs'.*--criterion-output"):
+    outputs = {"more": floats(2, 4), "probs": floats(2, 3)}
+    with pytest.raises(ConfigError, match=r"several.*'more'.*'probs'.*--criterion-output"):
         choose(outputs)
     assert choose(outputs, output="probs").output == "probs"
+
+
+def words(*texts):
+    return np.array(texts, object)
+
+
+def test_auto_takes_the_label_beside_scores():
+    for label in (np.zeros(2, np.int64), words("cat", "dog"), words("cat", "dog")[:, None]):
+        bound = choose({"probs": floats(2, 3), "label": label})
+        assert (bound.output, bound.reason) == ("label", "its value, equal or not")
+    with pytest.raises(ConfigError, match=r"several.*'a'.*'b'"):
+        choose({"a": np.zeros(2, np.int64), "b": words("x", "y"), "probs": floats(2, 3)})
+
+
+def test_labels_decide_which_answers_can_be_compared():
+    outputs = {"label": words("cat", "dog"), "probs": floats(2, 3)}
+    numbers, names = np.zeros(2, np.int64), np.array(["cat", "emu"])
+    assert choose(outputs, labels=names).output == "label"
+    bound = choose(outputs, labels=numbers)
+    assert (bound.output, bound.reason) == ("probs", "the largest of 3 scores")
+    for output, labels in (("label", numbers), ("probs", names)):
+        with pytest.raises(ConfigError, match=f"labels are .*'{output}' answers in"):
+            choose(outputs, output=output, labels=labels)
+    # A distance asks for no labels of its kind: there is just no accuracy.
+    bound = choose(outputs, requested="tolerance:0.1", output="probs", labels=names)
+    assert bound.criterion.correct(outputs["probs"], names) is None
+
+
+@pytest.mark.parametrize("criterion", ["top1", "label"])
+def test_words_are_decisions(criterion):
+    golden, faulty = words("cat", "dog", "emu"), words("cat", "cat", "dogs")
+    labels = np.array(["cat", "dog", "dog"])
+    bound = choose({"y": golden}, requested=criterion, labels=labels)
+    found = bound.criterion.decide(golden, faulty, labels).tolist()
+    assert found == [False, True, criterion == "top1"]
+    assert bound.criterion.correct(golden, labels).tolist() == [True, True, False]
+
+
+def test_several_words_or_numbers_of_classes_a_sample():
+    tags = np.array([["a", "b"], ["c", "d"]], object)
+    assert Top1().decide(tags, np.array([["a", "b"], ["c", "e"]], object), None).tolist() == [0, 1]
+    pixels = np.arange(12, dtype=np.int64).reshape(2, 2, 3)
+    assert choose({"y": pixels}, requested="top1").reason == "each of its values, equal or not"
+    changed = pixels.copy()
+    changed[1, 1, 0] = 0  # not the largest
+    assert Top1().decide(pixels, changed, None).tolist() == [False, True]
+    with pytest.raises(ConfigError, match="'y'"):
+        choose({"y": pixels})  # rather no class decision
+
+
+def test_scores_at_positions():
+    scores = floats(4, 1, 5)  # one position a sample: as without
+    bound = choose({"y": scores}, requested="top1")
+    assert bound.reason == "the largest of 5 scores"
+    labels = scores[:, 0].argmax(axis=1)
+    assert bound.criterion.correct(scores, labels).all()
+    for shape in ((2, 7, 5), (2, 7, 1, 5), (2, 1, 7, 1, 5)):
+        many = floats(*shape)
+        assert choose({"y": many}, requested="top1").reason.endswith(
+            "5 scores at each of 7 positions"
+        )
+        other = many.copy()
+        other[1].reshape(-1, 5)[3] = -other[1].reshape(-1, 5)[3]
+        assert Top1().decide(many, other, None).tolist() == [False, True]
+
+
+def test_an_axis_of_classes_can_be_named():
+    mask = floats(2, 5, 3, 4)
+    with pytest.raises(ConfigError, match=r"\[N, C, H, W\], say which: --criterion top1:AXIS"):
+        choose({"y": mask}, requested="top1")
+    bound = choose({"y": mask}, requested="top1:1")
+    assert bound.reason == "the largest of 5 scores at each of 12 positions"
+    assert bound.spec() == "top1:1 of y"
+    other = mask.copy()
+    other[1, :, 2, 3] *= -1
+    assert bound.criterion.decide(mask, other, None).tolist() == [False, True]
+    assert choose({"y": mask}, requested="top1:-1").reason.startswith("the largest of 4 scores")
+    for text in ("top1:", "top1:0", "top1:x"):
+        with pytest.raises(ConfigError, match="needs the axis that classes are on"):
+            parse_criterion(text)
+    with pytest.raises(ConfigError, match="class scores along axis 4"):
+        choose({"y": mask}, requested="top1:4")
 
 
 @pytest.mark.parametrize("array", [floats(2, 1), floats(2), floats(2, 3, 8, 8), floats(2, 3) > 0])
@@ -213,7 +295,7 @@ def test_label_judges_scores_and_integers_only():
     labels = np.array([4, 4])
     kept, lost = np.array([4, 4]), np.array([4, 2])
     assert LabelLost().decide(kept, lost, labels).tolist() == [False, True]
-    for array in (floats(2, 1), floats(2, 3, 4), np.array(["a", "b"], object)):
+    for array in (floats(2, 1), floats(2, 3, 4), floats(2, 3) > 0):
         with pytest.raises(ConfigError, match="label can't judge"):
             choose({"y": array}, requested="label", labels=labels)
         with pytest.raises(ConfigError, match="label can't judge"):

@@ -77,6 +77,7 @@ def make_summary() -> SummaryFactory:
             "graph": "stored",
             "batch_size": 20,
             "criterion": "top1 of logits",
+            "criterion_reason": "the largest of 10 scores",
             "drop": 0.2,
             "space_size": 4096,
             "space_bits": 4096,
