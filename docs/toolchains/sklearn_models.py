@@ -25,7 +25,7 @@ folder.mkdir(parents=True, exist_ok=True)
 for name, model in models.items():
     model.fit(pixels[train], label[train])
     print(f"{name}: {model.score(pixels[test], label[test]):.3f} of the test images are right")
-    # Without zipmap the probabilities are a plain tensor, not a sequence of dictionaries.
+    # Without zipmap the probabilities are a plain tensor, which a criterion can read as scores.
     converted = to_onnx(model, pixels[:1], options={"zipmap": False})
     (folder / f"sklearn_{name}.onnx").write_bytes(converted.SerializeToString())
 np.savez(folder / "sklearn.npz", X=pixels[test], labels=label[test])

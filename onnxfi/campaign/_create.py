@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from onnxfi.campaign._campaign import OpenCampaign, open_campaign
 from onnxfi.campaign._document import FORMAT, CampaignDocument, Plan, encode_document
@@ -34,6 +35,7 @@ from onnxfi.errors import CampaignMismatchError, ConfigError
 from onnxfi.faults import write_fault_list
 from onnxfi.files import atomic_file
 from onnxfi.graph import load, save
+from onnxfi.outcome import storable
 from onnxfi.sampling import fitted_recipe
 from onnxfi.workload import read_workload, stream_of
 
@@ -137,7 +139,8 @@ def _fill(
         model = load(staged.path / settings.model)
         stream = stream_of(settings.state, model.inputs, model.outputs)
         read_workload(arrays, model.inputs, stream)
-        np.savez(staged.inputs, allow_pickle=False, **arrays)
+        kept = {name: _readable(values) for name, values in arrays.items()}
+        np.savez(staged.inputs, allow_pickle=False, **kept)
         settings = msgspec.structs.replace(settings, inputs=InMemory.INPUTS)
     subject = choose_graph(load_subject(settings, staged.path), settings)
     header = None
@@ -171,6 +174,14 @@ def _fill(
     with atomic_file(staged.document) as file:
         file.write(encode_document(document))
     return document
+
+
+def _readable(values: NDArray[Any]) -> NDArray[Any]:
+    """An array as a file holds it: text of one width, types that aren't numpy's as raw bytes."""
+    if values.dtype.hasobject:
+        return storable(values)
+    known = values.dtype.isbuiltin == 1 or values.dtype.kind == "U"
+    return values if known else values.view(f"V{values.dtype.itemsize}")
 
 
 def _write_faults(staged: CampaignFolder, experiment: Experiment) -> None:

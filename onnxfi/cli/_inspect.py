@@ -160,7 +160,7 @@ def _print(subject: Subject) -> None:
         *bits_facts(subject),
     ]
     facts += [Fact(label=f"input {spec.name}", text=_spec_text(spec)) for spec in model.inputs]
-    facts += [Fact(label=f"output {spec.name}", text=_spec_text(spec)) for spec in model.outputs]
+    facts += [Fact(label=f"output {spec.name}", text=_output_text(spec)) for spec in model.outputs]
     profile = _profile(subject)
     if profile is not None:
         text = f"{profile['samples']} samples, batch {profile['batch_size']} ({profile['reason']})"
@@ -175,7 +175,14 @@ def _print(subject: Subject) -> None:
     print_page(Page(title=model.source, facts=tuple(facts), tables=shown))
 
 
+def _output_text(spec: TensorSpec) -> str:
+    whole = "" if spec.kind == "tensor" else ", compared as one array"
+    return f"{_spec_text(spec)}{whole}"
+
+
 def _spec_text(spec: TensorSpec) -> str:
+    if spec.kind != "tensor" and spec.element is None:
+        return spec.kind  # of maps, or of whatever else
     element = "unknown type" if spec.element is None else spec.element.value
     kind = "" if spec.kind == "tensor" else f"{spec.kind} of "
     if spec.shape is None:

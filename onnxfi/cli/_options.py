@@ -277,8 +277,9 @@ judging_options = _stack(
     click.option(
         "--criterion",
         metavar="C",
-        help="What a changed decision is: top1, top5, label (right to wrong), threshold:VALUE "
-        "(detectors) or tolerance:ABS[,REL].  [default: by the model's outputs]",
+        help="What a changed decision is: top1 (top1:AXIS where classes are not on the last axis), "
+        "top5, label (right to wrong), threshold:VALUE (detectors) or tolerance:ABS[,REL].  "
+        "[default: top1 of the model's label, or of its only scores]",
     ),
     click.option(
         "--criterion-output",

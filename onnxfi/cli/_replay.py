@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,8 +13,6 @@ from onnxfi.cli._exit import ExitCode
 from onnxfi.cli._options import common_options, force_option, json_option
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from onnxfi.campaign import Replay
 
 
@@ -72,24 +70,14 @@ def _write(replay: Replay, path: str) -> None:
     import numpy as np
 
     from onnxfi.files import atomic_file
-    from onnxfi.outcome import Outcome
+    from onnxfi.outcome import Outcome, storable
 
     labels = np.array([outcome.label for outcome in Outcome])
     arrays = {"outcome": labels[replay.outcomes]}
-    arrays |= {f"golden/{name}": _plain(values) for name, values in replay.golden.items()}
-    arrays |= {f"faulty/{name}": _plain(values) for name, values in replay.faulty.items()}
+    arrays |= {f"golden/{name}": storable(values) for name, values in replay.golden.items()}
+    arrays |= {f"faulty/{name}": storable(values) for name, values in replay.faulty.items()}
     with atomic_file(Path(path)) as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
-
-
-def _plain(values: NDArray[Any]) -> NDArray[Any]:
-    """The array in a dtype that numpy itself can read again."""
-    from onnxfi.outcome import storable
-
-    values = storable(values)
-    # bfloat16 and float8 are not numpy's own; float32 holds all their values.
-    known = values.dtype.isbuiltin == 1 or values.dtype.kind == "U"
-    return values if known else values.astype("float32")
 
 
 @contextlib.contextmanager

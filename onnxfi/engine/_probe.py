@@ -109,8 +109,8 @@ class Prober:
                 continue
             moved = np.moveaxis(feeds[name].copy(), axis, 0)
             # Another sample's values, so that integers (token numbers, say) stay valid.
-            other = corruption(moved[-1 - sample])
-            moved[sample] = corruption(moved[sample]) if same(other, moved[sample]) else other
+            own, other = moved[sample, ...], corruption(moved[-1 - sample, ...])
+            moved[sample, ...] = corruption(own) if same(other, own) else other
             replaced[name] = np.ascontiguousarray(np.moveaxis(moved, 0, axis))
         return replaced
 

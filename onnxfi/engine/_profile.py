@@ -99,7 +99,8 @@ def profile(
             bodies = nested_layouts(model, inside, nested, verdict, rows or 1, workload.samples - 1)
             found = found | bodies
     for name in set(wanted).difference(typed):
-        found.add(name, "its element type is not known")
+        if model.index.kind_of(name) == "tensor":
+            found.add(name, "its element type is not known")
     layouts = found.layouts | _inputs(workload.first_step())
     if workload.stream is not None:
         growing = _growing(workload.stream, verdict.outputs, layouts)

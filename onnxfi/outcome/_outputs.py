@@ -49,8 +49,15 @@ def filled_up(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
 
 
 def storable(values: NDArray[Any]) -> NDArray[Any]:
-    """The array in a form that files hold without pickles: texts with one width for all."""
-    return values.astype(str) if values.dtype.hasobject else values
+    """The array in a dtype that numpy itself can read again without pickles.
+
+    Texts get one width for all. bfloat16, float8 and packed types are not numpy's own; float32
+    holds all their values.
+    """
+    if values.dtype.hasobject:
+        return values.astype(str)
+    known = values.dtype.isbuiltin == 1 or values.dtype.kind == "U"
+    return values if known else values.astype(np.float32)
 
 
 def _as_array(name: str, value: object) -> NDArray[Any]:
