@@ -92,7 +92,7 @@ site_options = _stack(
         "--targets",
         type=Kinds(),
         help="Kinds of site, separated by commas: weight, bias, activation, input, scale, "
-        "zero_point, state, ...",
+        "zero_point, constant, state, ...",
     ),
     click.option(
         "--include",

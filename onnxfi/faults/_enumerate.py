@@ -10,7 +10,8 @@ from onnxfi.faults._labels import labelled
 from onnxfi.faults._layout import SampleLayout
 from onnxfi.faults._left_out import LeftOut
 from onnxfi.faults._site import FaultSite
-from onnxfi.faults._stored import Stored, structural_nodes
+from onnxfi.faults._stored import Stored
+from onnxfi.faults._uses import Uses, structural_nodes
 from onnxfi.graph import Body, GraphIndex, TensorSpec
 
 
@@ -43,9 +44,10 @@ def enumerate_sites(
     """List a model's fault sites.
 
     Stored data whose numbers enter the computation is a site of kind weight, bias, scale, zero
-    point or sparse index; graph inputs and computed values, those in control-flow bodies included,
-    are sites of kind input and activation; what an iteration of a loop gets from the one before is
-    of kind state. Nothing is dropped in silence: what is no site is left out with a reason.
+    point, sparse index or constant; graph inputs and computed values, those in control-flow bodies
+    included, are sites of kind input and activation; what an iteration of a loop gets from the one
+    before is of kind state. Nothing is dropped in silence: what is no site is left out with a
+    reason.
 
     Args:
         index: Facts about the graph.
@@ -61,7 +63,7 @@ def enumerate_sites(
         Sites and left-out tensors; together all stored data, inputs and node outputs.
     """
     static = static_values(index)
-    stored = Stored(index=index, structure=structural_nodes(index), static=static)
+    stored = Stored(uses=Uses(index=index, structure=structural_nodes(index), static=static))
     computed = Computed(
         index=index,
         outputs=frozenset(spec.name for spec in outputs),

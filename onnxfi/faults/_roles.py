@@ -33,6 +33,8 @@ class Role(enum.Enum):
     BIAS = "b"
     SCALE = "s"
     ZERO_POINT = "z"
+    CONSTANT = "c"
+    """Bound, mask, exponent, table of angles, filling: a number that is no parameter."""
     STRUCTURE = "i"
     """Shape, axis, index, size or condition: it decides where numbers go, and is none itself."""
 
@@ -61,17 +63,20 @@ _DOMAINS = ("", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.ms.in
 _GROUPS: Mapping[str, str] = {
     # One letter an input slot, as in Role; slots beyond the end are data.
     "..b": "Conv ConvTranspose Gemm LayerNormalization InstanceNormalization BatchNormalization"
-    " GroupNormalization FusedConv FusedGemm NhwcConv NhwcFusedConv GroupNorm"
-    " PackedAttention DecoderMaskedSelfAttention com.microsoft:Attention GemmFastGelu"
+    " GroupNormalization FusedConv FusedGemm NhwcConv NhwcFusedConv GroupNorm GemmFastGelu"
     " CausalConvWithState WordConvEmbedding",
-    "...b": "DeformConv MultiHeadAttention PackedMultiHeadAttention"
-    " SkipSimplifiedLayerNormalization",
+    "..bc.ci": "com.microsoft:Attention DecoderMaskedSelfAttention",
+    "..biic": "PackedAttention",
+    "...b": "DeformConv SkipSimplifiedLayerNormalization",
+    "...bcc..ii": "MultiHeadAttention",
+    "...biic": "PackedMultiHeadAttention",
+    "...c..i": "Attention",
     "...bi": "LSTM GRU RNN",
     "...bb": "SkipLayerNormalization",
     "...b.b.b": "MoE",
     "..b.b": "SkipGroupNorm",
     "..b..b": "LongformerAttention",
-    "..........b": "DecoderMaskedMultiHeadAttention",
+    "...cc..iiib": "DecoderMaskedMultiHeadAttention",
     "..ib": "ConvTransposeWithDynamicPads",
     ".b": "BiasAdd BiasGelu FastGelu BiasSplitGelu BiasDropout BitmaskBiasDropout",
     "ii....b.i": "EmbedLayerNormalization",
@@ -92,26 +97,31 @@ _GROUPS: Mapping[str, str] = {
     "..ssb": "MatMulBlockQuantizedFp8Weight",
     "..sssb": "MatMulBlockQuantizedFp4Weight",
     "..bsss": "GemmFloat8",
-    "..bss.zz": "QAttention",
+    "..bssczz": "QAttention",
     "...bi...szsz": "DynamicQuantizeLSTM",
     "...sb.sb.sbzzz": "QMoE",
     ".isz": "GatherBlockQuantized",
-    ".....ii..i..ss": "GroupQueryAttention",
-    "......i": "Attention",
+    ".....iiccic.ss": "GroupQueryAttention",
+    ".....iiiicc": "SparseAttention",
+    ".cci": "RotaryEmbedding",
+    ".icc": "com.microsoft:RotaryEmbedding",
+    ".c": "Pow",
+    ".cc": "Clip",
+    ".ic": "OneHot",
     "i": "ConstantOfShape If Shape Size HannWindow HammingWindow BlackmanWindow",
     "ii": "Loop",
     "iii": "Range",
     "iiiii": "MelWeightMatrix",
     ".i": "Reshape Expand Gather GatherElements GatherND Scatter ScatterElements ScatterND Squeeze"
-    " Unsqueeze Upsample Split SplitToSequence TopK OneHot CumSum CumProd Trilu CenterCropPad"
+    " Unsqueeze Upsample Split SplitToSequence TopK CumSum CumProd Trilu CenterCropPad"
     " AffineGrid Compress SequenceAt SequenceErase ReverseSequence ArrayFeatureExtractor"
     " ExpandDims TorchEmbedding",
     ".ii": "Tile DFT Col2Im MaxUnpool Dropout",
     ".iii": "Resize",
     ".iiii": "Slice",
-    ".i.i": "Pad STFT",
+    ".ici": "Pad STFT",
     "..i": "RoiAlign NonMaxSuppression SequenceInsert TensorScatter MatMulFpQ4",
-    "...i": "RotaryEmbedding CropAndResize",
+    "...i": "CropAndResize",
 }
 
 _SLOTS: Mapping[str, str] = MappingProxyType(

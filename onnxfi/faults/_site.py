@@ -20,6 +20,7 @@ class SiteKind(enum.StrEnum):
     SCALE = "scale"
     ZERO_POINT = "zero_point"
     SPARSE_INDEX = "sparse_index"
+    CONSTANT = "constant"
     STATE = "state"
 
     @property

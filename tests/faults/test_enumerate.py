@@ -196,7 +196,7 @@ def test_only_a_row_is_the_bias_of_a_gemm(shape, kind):
     assert kinds(found)["c"] == kind
 
 
-def test_constants_in_arithmetic_are_weights_whatever_their_type():
+def test_constants_in_arithmetic_are_sites_whatever_their_type():
     found = table(
         """
         agraph (int64[N] x, float[N] f) => (float[N] y)
@@ -210,7 +210,7 @@ def test_constants_in_arithmetic_are_weights_whatever_their_type():
         """
     )
     got = kinds(found)
-    assert {got[name] for name in ("threshold", "mask", "other", "addend")} == {"weight"}
+    assert {got[name] for name in ("threshold", "mask", "other", "addend")} == {"constant"}
     assert (got["hit"], got["both"]) == ("activation", "activation")
 
 
@@ -232,7 +232,7 @@ def test_shape_arithmetic_is_structural_all_the_way():
         }
         """
     )
-    assert kinds(found) == {"x": "input", "steps": "weight", "y": "activation"}
+    assert kinds(found) == {"x": "input", "steps": "constant", "y": "activation"}
     structural = "structural: a shape, axis, index, size or condition"
     static = "computed from stored tensors and shapes only, never from a sample"
     assert reasons(found) == {
