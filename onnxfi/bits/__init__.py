@@ -14,7 +14,16 @@ from onnxfi.bits._masks import (
     stuck_at_zero,
 )
 from onnxfi.bits._oracle import apply_masks
-from onnxfi.bits._packing import pack, packed_bytes, unpack
+from onnxfi.bits._packing import (
+    change_packed,
+    elements_a_byte,
+    in_bytes,
+    out_of_bytes,
+    pack,
+    packed_bytes,
+    packed_words,
+    unpack,
+)
 from onnxfi.bits._words import from_words, to_words
 
 __all__ = [
@@ -24,15 +33,20 @@ __all__ = [
     "Words",
     "apply_masks",
     "byte_masks",
+    "change_packed",
     "compose",
+    "elements_a_byte",
     "encode",
     "flip",
     "format_of",
     "from_words",
     "has_format",
+    "in_bytes",
     "merge",
+    "out_of_bytes",
     "pack",
     "packed_bytes",
+    "packed_words",
     "set_word",
     "stuck_at_one",
     "stuck_at_zero",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from onnxfi.bits._element import ElementType
 from onnxfi.bits._format import Words, format_of
@@ -89,3 +90,43 @@ def unpack(data: bytes, element: ElementType, count: int) -> Words:
 def elements_a_byte(width: int) -> int:
     """Elements in one byte. A bool has one bit that counts, yet takes a byte of its own."""
     return 8 // width if width in (2, 4) else 1
+
+
+def in_bytes(words: Words, element: ElementType, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Elements below one byte as an array of the bytes that hold them, packed along the last axis.
+
+    Args:
+        words: One word per element.
+        element: The element type.
+        shape: Shape in elements; its last dimension fills whole bytes.
+    """
+    packed = np.frombuffer(pack(words, element), np.uint8)
+    last = shape[-1] // elements_a_byte(format_of(element).width)
+    return packed.reshape(*shape[:-1], last).copy()
+
+
+def out_of_bytes(values: NDArray[np.uint8], element: ElementType) -> Words:
+    """The words in an array of bytes, as :func:`in_bytes` packs them."""
+    count = values.size * elements_a_byte(format_of(element).width)
+    return unpack(values.tobytes(), element, count)
+
+
+def packed_words(data: NDArray[np.uint8], index: NDArray[np.int64], element: ElementType) -> Words:
+    """Words of some elements in flat bytes that hold several each."""
+    form = format_of(element)
+    place, lane = np.divmod(index, elements_a_byte(form.width))
+    words: Words = (data[place] >> (lane * form.width).astype(np.uint8)) & np.uint8(form.mask)
+    return words
+
+
+def change_packed(
+    data: NDArray[np.uint8], index: NDArray[np.int64], words: Words, element: ElementType
+) -> None:
+    """Put words into elements of flat bytes that hold several each, in place."""
+    form = format_of(element)
+    share = elements_a_byte(form.width)
+    place, lane = np.divmod(index, share)
+    for each in range(share):  # within a lane every element has a byte of its own
+        chosen, shift = lane == each, np.uint8(each * form.width)
+        others = data[place[chosen]] & ~(np.uint8(form.mask) << shift)
+        data[place[chosen]] = others | (words[chosen] << shift)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import Words, format_of
+from onnxfi.bits import Words, change_packed, elements_a_byte, format_of, packed_words
 from onnxfi.engine._deviation import Deviation, gathered, taken, united
 from onnxfi.engine._region import Region, crop
 from onnxfi.errors import FaultError
@@ -64,6 +64,8 @@ def with_faults(
     columns, sample = faults.columns, faults.columns.sample
     everywhere = deviation is not None and deviation.samples is None and deviation.region is None
     elements = deviation.values.size if deviation is not None and everywhere else golden.size
+    if faults.site.in_bytes:
+        elements *= elements_a_byte(format_of(faults.site.element).width)
     if elements < faults.elements:
         raise FaultError(
             f"site {faults.site.name!r} has {elements} elements in this run, fewer than the"
@@ -170,6 +172,12 @@ def _carry_out(
     values: NDArray[Any], index: NDArray[np.int64], columns: Columns, site: FaultSite
 ) -> tuple[Words, Words]:
     """Carry faults out in place; the words of the elements before and after."""
+    if site.in_bytes:
+        data = values.reshape(-1)
+        words = packed_words(data, index, site.element)
+        faulty = faulted(words, columns, site.element)
+        change_packed(data, index, faulty, site.element)
+        return words, faulty
     stored = values.reshape(-1).view(format_of(site.element).word)
     words = stored[index]
     faulty = faulted(words, columns, site.element)

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import Words, format_of, from_words
+from onnxfi.bits import (
+    ElementType,
+    Words,
+    change_packed,
+    format_of,
+    from_words,
+    in_bytes,
+    packed_words,
+)
 from onnxfi.engine._mapping import Image
 from onnxfi.faults import FaultSite, Scenario
 from onnxfi.graph import Model, initializer_words
@@ -26,6 +34,45 @@ class Change:
     words: Words
 
 
+class _Held(Protocol):
+    """The words of an array, as they lie there."""
+
+    def get(self, position: NDArray[np.int64]) -> Words:
+        """Words of some elements."""
+        ...
+
+    def put(self, position: NDArray[np.int64], words: Words) -> None:
+        """Replace them."""
+        ...
+
+
+class _Plain:
+    """An array with one word an element."""
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+
+    def get(self, position: NDArray[np.int64]) -> Words:
+        return self._words[position]
+
+    def put(self, position: NDArray[np.int64], words: Words) -> None:
+        self._words[position] = words
+
+
+class _Packed:
+    """An array of bytes with several elements in each."""
+
+    def __init__(self, data: NDArray[np.uint8], element: ElementType) -> None:
+        self._data = data
+        self._element = element
+
+    def get(self, position: NDArray[np.int64]) -> Words:
+        return packed_words(self._data, position, self._element)
+
+    def put(self, position: NDArray[np.int64], words: Words) -> None:
+        change_packed(self._data, position, words, self._element)
+
+
 class LiftedTensors:
     """Arrays that sessions read in every run: a change is seen by the next one.
 
@@ -36,13 +83,18 @@ class LiftedTensors:
 
     def __init__(self, graph: Model, names: Iterable[str]) -> None:
         self.feeds: dict[str, NDArray[Any]] = {}
-        self._words: dict[str, Words] = {}
+        self._held: dict[str, _Held] = {}
         for name in names:
             entry = graph.index.initializers[name]
             assert entry.element is not None
             words = initializer_words(graph, name)
-            self.feeds[name] = from_words(words, entry.element, entry.shape)
-            self._words[name] = self.feeds[name].reshape(-1).view(format_of(entry.element).word)
+            array = in_bytes if entry.in_bytes else from_words
+            self.feeds[name] = array(words, entry.element, entry.shape)
+            flat = self.feeds[name].reshape(-1)
+            if entry.in_bytes:
+                self._held[name] = _Packed(flat, entry.element)
+            else:
+                self._held[name] = _Plain(flat.view(format_of(entry.element).word))
         self.nbytes = sum(values.nbytes for values in self.feeds.values())
 
     @contextmanager
@@ -51,14 +103,14 @@ class LiftedTensors:
         before: list[tuple[Change, Words]] = []
         try:
             for change in changes:
-                words = self._words[change.initializer]
-                before.append((change, words[change.position]))
-                words[change.position] = change.words
+                held = self._held[change.initializer]
+                before.append((change, held.get(change.position)))
+                held.put(change.position, change.words)
             yield
         finally:
             # Backwards, should two changes meet in one element.
             for change, clean in reversed(before):
-                self._words[change.initializer][change.position] = clean
+                self._held[change.initializer].put(change.position, clean)
 
 
 def changes_of(

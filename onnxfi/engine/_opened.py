@@ -9,7 +9,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from onnxfi.bits import from_words
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._grouping import in_halves
 from onnxfi.engine._lifted import Change
@@ -29,7 +28,7 @@ from onnxfi.graph import (
     rejoin,
     separate,
 )
-from onnxfi.inject import layout_of
+from onnxfi.inject import stored_array
 
 # Operators that pack constant inputs for their kernels when the session starts. Lifted, such an
 # input costs time in every run, so it is lifted only where a scenario touches it. The blocked
@@ -187,12 +186,7 @@ def with_inputs(model: Model, sites: Sequence[FaultSite]) -> Model:
 
 
 def _clean(model: Model, sites: Sequence[FaultSite]) -> dict[str, NDArray[Any]]:
-    return {
-        site.name: from_words(
-            initializer_words(model, site.name), site.element, layout_of(site).shape
-        )
-        for site in sites
-    }
+    return {site.name: stored_array(initializer_words(model, site.name), site) for site in sites}
 
 
 def _packed(

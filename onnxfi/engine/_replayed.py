@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import from_words, merge, to_words
+from onnxfi.bits import merge
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._late import LateStart
 from onnxfi.engine._lifted import Change
@@ -29,7 +29,9 @@ from onnxfi.inject import (
     instrument,
     layout_of,
     port_feeds,
+    stored_array,
     window_columns,
+    words_in,
 )
 from onnxfi.outcome import RunOutputs
 
@@ -170,5 +172,4 @@ def _as_there(place: Place, late: LateStart) -> FaultSite:
 
 
 def _faulty(group: FaultGroup, site: FaultSite, clean: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    words = faulty_words(group, site, to_words(clean[site.name].reshape(-1), site.element))
-    return from_words(words, site.element, clean[site.name].shape)
+    return stored_array(faulty_words(group, site, words_in(clean[site.name], site)), site)

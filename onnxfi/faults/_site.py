@@ -83,6 +83,8 @@ class FaultSite:
         gates: How a packed tensor of a recurrent operator is divided; None for other tensors.
         gate: The one gate that the site is about: it is then called ``NAME[gate=f]``, and its
             elements are those of the gate, along the same axes. Else None.
+        in_bytes: Whether the elements of a stored tensor lie several in each byte of a tensor of
+            uint8, along its last axis; the layout counts elements.
     """
 
     name: str
@@ -101,6 +103,7 @@ class FaultSite:
     members: tuple[FaultSite, ...] = ()
     gates: Gates | None = None
     gate: str | None = None
+    in_bytes: bool = False
 
     @property
     def tensor(self) -> str:

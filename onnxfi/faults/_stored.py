@@ -117,6 +117,7 @@ def _site(data: Initializer, kind: SiteKind, reader: Node | None, layer: Node | 
         layer=data.name if layer is None else layer.name,
         layout=SampleLayout(shape=data.shape, batch_axis=None),
         form=data.form,
+        in_bytes=data.in_bytes,
     )
 
 

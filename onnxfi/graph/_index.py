@@ -75,12 +75,15 @@ class Initializer:
         name: The file's name; ``node/branch/name`` in a nested graph. Indices are ``NAME/indices``,
             attributes ``node/attribute``.
         element: Element type, None if onnxfi doesn't know it.
-        shape: Dimensions of the data as it is stored; (k,) for k values of a sparse tensor.
+        shape: Dimensions of the data as it is stored; (k,) for k values of a sparse tensor; in
+            elements where these are packed.
         nbytes: Bytes of its data, packed.
         scope: ``""`` at the top level, else ``node/branch``.
         form: How it is stored.
         owner: Of indices the name of the sparse tensor, of an attribute that of the node.
         attribute: Name of the attribute, else ``""``.
+        in_bytes: Whether the file has a tensor of uint8 with several elements in each byte along
+            its last axis, as operators of onnxruntime pack them.
     """
 
     name: str
@@ -91,6 +94,7 @@ class Initializer:
     form: Form = Form.TENSOR
     owner: str = ""
     attribute: str = ""
+    in_bytes: bool = False
 
     @property
     def sparse(self) -> bool:

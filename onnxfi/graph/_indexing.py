@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 
 from onnx import GraphProto, NodeProto, TensorProto
 
+from onnxfi.bits import ElementType, format_of
 from onnxfi.graph._attributes import attribute_data, settings_bits
+from onnxfi.graph._blocks import PACKING, Reading, packed_elements
 from onnxfi.graph._elements import data_bytes, element_from_onnx
 from onnxfi.graph._gates import RECURRENT, Gates, find_gates
 from onnxfi.graph._index import (
@@ -108,8 +110,10 @@ class _Builder:
 
     def index(self) -> GraphIndex:
         """The finished index."""
-        stored = self._named()
         every = [node for nodes in self._nodes.values() for node in nodes]
+        if any(node.op_type in PACKING for node in every):
+            self._unpack()
+        stored = self._named()
         # Without a recurrent operator nothing of the message is kept alive for it.
         recurrent = any(node.op_type in RECURRENT for node in every)
         return GraphIndex(
@@ -127,6 +131,31 @@ class _Builder:
             _places=self._places,
             _find_gates=cache(self._gates) if recurrent else dict,
         )
+
+    def _unpack(self) -> None:
+        """Describe stored tensors that operators pack for themselves in their real elements."""
+
+        def readings(value: str) -> Iterator[tuple[Reading, Sequence[str]]]:
+            for use in self._uses.get(value, ()):
+                node = self._makers[next(filter(None, use.node.outputs))]
+                yield (node, use.slot), use.node.outputs
+
+        def kept(value: str) -> bool:
+            return value in self._returned or value in self._handed
+
+        entries = self._initializers
+        bytes_ = [
+            name
+            for name, each in entries.items()
+            if each.element is ElementType.UINT8 and each.shape and each.form is Form.TENSOR
+        ]
+        for name, element in packed_elements(bytes_, readings, kept).items():
+            entry = entries[name]
+            last = entry.shape[-1] * (
+                format_of(ElementType.UINT8).width // format_of(element).width
+            )
+            shape = (*entry.shape[:-1], last)
+            entries[name] = replace(entry, element=element, shape=shape, in_bytes=True)
 
     def _gates(self) -> Mapping[str, Gates]:
         """Gates of stored tensors; only looked for when somebody asks."""

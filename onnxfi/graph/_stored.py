@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from onnx import GraphProto, TensorProto
 
-from onnxfi.bits import Words
+from onnxfi.bits import ElementType, Words
 from onnxfi.errors import ModelError, RewriteError
 from onnxfi.graph._attributes import attribute_words, set_attribute_words
 from onnxfi.graph._external import read_external
@@ -43,7 +43,7 @@ def initializer_words(model: Model, name: str) -> Words:
 
     if place.form is Form.ATTRIBUTE:
         return attribute_words(graphs[place.scope].node[place.position], place.attribute, reader)
-    return tensor_words(_find(graphs, place), reader)
+    return tensor_words(_find(graphs, place), reader, _packed(model, name))
 
 
 def replace_initializers(model: Model, words: Mapping[str, Words]) -> Model:
@@ -67,7 +67,7 @@ def replace_initializers(model: Model, words: Mapping[str, Words]) -> Model:
             node = graphs[place.scope].node[place.position]
             set_attribute_words(node, place.attribute, words[name])
         else:
-            set_words(_find(graphs, place), words[name])
+            set_words(_find(graphs, place), words[name], _packed(model, name))
     edits = replace(model._edits, replaced=model._edits.replaced | words.keys())
     return model._edited(proto, edits)
 
@@ -88,7 +88,6 @@ def lift_initializers(model: Model, names: Iterable[str], *, sliceable: bool = F
         RewriteError: It is sparse or an attribute, or of a type that can't be an input.
     """
     wanted = tuple(dict.fromkeys(names))
-    index = model.index
     places = {name: _place(model, name) for name in wanted}
     proto = model._copy()
     graphs = graphs_of(proto, (place.scope for place in places.values()))
@@ -104,8 +103,8 @@ def lift_initializers(model: Model, names: Iterable[str], *, sliceable: bool = F
         if place.scope:
             helpers = _hoist(graphs[place.scope], place.local, name)
             added.update(join(place.scope, helper) for helper in helpers)
-        element = known_element(_find(graphs, place))
-        shape = index.initializers[name].shape
+        tensor = _find(graphs, place)
+        element, shape = known_element(tensor), tuple(tensor.dims)
         spec = TensorSpec(
             name=name, element=element, shape=(None, *shape[1:]) if sliceable else shape
         )
@@ -126,6 +125,11 @@ def _place(model: Model, name: str) -> Place:
     if place is None:
         raise ModelError(f"the model has no initializer {name!r}")
     return place
+
+
+def _packed(model: Model, name: str) -> ElementType | None:
+    entry = model.index.stored[name]
+    return entry.element if entry.in_bytes else None
 
 
 def _find(graphs: Mapping[str, GraphProto], place: Place) -> TensorProto:

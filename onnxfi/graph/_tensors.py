@@ -8,7 +8,15 @@ from collections.abc import Callable
 import numpy as np
 from onnx import TensorProto
 
-from onnxfi.bits import ElementType, Words, format_of, pack, packed_bytes, unpack
+from onnxfi.bits import (
+    ElementType,
+    Words,
+    elements_a_byte,
+    format_of,
+    pack,
+    packed_bytes,
+    unpack,
+)
 from onnxfi.errors import ModelError, UnsupportedModelError
 from onnxfi.graph._elements import data_bytes, element_from_onnx
 
@@ -93,26 +101,39 @@ def raw_bytes(tensor: TensorProto, reader: Reader) -> bytes:
     return data
 
 
-def tensor_words(tensor: TensorProto, reader: Reader) -> Words:
+def tensor_words(tensor: TensorProto, reader: Reader, packed: ElementType | None = None) -> Words:
     """The tensor's elements as flat words, bit-exact (NaN payloads kept).
+
+    Args:
+        tensor: The tensor.
+        reader: Reads external data.
+        packed: The type of elements that a tensor of uint8 holds several of in each byte.
 
     Raises:
         ModelError: As :func:`raw_bytes`.
         FaultError: Complex elements are not single words.
     """
-    element = known_element(tensor)
-    return unpack(raw_bytes(tensor, reader), element, element_count(tensor))
+    data = raw_bytes(tensor, reader)
+    if packed is not None:
+        return unpack(data, packed, len(data) * elements_a_byte(format_of(packed).width))
+    return unpack(data, known_element(tensor), element_count(tensor))
 
 
-def set_words(tensor: TensorProto, words: Words) -> None:
+def set_words(tensor: TensorProto, words: Words, packed: ElementType | None = None) -> None:
     """Replace a tensor's data in place; name, type and dimensions stay.
+
+    Args:
+        tensor: The tensor.
+        words: Its words.
+        packed: The type of elements that a tensor of uint8 holds several of in each byte.
 
     Raises:
         ModelError: The number of words or their dtype does not fit the tensor.
         FaultError: Complex elements and strings are not single words.
     """
-    element = known_element(tensor)
-    count = element_count(tensor)
+    element, count = known_element(tensor), element_count(tensor)
+    if packed is not None:
+        element, count = packed, count * elements_a_byte(format_of(packed).width)
     word = format_of(element).word
     if words.size != count or words.dtype != word:
         raise ModelError(

@@ -9,6 +9,8 @@ from onnxfi.inject._arm import (
     faulty_elements,
     faulty_words,
     port_feeds,
+    stored_array,
+    words_in,
 )
 from onnxfi.inject._bake import bake, opset_for, without_effect
 from onnxfi.inject._columns import (
@@ -52,7 +54,9 @@ __all__ = [
     "opset_for",
     "opset_needed",
     "port_feeds",
+    "stored_array",
     "whole_columns",
     "window_columns",
     "without_effect",
+    "words_in",
 ]

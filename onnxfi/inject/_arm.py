@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import Words, from_words
+from onnxfi.bits import Words, from_words, in_bytes, out_of_bytes, to_words
 from onnxfi.errors import FaultError
 from onnxfi.faults import FaultGroup, FaultSite, Scenario, check_graph
 from onnxfi.inject._columns import (
@@ -66,7 +66,7 @@ def disarmed_feeds(
     for graph in instrumented.graph_ports:
         feeds |= _graph_feeds(graph, np.zeros(1, np.int64), armed=False)
     for lift in instrumented.lifts:
-        feeds[lift.input_name] = _values(stored_words[lift.site.name], lift.site)
+        feeds[lift.input_name] = stored_array(stored_words[lift.site.name], lift.site)
     return feeds
 
 
@@ -140,12 +140,23 @@ def faulty_words(group: FaultGroup, site: FaultSite, words: Words) -> Words:
     return faulty
 
 
+def stored_array(words: Words, site: FaultSite) -> NDArray[Any]:
+    """A stored tensor as operators read it, from the words of its elements."""
+    shape = layout_of(site).shape
+    if site.in_bytes:
+        return in_bytes(words, site.element, shape)
+    return from_words(words, site.element, shape)
+
+
+def words_in(values: NDArray[Any], site: FaultSite) -> Words:
+    """The words of a stored tensor's elements, from the tensor as operators read it."""
+    if site.in_bytes:
+        return out_of_bytes(values, site.element)
+    return to_words(values.reshape(-1), site.element)
+
+
 def _faulty_values(lift: Lift, group: FaultGroup, words: Words) -> Feed:
-    return _values(faulty_words(group, lift.site, words), lift.site)
-
-
-def _values(words: Words, site: FaultSite) -> Feed:
-    return from_words(words, site.element, layout_of(site).shape)
+    return stored_array(faulty_words(group, lift.site, words), lift.site)
 
 
 def _in_steps(port: Port, parts: Sequence[tuple[FaultSite, Columns]]) -> dict[str, Feed]:

@@ -8,6 +8,8 @@ from onnxfi.sensitivity._axis import Axis
 from onnxfi.sensitivity._entries import find_entry
 from onnxfi.sensitivity._plan import channel_axis
 
+_BLOCK_SLOTS = (1, 2, 3)
+
 
 def output_channels(model: Model, site: FaultSite) -> Axis | None:
     """The axis of a site's tensor along which its elements belong to output channels.
@@ -27,8 +29,21 @@ def output_channels(model: Model, site: FaultSite) -> Axis | None:
         return None
     if not site.kind.stored:
         return None if layout.batch_axis is None else _axis(site, channel_axis(layout))
+    if _in_blocks(model, site):
+        return _axis(site, 0)
     entry = find_entry(model, site)
     return None if entry is None or entry.out is None else _axis(site, entry.out)
+
+
+def _in_blocks(model: Model, site: FaultSite) -> bool:
+    """Whether a tensor holds weights, scales or zero points of MatMulNBits: a row a channel."""
+    uses = model.index.consumers(site.tensor)
+    return bool(uses) and all(
+        use.node.op_type == "MatMulNBits"
+        and use.node.domain == "com.microsoft"
+        and use.slot in _BLOCK_SLOTS
+        for use in uses
+    )
 
 
 def _axis(site: FaultSite, axis: int) -> Axis | None:

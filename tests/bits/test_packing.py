@@ -5,7 +5,19 @@ import onnx
 import onnx.numpy_helper
 import pytest
 
-from onnxfi.bits import ElementType, from_words, pack, packed_bytes, to_words, unpack
+from onnxfi.bits import (
+    ElementType,
+    change_packed,
+    format_of,
+    from_words,
+    in_bytes,
+    out_of_bytes,
+    pack,
+    packed_bytes,
+    packed_words,
+    to_words,
+    unpack,
+)
 from onnxfi.errors import ConfigError, ModelError
 
 COUNTS = [0, 1, 2, 3, 4, 5, 7, 8, 9, 33]
@@ -47,3 +59,19 @@ def test_wrong_sizes_are_refused():
         unpack(b"abc", ElementType.INT4, 3)
     with pytest.raises(ConfigError, match="DOUBLE words need dtype uint64, got uint32"):
         pack(np.zeros(1, np.uint32), ElementType.DOUBLE)
+
+
+@pytest.mark.parametrize("narrow", [ElementType.UINT2, ElementType.UINT4])
+def test_elements_in_arrays_of_bytes(narrow, random_words):
+    """Read, changed and put back one by one, they are those of the packed tensor."""
+    shape = (3, 2, 8)
+    words = random_words(narrow, 48, 7)
+    held = in_bytes(words, narrow, shape)
+    assert held.shape == (3, 2, 8 * format_of(narrow).width // 8)
+    np.testing.assert_array_equal(out_of_bytes(held, narrow), words)
+    index = np.array([0, 1, 2, 3, 21, 47])  # several in a byte
+    np.testing.assert_array_equal(packed_words(held.reshape(-1), index, narrow), words[index])
+    new = words.copy()
+    new[index] ^= 1
+    change_packed(held.reshape(-1), index, new[index], narrow)
+    np.testing.assert_array_equal(out_of_bytes(held, narrow), new)

@@ -53,9 +53,9 @@ KINDS = {
         "activation int32": "c1_output_quantized",
     },
     "matmul_nbits_4": {
-        "weight uint8": "B",
+        "weight uint4": "B",
         "scale float32": "scales",
-        "zero_point uint8": "zeros",
+        "zero_point uint4": "zeros",
     },
     "blocks_of_int4": {"weight int4": "W", "scale float32": "scales"},
     "gather_blocks": {

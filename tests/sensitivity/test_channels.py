@@ -6,9 +6,10 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 import onnxfi as fi
+from onnxfi.faults import enumerate_sites
 from onnxfi.graph import load
 from onnxfi.sensitivity import output_channels
 
@@ -105,3 +106,31 @@ def test_computed_tensors_have_their_own(proto):
     index = np.arange(image.layout.elements)
     wanted = np.unravel_index(index, shape)[1]
     assert np.array_equal(found["c"].of(index), wanted)
+
+
+def test_rows_of_packed_blocks_are_channels():
+    """Weights, scales and zero points of a product with 4-bit weights, by output channel."""
+    stored = {
+        "B": np.zeros((3, 2, 8), np.uint8),
+        "s": np.ones((3, 2), np.float32),
+        "z": np.zeros((3, 1), np.uint8),
+    }
+    node = helper.make_node(
+        "MatMulNBits", ["x", *stored], ["y"], domain="com.microsoft", K=32, N=3, bits=4,
+        block_size=16,
+    )  # fmt: skip
+    graph = helper.make_graph(
+        [node],
+        "g",
+        [helper.make_tensor_value_info("x", 1, ["N", 32])],
+        [helper.make_tensor_value_info("y", 1, ["N", 3])],
+        [numpy_helper.from_array(array, name) for name, array in stored.items()],
+    )
+    imports = [helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)]
+    model = load(helper.make_model(graph, opset_imports=imports, ir_version=10))
+    for site in enumerate_sites(model.index, model.inputs, model.outputs).sites:
+        if site.kind.stored:
+            channels = output_channels(model, site)
+            assert channels is not None
+            each = site.layout.elements // 3
+            assert channels.of(np.arange(3 * each)).tolist() == np.repeat([0, 1, 2], each).tolist()

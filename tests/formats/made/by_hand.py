@@ -82,7 +82,8 @@ def _matmul_nbits(bits: int, **attributes: Any) -> ModelProto:
         _node("Relu", "m", "r"),
         _node("MatMul", "r w", "y"),
     ]  # fmt: skip
-    zeros = np.full((6, 1), 0x88, np.uint8) if bits == 4 else np.full((6, 2), 128, np.uint8)
+    middle = {2: 0b1010, 4: 0x88, 8: 128}[bits]
+    zeros = np.full((6, 2 if bits == 8 else 1), middle, np.uint8)
     stored = {
         "B": _bytes(6, 2, 2 * bits),
         "scales": np.abs(_floats(6, 2)) + np.float32(0.01),
@@ -337,6 +338,7 @@ def _bfloat16_storage() -> ModelProto:
 
 
 BY_HAND: dict[str, Callable[[], ModelProto]] = {
+    "matmul_nbits_2": partial(_matmul_nbits, 2),
     "matmul_nbits_4": partial(_matmul_nbits, 4),
     "matmul_nbits_4_integer": partial(_matmul_nbits, 4, accuracy_level=4),
     "matmul_nbits_8": partial(_matmul_nbits, 8),
