@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +34,7 @@ from onnxfi.inject import (
     words_in,
 )
 from onnxfi.outcome import RunOutputs
+from onnxfi.workload import Workload
 
 
 class ReplayedModel:
@@ -63,16 +64,22 @@ class ReplayedModel:
     ) -> None:
         graph = late.graph
         self.late = late
-        self.workload = context.workload
+        outputs = [spec.name for spec in context.model.outputs]
+        (whole,) = partition(graph.model, outputs, Cuts(work=False))
+        nodes = frozenset(whole.nodes)
+        run = (node for node in graph.model.index.nodes if node.name in nodes)
+        made = {name for node in run for name in node.outputs}
+        # Optimised, no output may wait for a value any more: then faults in it change nothing.
+        self.reached = frozenset(made.union(whole.reads))
         sites = {}
         for name in computed:
             place = graph.places[name]
-            sites[place.value] = _as_there(place, late)
-        outputs = [spec.name for spec in context.model.outputs]
-        (whole,) = partition(graph.model, outputs, Cuts(work=False))
+            if place.value in self.reached:
+                sites[place.value] = _as_there(place, late)
         examples = graph.observation.examples
         model = cut(graph.model, frozenset(whole.nodes), outputs, examples)
         self.instrumented: Instrumented = instrument(model, tuple(sites.values()))
+        self.batches = _Read(context.workload, frozenset(whole.reads))
         lifted = [name for name in (*late.loose, *packed) if name in whole.stored]
         model = lift_initializers(self.instrumented.model, lifted)
         self.session = Session(model, context.settings, watchdog, replay=True)
@@ -81,12 +88,31 @@ class ReplayedModel:
             **{name: late.lifted.feeds[name] for name in lifted},
             **disarmed_feeds(self.instrumented, {}),
         }
-        self.reference = Reference(self.session, context.workload, self.extra, golden_room(context))
+        self.reference = Reference(self.session, self.batches, self.extra, golden_room(context))
 
     @property
     def nbytes(self) -> int:
         """Bytes held, roughly."""
         return self.reference.nbytes
+
+
+class _Read:
+    """The inputs of a workload that a graph reads: those that it does not are none of its inputs.
+
+    Args:
+        workload: The samples.
+        names: What the graph reads.
+    """
+
+    def __init__(self, workload: Workload, names: Container[str]) -> None:
+        self._workload = workload
+        self._names = names
+        self.source = workload.source
+
+    def batch(self, start: int, stop: int, pad_to: int | None = None) -> dict[str, NDArray[Any]]:
+        """As :meth:`Workload.batch`."""
+        feeds = self._workload.batch(start, stop, pad_to)
+        return {name: values for name, values in feeds.items() if name in self._names}
 
 
 def can_replay(context: EngineContext, late: LateStart) -> bool:
@@ -117,7 +143,9 @@ class ArmedReplay:
             if group.site in graph.fed:
                 self._fed[group.site] = _faulty(group, late.sites[group.site], graph.fed)
             elif group.site in graph.places:
-                by_value.setdefault(graph.places[group.site].value, []).append(group)
+                value = graph.places[group.site].value
+                if value in opened.reached:
+                    by_value.setdefault(value, []).append(group)
         ports = {port.site.name: port for port in opened.instrumented.ports}
         self._armed = [(ports[value], groups) for value, groups in by_value.items()]
 
@@ -128,7 +156,7 @@ class ArmedReplay:
     def faulty(self, window: BatchWindow, hurried: bool) -> RunOutputs:
         """Faulty outputs of a window."""
         opened = self._opened
-        feeds = opened.workload.batch(window.start, window.stop, window.size)
+        feeds = opened.batches.batch(window.start, window.stop, window.size)
         armed: dict[str, NDArray[Any]] = {}
         for port, groups in self._armed:
             armed |= port_feeds(port, self._columns(groups, window))

@@ -200,9 +200,25 @@ class Session:
             elif not foreign:
                 return list(self._session.run(names, feeds, options))
             else:
-                values = {name: _ort_value(value) for name, value in feeds.items()}
-                found = self._session.run_with_ort_values(names, values, options)
+                return self._with_foreign(names, feeds, options)
         return [array_of(value) for value in found]
+
+    def _with_foreign(
+        self, names: list[str], feeds: dict[str, Any], options: RunOptions
+    ) -> Sequence[object]:
+        """Outputs some of which numpy has no type for.
+
+        onnxruntime's own values give no access to what is in sequences and maps: these take a run
+        of their own.
+        """
+        others = [name for name in names if not self.types[name].startswith("tensor(")]
+        tensors = [name for name in names if name not in others]
+        values = {name: _ort_value(value) for name, value in feeds.items()}
+        made = self._session.run_with_ort_values(tensors, values, options)
+        found = {name: array_of(value) for name, value in zip(tensors, made, strict=True)}
+        if others:
+            found |= zip(others, self._session.run(others, feeds, options), strict=True)
+        return [found[name] for name in names]
 
     def _run_options(self) -> RunOptions:
         options = ort.RunOptions()

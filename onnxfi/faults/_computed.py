@@ -83,6 +83,7 @@ class Computed:
     Attributes:
         index: The graph.
         outputs: Names of the graph outputs.
+        needed: Values that they depend on.
         static: Values that no sample has a part in.
         layouts: Run-time layouts, None before a profile.
         unseen: Why a profile found no layout, by value.
@@ -91,6 +92,7 @@ class Computed:
 
     index: GraphIndex
     outputs: Set[str]
+    needed: Set[str]
     static: Set[str]
     layouts: Mapping[str, SampleLayout] | None
     unseen: Mapping[str, str]
@@ -188,6 +190,8 @@ class Computed:
             return Reason.UNTOLD_TYPE
         if element not in PORT_TYPES | _HOST_TYPES:
             return no_port(element)
+        if value not in self.needed:
+            return Reason.UNUSED
         if self.layouts is None:
             return None
         layout = self.layouts.get(value)

@@ -9,6 +9,7 @@ from onnxfi.faults._computed import Computed, static_values
 from onnxfi.faults._labels import labelled
 from onnxfi.faults._layout import SampleLayout
 from onnxfi.faults._left_out import LeftOut
+from onnxfi.faults._needed import needed_values
 from onnxfi.faults._site import FaultSite
 from onnxfi.faults._stored import Stored
 from onnxfi.faults._uses import Uses, structural_nodes
@@ -64,9 +65,11 @@ def enumerate_sites(
     """
     static = static_values(index)
     stored = Stored(uses=Uses(index=index, structure=structural_nodes(index), static=static))
+    returned = frozenset(spec.name for spec in outputs)
     computed = Computed(
         index=index,
-        outputs=frozenset(spec.name for spec in outputs),
+        outputs=returned,
+        needed=needed_values(index, returned),
         static=static,
         layouts=layouts,
         unseen=unseen or {},

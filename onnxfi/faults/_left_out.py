@@ -16,6 +16,7 @@ class Reason(enum.StrEnum):
     """Why a tensor is no site; shown as it is."""
 
     UNREAD = "not read by any operator"
+    UNUSED = "no output depends on it"
     PASSED = "an input that is also an output: nothing can come between"
     STRUCTURE = "structural: a shape, axis, index, size or condition"
     EMPTY = "empty tensor"

@@ -106,3 +106,29 @@ def test_two_engines_carry_out_what_neither_can_alone(tmp_path, rows_of):
     for engine in ("bake", "ports", "cut"):
         with pytest.raises(ConfigError, match=f"engine {engine} can't run this campaign: site"):
             resume_or_create(tmp_path / engine, _settings(model, engine, criterion="tolerance:1"))
+
+
+# Nothing waits for the product; what the cast goes by is not read where the type is known.
+UNREAD = """
+<ir_version: 8, opset_import: ["" : 17]>
+unread (float[n, 3] x, double[n, 3] like) => (float[n, 3] y)
+{
+  dead = Mul(x, x)
+  h = Neg(x)
+  d = CastLike(h, like)
+  y = Cast<to = 1>(d)
+}
+"""
+
+
+def test_what_no_output_needs_is_no_site_and_not_fed(tmp_path, rows_of):
+    model = _model(tmp_path, UNREAD)
+    rows = {}
+    for engine in ("bake", "ports", "cut"):
+        settings = _settings(model, engine, optimization="all")
+        campaign = resume_or_create(tmp_path / engine, settings)
+        assert "h" in campaign.plan.sites
+        assert "dead" not in campaign.plan.sites
+        run_campaign(campaign)
+        rows[engine] = rows_of(campaign)
+    assert rows["bake"] == rows["ports"] == rows["cut"]
