@@ -152,16 +152,20 @@ class OpenCampaign:
         """Refuse a runtime or a machine on which rows could come out differently.
 
         Raises:
-            CampaignMismatchError: The onnxruntime version or the instruction set is another one.
+            CampaignMismatchError: The onnxruntime version, the instruction set, or what kernels
+                make of 8-bit products, is another one.
         """
-        here = surroundings()
-        for name, now in here.items():
-            then = self.document.identity_parts[name]
-            if then != now:
-                raise CampaignMismatchError(
-                    f"{self.folder.path} was made with {name} {then}, here it is {now}; rows would "
-                    "not be comparable: run it there, or make a new campaign"
-                )
+        parts = self.document.identity_parts
+        other = [
+            f"{name} {parts.get(name, 'unknown')} (here it is {now})"
+            for name, now in surroundings().items()
+            if parts.get(name) != now
+        ]
+        if other:
+            raise CampaignMismatchError(
+                f"{self.folder.path} was made with {' and '.join(other)}; rows would not be "
+                "comparable: run it there, or make a new campaign"
+            )
 
 
 def open_campaign(path: Path, custom: CustomParts | None = None) -> OpenCampaign:

@@ -81,6 +81,8 @@ def resume_or_create(
     check_settings(settings)
     if folder is not None:
         refuse_foreign(folder)
+        if CampaignFolder(folder).holds_campaign():
+            open_campaign(folder, custom).check_surroundings()
     parent = RUNS if folder is None else folder.absolute().parent
     with staged_folder(parent) as staged:
         document = _fill(staged, absolute(settings), custom, objects or InMemory())

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from onnxfi.engine import runtime_version
+from onnxfi.engine import instruction_set, int8_arithmetic, runtime_version
 
 
 def identity_of(parts: Mapping[str, Any]) -> str:
@@ -41,26 +40,10 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def instruction_set() -> str:
-    """The machine's architecture and the vector extensions that choose onnxruntime's kernels."""
-    x86 = {"avx", "avx2", "fma", "avx512f", "avx512bw", "avx512_vnni", "avx_vnni", "amx_int8"}
-    arm = {"asimd", "asimddp", "i8mm", "sve"}
-    found = sorted(_cpu_flags() & (x86 | arm))
-    return "+".join([platform.machine(), *found])
-
-
-def _cpu_flags() -> set[str]:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return set()
-    for line in text.splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() in ("flags", "Features"):
-            return set(value.split())
-    return set()
-
-
 def surroundings() -> dict[str, str]:
-    """What of the software and the machine decides results: runtime version, instruction set."""
-    return {"onnxruntime": runtime_version(), "instruction set": instruction_set()}
+    """What of the software and the machine decides results, by what people call it."""
+    return {
+        "onnxruntime": runtime_version(),
+        "instruction set": instruction_set(),
+        "int8 arithmetic": int8_arithmetic(),
+    }

@@ -82,6 +82,7 @@ def run_campaign(
 
     Raises:
         CampaignLockedError: Another process is running the campaign.
+        CampaignMismatchError: Something is pending, and rows could come out differently here.
         BackendError: The machinery failed on the same scenarios again and again.
     """
     options = options or RunOptions()
@@ -90,6 +91,7 @@ def run_campaign(
         done = store.done()
         run = _Run(campaign, options, store, stop or StopRequest(), len(done))
         if len(done) < campaign.total:
+            campaign.check_surroundings()
             try:
                 run.go(done, on_progress or _ignore)
             finally:

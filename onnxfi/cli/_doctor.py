@@ -49,6 +49,7 @@ class Finding:
     """What the doctor saw; ``problems`` are things that keep onnxfi from working."""
 
     packages: dict[str, str | None]
+    cpu: dict[str, str]
     providers: tuple[ProviderState, ...]
     extras: dict[str, dict[str, Any]]
     problems: tuple[str, ...]
@@ -84,7 +85,9 @@ def _examine() -> Finding:
             "uninstall both, then install one"
         )
     providers: tuple[ProviderState, ...] = ()
+    cpu: dict[str, str] = {}
     try:
+        cpu = _cpu()
         providers = _try_providers()
     except ImportError as error:
         problems.append(f"onnxruntime can't be loaded: {error}")
@@ -92,7 +95,16 @@ def _examine() -> Finding:
         name: {"installed": all(_version(part) for part in parts), "needs": parts, "adds": adds}
         for name, (parts, adds) in _EXTRAS.items()
     }
-    return Finding(packages=packages, providers=providers, extras=extras, problems=tuple(problems))
+    return Finding(
+        packages=packages, cpu=cpu, providers=providers, extras=extras, problems=tuple(problems)
+    )
+
+
+def _cpu() -> dict[str, str]:
+    """What of the CPU decides results, as the identity of a campaign has it."""
+    from onnxfi.engine import instruction_set, int8_arithmetic
+
+    return {"instruction_set": instruction_set(), "int8_arithmetic": int8_arithmetic()}
 
 
 def _try_providers() -> tuple[ProviderState, ...]:
@@ -142,6 +154,7 @@ def _print_json(finding: Finding) -> None:
         "doctor",
         {
             **_surroundings(),
+            **finding.cpu,
             "packages": finding.packages,
             "providers": providers,
             "extras": finding.extras,
@@ -155,6 +168,7 @@ def _print_tables(finding: Finding) -> None:
     from onnxfi.report import Column, Fact, Page, Row, TableView
 
     facts = [Fact(label=name, text=str(value)) for name, value in _surroundings().items()]
+    facts += [Fact(label=name.replace("_", " "), text=text) for name, text in finding.cpu.items()]
     facts += [
         Fact(label=name, text=version)
         for name, version in finding.packages.items()

@@ -107,6 +107,7 @@ def _open(folder: str | None, options: Mapping[str, Any], given: Collection[str]
     wanted = changed_settings(found.settings, options, given)
     if wanted == found.settings:
         return found
+    found.check_surroundings()
     try:
         return resume_or_create(path, wanted)
     except CampaignMismatchError as error:

@@ -2,6 +2,7 @@
 
 from onnxfi.engine._choose import EngineChoice, Scenarios, choose_engine
 from onnxfi.engine._context import BatchResult, Engine, EngineContext, Injection
+from onnxfi.engine._cpu import instruction_set, int8_arithmetic
 from onnxfi.engine._deployed import check_replay, deployed
 from onnxfi.engine._deviation import taken
 from onnxfi.engine._golden import Golden, golden_run, joined, once
@@ -53,6 +54,8 @@ __all__ = [
     "examine_engine",
     "golden_run",
     "golden_statistics",
+    "instruction_set",
+    "int8_arithmetic",
     "joined",
     "layouts_of",
     "measurable",

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import ElementType, Words, format_of, from_words, has_format, to_words
-from onnxfi.engine._optimize import optimized
+from onnxfi.bits import ElementType, Words, format_of, from_words, to_words
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._tags import Numbering, can_tag, converted, random_words, related
-from onnxfi.errors import BackendError, ModelError
+from onnxfi.engine._twins import traceable, twin_words
 from onnxfi.faults import FaultSite
-from onnxfi.graph import Form, Model, align, initializer_words, replace_initializers
+from onnxfi.graph import Form, Model, initializer_words
 from onnxfi.inject import layout_of
 
 _OTHERWISE = "onnxruntime optimises the model differently when its values change"
@@ -246,13 +245,7 @@ class _Tracer:
         self._model = model
         self._executable = executable
         self._settings = settings
-        stored = executable.index.initializers.values()
-        # Strings and the like can't come from a site.
-        self._elements = {
-            entry.name: entry.element
-            for entry in stored
-            if entry.element is not None and has_format(entry.element)
-        }
+        self._elements = traceable(executable)
         self._real = {name: initializer_words(executable, name) for name in self._elements}
 
     def trace(
@@ -326,19 +319,7 @@ class _Tracer:
         }
 
     def _twin(self, values: Mapping[str, Words]) -> dict[str, Words] | None:
-        """Words in the optimised twin, by name in the executable graph; None if it differs."""
-        try:
-            twin = optimized(replace_initializers(self._model, values), self._settings)
-        except (BackendError, ModelError):
-            return None
-        names = align(self._executable, twin)
-        if names is None:
-            return None
-        return {
-            mine: initializer_words(twin, theirs)
-            for mine, theirs in names.items()
-            if mine in self._elements
-        }
+        return twin_words(self._model, self._executable, values, self._settings)
 
 
 def _ones(site: FaultSite) -> Words:

@@ -12,6 +12,7 @@ from onnxfi.bits import ElementType, format_of, has_format
 from onnxfi.engine._carried import Feeds, carried_values
 from onnxfi.engine._mapping import Image, map_weights
 from onnxfi.engine._settings import EngineSettings
+from onnxfi.engine._unsaturated import unsaturated
 from onnxfi.faults import enumerate_sites
 from onnxfi.graph import Initializer, Model, Node, densify, initializer_words, rename
 from onnxfi.inject import layout_of
@@ -68,7 +69,8 @@ def with_stored_names(
     kept |= {name for name in stored if name in known or _unchanged(dense, executable, name)}
     new = [name for name in made if name not in kept]
     wanted = _weight_names(model, executable, [n for n in stored if n not in kept], settings)
-    wanted |= carried_values(model, executable, new, trials, settings)
+    if new and trials:
+        wanted |= carried_values(*unsaturated(model, executable, settings), new, trials, settings)
     # Before further forms of what they carry, so that theirs is the name without a number.
     first = [name for name in (*stored, *new) if name in wanted]
     wanted |= _forms(executable, new, wanted)

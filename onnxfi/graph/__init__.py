@@ -23,6 +23,7 @@ from onnxfi.graph._operands import Operand, node_attributes, operands
 from onnxfi.graph._opset import raise_opset
 from onnxfi.graph._order import in_canonical_order
 from onnxfi.graph._partition import Cuts, Part, closed_values, held_together, partition
+from onnxfi.graph._products import byte_products
 from onnxfi.graph._renamed import declare, rename
 from onnxfi.graph._snippet import Snippet, load_snippet, raised_snippet, snippet_nodes
 from onnxfi.graph._snippetrun import check_rows, run_snippet
@@ -65,6 +66,7 @@ __all__ = [
     "align",
     "asking",
     "byte_flipper",
+    "byte_products",
     "check_rows",
     "closed_values",
     "cut",

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 
-from onnxfi.campaign import InMemory, open_campaign, resume_or_create, run_campaign
+from onnxfi.campaign import (
+    InMemory,
+    RunOptions,
+    open_campaign,
+    resume_or_create,
+    run_campaign,
+)
+from onnxfi.engine import instruction_set, int8_arithmetic
 from onnxfi.errors import (
     CampaignError,
     CampaignExistsError,
@@ -148,11 +156,44 @@ def test_damaged_files_give_one_clear_error(create, tmp_path):
         open_campaign(tmp_path / "nowhere")
 
 
-def test_another_machine_is_refused(create, monkeypatch):
-    campaign = create()
+@pytest.mark.parametrize("graph", ["stored", "deployed"])
+def test_another_machine_is_refused(create, settings, monkeypatch, graph):
+    """Before all else: there, the deployed graph is another one, too."""
+    campaign = create(graph=graph)
+    run_campaign(campaign, RunOptions(max_injections=5))
+    before = campaign.folder.results.read_bytes()
+    here = instruction_set()
     monkeypatch.setattr("onnxfi.campaign._identity.instruction_set", lambda: "vax")
-    with pytest.raises(CampaignMismatchError, match=r"instruction set .* here it is vax"):
+    monkeypatch.setattr("onnxfi.campaign._campaign.choose_graph", _another_graph)
+    reason = (
+        f"was made with instruction set {re.escape(here)} \\(here it is vax\\); rows would not be "
+        "comparable: run it there, or make a new campaign"
+    )
+    with pytest.raises(CampaignMismatchError, match=reason):
+        run_campaign(open_campaign(campaign.folder.path))
+    with pytest.raises(CampaignMismatchError, match=reason):
+        resume_or_create(campaign.folder.path, settings(graph=graph))
+    assert campaign.folder.results.read_bytes() == before
+    assert len(open_campaign(campaign.folder.path).records()) == 5
+
+
+def _another_graph(*_arguments):
+    raise AssertionError("looked at before the machine")
+
+
+def test_kernels_that_saturate_are_another_machine(create, monkeypatch):
+    campaign = create()
+    here = int8_arithmetic()
+    monkeypatch.setattr("onnxfi.campaign._identity.int8_arithmetic", lambda: "odd")
+    with pytest.raises(CampaignMismatchError, match=rf"int8 arithmetic {here} \(here it is odd\)"):
         run_campaign(campaign)
+
+
+def test_a_finished_campaign_can_be_opened_anywhere(create, monkeypatch):
+    campaign = create()
+    run_campaign(campaign)
+    monkeypatch.setattr("onnxfi.campaign._identity.instruction_set", lambda: "vax")
+    assert run_campaign(open_campaign(campaign.folder.path)).done_now == 0
 
 
 def test_model_and_workload_in_memory_are_saved_into_the_folder(settings, images, tmp_path):

@@ -1,9 +1,8 @@
-"""Bad input: one clear line, exit code 1, quickly, and nothing half-written."""
+"""Bad input: one clear line, exit code 1, and nothing half-written."""
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,11 @@ from onnx import TensorProto, helper
 
 Run = Callable[..., Result]
 
-QUICKLY_S = 5.0
-
 
 def _refused(run: Callable[[], Result], folder: Path, *said: str) -> None:
-    """Check that a command is refused in one line, quickly, and leaves its folder as it was."""
+    """Check that a command is refused in one line, and leaves its folder as it was."""
     before = sorted(folder.rglob("*"))
-    started = time.perf_counter()
     result = run()
-    assert time.perf_counter() - started < QUICKLY_S
     assert result.exit_code == 1
     assert result.stdout == ""
     errors = [line for line in result.stderr.splitlines() if not line.startswith("preparing ")]

@@ -32,11 +32,14 @@ def test_doctor_reports_versions_and_providers(run_cli: Run) -> None:
     assert document["onnxfi"] == onnxfi.__version__
     assert document["packages"]["onnx"] == onnx.__version__
     assert document["problems"] == []
+    assert document["instruction_set"].startswith(document["machine"])
+    assert document["int8_arithmetic"] in ("exact", "saturating")
     states = {provider["name"]: provider for provider in document["providers"]}
     assert states["cpu"] == {"name": "cpu", "starts": True, "reason": None}
     assert all(state["starts"] == (state["reason"] is None) for state in states.values())
     printed = run_cli("doctor").stdout
     assert f"onnx               {onnx.__version__}" in printed
+    assert f"instruction set    {document['instruction_set']}" in printed
     assert "cpu" in printed
 
 

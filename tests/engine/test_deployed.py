@@ -15,6 +15,7 @@ from onnxfi.bits import ElementType
 from onnxfi.engine import (
     EngineContext,
     EngineSettings,
+    Session,
     check_replay,
     deployed,
     examine_engine,
@@ -24,29 +25,29 @@ from onnxfi.engine import (
 )
 from onnxfi.engine._mapping import map_weights
 from onnxfi.engine._optimize import optimized
+from onnxfi.engine._samevalue import carries
+from onnxfi.engine._unsaturated import unsaturated
 from onnxfi.errors import ConfigError
 from onnxfi.faults import BitFlip, FaultSpace, enumerate_sites
-from onnxfi.graph import fingerprint, initializer_words, load, replace_initializers
+from onnxfi.graph import expose, fingerprint, initializer_words, load, replace_initializers
 from onnxfi.outcome import choose_criterion
 from onnxfi.sampling import SampledScenarios, UniformSampler
 from onnxfi.workload import read_workload
 
-#: Zoo models, and how many of their deployed values and initializers have a name that is none of
-#: the model's. Each is a further form of a named one.
-ZOO = {
-    "lenet5_mnist_fp16": 2,
-    "lenet5_mnist_fp32": 2,
-    "lenet5_mnist_int8_dynamic": 2,
-    "lenet5_mnist_int8_qdq": 2,
-    "lenet5_mnist_int8_qoperator": 2,
-    "resnet8_fashion_fp16": 1,
-    "resnet8_fashion_fp32": 1,
-    "resnet8_fashion_int8_dynamic": 0,
-    "resnet8_fashion_int8_qdq": 2,
-    "resnet8_fashion_int8_qoperator": 2,
-    "snn_snntorch_mnist": 16,
-    "snn_spikingjelly_mnist": 16,
-}
+ZOO = (
+    "lenet5_mnist_fp16",
+    "lenet5_mnist_fp32",
+    "lenet5_mnist_int8_dynamic",
+    "lenet5_mnist_int8_qdq",
+    "lenet5_mnist_int8_qoperator",
+    "resnet8_fashion_fp16",
+    "resnet8_fashion_fp32",
+    "resnet8_fashion_int8_dynamic",
+    "resnet8_fashion_int8_qdq",
+    "resnet8_fashion_int8_qoperator",
+    "snn_snntorch_mnist",
+    "snn_spikingjelly_mnist",
+)
 SETTINGS = EngineSettings(graph="deployed")
 PLAIN = EngineSettings()
 
@@ -115,28 +116,25 @@ def test_golden_is_that_of_the_plain_session(case_of, name, level):
 
 @pytest.mark.parametrize("name", ZOO)
 def test_tensors_that_correspond_have_stored_names(case_of, name):
+    """How many further forms there are depends on the CPU's layouts; that each is one, does not."""
     model, graph, _ = case_of(name)
-    strange = _names(graph) - _names(model)
-    assert len(strange) == ZOO[name]
-    for other in strange:
+    for other in _names(graph) - _names(model):
         base, mark, number = other.rpartition("~")
-        assert mark
+        assert mark, other
         assert number.isdigit()
-        assert base in _names(model)
+        assert base in _names(model) & _names(graph)
     types = [(graph.index.element_of(v), graph.index.shape_of(v)) for v in _names(graph)]
     assert all(element is not None and shape is not None for element, shape in types)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in ZOO if "lenet5" in name or "resnet8_fashion_fp32" in name]
-)
+@pytest.mark.parametrize("name", ZOO)
 def test_a_value_is_what_it_is_named_for(case_of, name):
-    """A name is no guess: the deployed value holds the numbers of the stored one."""
-    from onnxfi.engine import Session
-    from onnxfi.engine._samevalue import carries
-    from onnxfi.graph import expose
+    """A name is no guess: the deployed value holds the numbers of the stored one.
 
+    With weights that can't saturate, where kernels of all CPUs give the same numbers.
+    """
     model, graph, workload = case_of(name)
+    twin, graph = unsaturated(model, graph, PLAIN)
     both = [
         value
         for node in graph.index.nodes
@@ -145,11 +143,11 @@ def test_a_value_is_what_it_is_named_for(case_of, name):
     ]
     stored = [value.split("~")[0] for value in both]
     feeds = workload.batch(0, 1 if "dynamic" in name else 4)
-    before = Session(expose(model, stored), replace(PLAIN, optimization="disabled")).run(feeds)
+    before = Session(expose(twin, stored), replace(PLAIN, optimization="disabled")).run(feeds)
     after = Session(expose(graph, both), SETTINGS).run(feeds)
     assert both
     for mine, theirs in zip(both, stored, strict=True):
-        if before[theirs].size > 1 and np.ptp(before[theirs].astype(np.float64)) > 0:
+        if before[theirs].dtype != np.bool_ and np.ptp(before[theirs].astype(np.float64)) > 0:
             assert carries(after[mine], before[theirs], blocked=True), mine
 
 
@@ -174,7 +172,7 @@ def test_filters_are_the_stored_ones_in_another_order(case_of, name):
 _FINGERPRINTS = """
 import sys
 from onnxfi.engine import EngineSettings, deployed
-from onnxfi.graph import fingerprint, load
+from onnxfi.graph import expose, fingerprint, load
 for path in sys.argv[1:]:
     print(fingerprint(deployed(load(path), EngineSettings())))
 """

