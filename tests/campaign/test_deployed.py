@@ -10,6 +10,8 @@ import pytest
 from onnxfi.campaign import RunOptions, open_campaign, resume_or_create, run_campaign
 from onnxfi.errors import CampaignMismatchError, ConfigError, FaultListError
 
+pytestmark = pytest.mark.cpu
+
 CHOICES = {"graph": "deployed", "sampler": {"kind": "uniform", "n": 24, "seed": 3}}
 
 

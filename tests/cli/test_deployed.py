@@ -12,6 +12,8 @@ import onnxruntime as ort
 import pytest
 from click.testing import Result
 
+pytestmark = pytest.mark.cpu
+
 Run = Callable[..., Result]
 MODELS = Path(__file__).resolve().parents[2] / "models"
 LENET = MODELS / "lenet5_mnist_fp32.onnx"

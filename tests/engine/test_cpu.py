@@ -10,6 +10,8 @@ import pytest
 from onnxfi.engine import _cpu as cpu
 from onnxfi.engine import instruction_set, int8_arithmetic
 
+pytestmark = pytest.mark.cpu
+
 
 @pytest.fixture
 def features(monkeypatch):

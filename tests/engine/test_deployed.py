@@ -48,6 +48,10 @@ ZOO = (
     "snn_snntorch_mnist",
     "snn_spikingjelly_mnist",
 )
+_KINDS = ("lenet5_mnist_int8_qdq", "lenet5_mnist_int8_dynamic", "lenet5_mnist_fp32")
+_SOME_ON_OTHER_CPUS = [
+    pytest.param(name, marks=pytest.mark.cpu if name in _KINDS else ()) for name in ZOO
+]
 SETTINGS = EngineSettings(graph="deployed")
 PLAIN = EngineSettings()
 
@@ -114,6 +118,7 @@ def test_golden_is_that_of_the_plain_session(case_of, name, level):
     assert graph.sha256 == model.sha256
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize("name", ZOO)
 def test_tensors_that_correspond_have_stored_names(case_of, name):
     """How many further forms there are depends on the CPU's layouts; that each is one, does not."""
@@ -127,6 +132,7 @@ def test_tensors_that_correspond_have_stored_names(case_of, name):
     assert all(element is not None and shape is not None for element, shape in types)
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize("name", ZOO)
 def test_a_value_is_what_it_is_named_for(case_of, name):
     """A name is no guess: the deployed value holds the numbers of the stored one.
@@ -151,6 +157,7 @@ def test_a_value_is_what_it_is_named_for(case_of, name):
             assert carries(after[mine], before[theirs], blocked=True), mine
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize(
     "name", ["lenet5_mnist_fp32", "resnet8_fashion_fp32", "snn_snntorch_mnist"]
 )
@@ -178,6 +185,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.cpu
 def test_the_graph_is_the_same_in_every_process(case_of, models):
     """onnxruntime's own names and order are not: it counts in the order of hash tables."""
     names = ("lenet5_mnist_fp16", "snn_snntorch_mnist", "resnet8_fashion_int8_qdq")
@@ -189,13 +197,13 @@ def test_the_graph_is_the_same_in_every_process(case_of, models):
         assert there == here
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", _SOME_ON_OTHER_CPUS)
 def test_engines_agree_on_activations_bit_for_bit(context_of, closing, name):
     context = context_of(name, "activation", "input")
     _compare(context, closing, ("bake", "ports", "cut"), exact=True)
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", _SOME_ON_OTHER_CPUS)
 def test_engines_agree_on_weights(context_of, closing, name):
     """Lifted to an input, a matrix is not packed: last bits of products move, decisions don't."""
     context = context_of(name, "weight", "bias")
@@ -225,6 +233,7 @@ def test_lift_works_on_the_deployed_graph_itself(context_of):
     assert all(image.initializer == name for name, (image,) in images.items())
 
 
+@pytest.mark.cpu
 def test_padding_is_part_of_a_blocked_tensor(context_of):
     """Six channels lie in a block of eight or sixteen: a fault may hit what no channel uses."""
     sites = {site.name: site for site in context_of("lenet5_mnist_fp32", "weight").sites}
@@ -244,6 +253,7 @@ normalized (float[batch, 3, 8, 8] image) => (float[batch, 16, 8, 8] out)
 """
 
 
+@pytest.mark.cpu
 def test_what_another_tensor_was_folded_into_has_a_name_of_its_own():
     rng = np.random.default_rng(2)
     vectors = {
@@ -271,6 +281,7 @@ copies (float[batch, 2, 6, 6] image) => (float[batch, 4, 6, 6] out)
 """
 
 
+@pytest.mark.cpu
 def test_values_that_nothing_proves_keep_the_runtimes_names_without_counters():
     """Inputs of several open dimensions can't be drawn, so structure alone must do."""
     text = COPIES.replace("float[batch, 2, 6, 6] image", "float[batch, 2, height, width] image")

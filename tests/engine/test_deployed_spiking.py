@@ -10,6 +10,8 @@ from onnxfi.engine import EngineSettings, deployed
 from onnxfi.faults import enumerate_sites
 from onnxfi.graph import load
 
+pytestmark = pytest.mark.cpu
+
 MODELS = Path(__file__).resolve().parents[2] / "models"
 
 

@@ -15,6 +15,8 @@ from onnxfi.graph import expose, load
 from onnxfi.inject import BatchWindow, Columns, faulty_array, window_columns
 from onnxfi.workload import read_workload
 
+pytestmark = pytest.mark.cpu
+
 SIZE = 5
 ALL_BITS = 2**64 - 1
 

@@ -11,6 +11,8 @@ from onnxfi.engine._optimize import optimized
 from onnxfi.engine._unsaturated import unsaturated
 from onnxfi.graph import initializer_words, load
 
+pytestmark = pytest.mark.cpu
+
 SETTINGS = EngineSettings()
 STORED = """
 <ir_version: 10, opset_import: ["" : 17]>

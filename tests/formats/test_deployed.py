@@ -12,6 +12,8 @@ from onnxfi.bits import format_of
 from onnxfi.engine import ENGINES, deployed, open_engine, profile
 from onnxfi.faults import FaultGroup, Scenario, enumerate_sites
 
+pytestmark = pytest.mark.cpu
+
 
 def _flip(site, number):
     elements = site.layout.elements

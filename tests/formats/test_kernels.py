@@ -21,6 +21,8 @@ from onnxfi.graph import initializer_words, lift_initializers, load
 from onnxfi.inject import bake, instrument
 from onnxfi.workload import read_workload
 
+pytestmark = pytest.mark.cpu
+
 KEPT = {
     "activation uint8",
     "weight int8",
