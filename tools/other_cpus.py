@@ -58,9 +58,7 @@ def _marked(tests: Sequence[str]) -> list[str]:
 
 def _test(cpu: str, files: Sequence[str]) -> tuple[bool, str]:
     """Whether the marked tests of some files hold on a CPU, and what pytest says in the end."""
-    done = python(
-        cpu, "-m", "pytest", "-m", "cpu", "-p", "no:cacheprovider", "-o", "addopts=", "-rs", *files
-    )
+    done = python(cpu, "-m", "pytest", "-m", "cpu", "-p", "no:cacheprovider", "-rs", *files)
     if done.returncode:
         print(done.stdout, file=sys.stderr)
     return done.returncode == 0, done.stdout.strip().splitlines()[-1].strip("= ")
