@@ -1,6 +1,7 @@
 """Run the project's gates: the one script that people and CI use.
 
 ``python tools/check.py`` runs all of them; ``python tools/check.py lint types`` some of them.
+Tests marked ``heavy`` run only by name: ``python tools/check.py heavy``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ GATES: dict[str, list[list[str]]] = {
     ],
 }
 
+_HEAVY: dict[str, list[list[str]]] = {
+    "heavy": [["-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", "heavy"]],
+}
+_KNOWN = GATES | _HEAVY
+
 
 def _run(arguments: list[str]) -> int:
     return subprocess.run([sys.executable, *arguments], cwd=ROOT, check=False).returncode
@@ -33,14 +39,14 @@ def _run(arguments: list[str]) -> int:
 
 def main(names: list[str]) -> int:
     """Run the named gates (all if none is named), go on after a failure, return 0 if all held."""
-    unknown = [name for name in names if name not in GATES]
+    unknown = [name for name in names if name not in _KNOWN]
     if unknown:
-        print(f"unknown gate {unknown[0]!r}; choose from: {', '.join(GATES)}", file=sys.stderr)
+        print(f"unknown gate {unknown[0]!r}; choose from: {', '.join(_KNOWN)}", file=sys.stderr)
         return 2
     failed = []
     for name in names or GATES:
         started = time.monotonic()
-        ok = all(_run(arguments) == 0 for arguments in GATES[name])
+        ok = all(_run(arguments) == 0 for arguments in _KNOWN[name])
         print(f"== {name}: {'ok' if ok else 'FAILED'} ({time.monotonic() - started:.0f} s)")
         if not ok:
             failed.append(name)

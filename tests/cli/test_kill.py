@@ -23,7 +23,6 @@ Run = Callable[..., Result]
 Start = Callable[..., "subprocess.Popen[str]"]
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
-ROUNDS = 20
 SCENARIOS = 4_000
 PATIENCE_S = 60.0
 
@@ -104,17 +103,18 @@ def _rows(run_cli: Run, folder: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_twenty_kills_leave_the_rows_of_an_undisturbed_campaign(
-    start_cli: Start, run_cli: Run, words: tuple[object, ...], tmp_path: Path
+@pytest.mark.parametrize("kills", [8, pytest.param(20, marks=pytest.mark.heavy)])
+def test_kills_leave_the_rows_of_an_undisturbed_campaign(
+    start_cli: Start, run_cli: Run, words: tuple[object, ...], tmp_path: Path, kills: int
 ) -> None:
     chance, struck = random.Random(11), tmp_path / "runs/struck"
     process = start_cli("run", struck, *words)
-    pairs = [("worker", "coordinator"), ("worker", "coordinator at its start")] * (ROUNDS // 4)
+    pairs = [("worker", "coordinator"), ("worker", "coordinator at its start")] * (kills // 4)
     chance.shuffle(pairs)
     # A new coordinator begins with units of one scenario, so that none of the rounds ends the
     # campaign: what was out when a worker dies is done before anything else.
     rounds = list(itertools.chain.from_iterable(pairs))
-    assert len(rounds) == ROUNDS
+    assert len(rounds) == kills
     orphans: list[int] = []
     try:
         for victim in rounds:

@@ -8,7 +8,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Samples of the zoo's thousand that commands of the documentation are run on here.
+FEW = 60
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -31,3 +36,25 @@ def cli() -> Cli:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def few_samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder ``models/`` with the first samples of each workload: a command costs less."""
+    folder = tmp_path_factory.mktemp("zoo") / "models"
+    folder.mkdir()
+    for path in (ROOT / "models").iterdir():
+        if path.suffix == ".npz":
+            with np.load(path) as whole:
+                np.savez(folder / path.name, **{name: whole[name][:FEW] for name in whole.files})
+        else:
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
+@pytest.fixture
+def clone(tmp_path: Path, few_samples: Path) -> Path:
+    """A folder that looks like the project's root to the commands, and may be written to."""
+    (tmp_path / "models").symlink_to(few_samples)
+    (tmp_path / "runs").mkdir()
+    return tmp_path

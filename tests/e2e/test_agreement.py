@@ -47,7 +47,13 @@ def _loaded() -> ModuleType:
 
 @pytest.mark.parametrize("kind", ["weight", "activation"])
 @pytest.mark.parametrize("level", ["disabled", "all"])
-@pytest.mark.parametrize("name", TOLERANCE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.heavy if name.startswith("snn") else ())
+        for name in TOLERANCE
+    ],
+)
 def test_engines_agree_and_disarmed_is_the_original(tool, name, level, kind):
     options = argparse.Namespace(scenarios=6, images=20, provider="cpu")
     agreements = tool.compare(ROOT / "models" / name, kind, level, options)

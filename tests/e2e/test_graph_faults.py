@@ -16,14 +16,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "graph-faults.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """A folder that looks like the project's root to the commands, and may be written to."""
-    (tmp_path / "models").symlink_to(ROOT / "models")
-    (tmp_path / "runs").mkdir()
-    return tmp_path
-
-
 @pytest.mark.slow
 def test_the_page(cli, clone, monkeypatch):
     monkeypatch.chdir(clone)

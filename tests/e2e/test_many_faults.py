@@ -61,9 +61,16 @@ def _stored(folder: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM results").fetchone()[0])
 
 
-def _cases() -> list[tuple[str, str]]:
-    stored = [("float weights", drawn) for drawn in ("together", "ber")]
-    return stored + [(name, drawn) for name in ("float", "integer") for drawn in DRAWN]
+#: Every subject and every way to draw at least once; the other pairs are heavy.
+ORDINARY = {("float weights", "together"), ("float", "ber per sample"), ("integer", "ber")}
+
+
+def _cases() -> list[Any]:
+    cases = [("float weights", drawn) for drawn in ("together", "ber")]
+    cases += [(name, drawn) for name in ("float", "integer") for drawn in DRAWN]
+    return [
+        pytest.param(*case, marks=() if case in ORDINARY else pytest.mark.heavy) for case in cases
+    ]
 
 
 @pytest.mark.parametrize(("subject", "drawn"), _cases())

@@ -18,13 +18,6 @@ SAID = {
 }
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """A folder that looks like the project's root to the commands, and may be written to."""
-    (tmp_path / "models").symlink_to(ROOT / "models")
-    return tmp_path
-
-
 def blocks(page: str, language: str) -> list[str]:
     """Fenced blocks of a language; of commands if it is empty."""
     text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
@@ -49,7 +42,6 @@ def test_the_commands_of_a_page(cli, clone, page):
 
 def test_the_example_of_importance_sampling(clone, monkeypatch):
     (example,) = blocks("sampling", "python")
-    (clone / "runs").mkdir()
     monkeypatch.chdir(clone)
     names: dict[str, object] = {}
     exec(example, names)  # the page's own example

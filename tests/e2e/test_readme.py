@@ -6,8 +6,6 @@ import re
 import shlex
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -22,14 +20,6 @@ def _marked(name: str) -> str:
     found = re.search(rf"^<!-- {name} -->\n```\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
     assert found, f"README has no block marked {name}"
     return found[1].strip()
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """A folder that looks like the project's root to the commands, and may be written to."""
-    (tmp_path / "models").symlink_to(ROOT / "models")
-    (tmp_path / "runs").mkdir()
-    return tmp_path
 
 
 def test_the_commands_of_the_section_use_it(cli, clone):

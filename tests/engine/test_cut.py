@@ -103,7 +103,7 @@ def test_stored_tensors_in_bodies(model_of, bench_of, closing, scenario):
     ("name", "kinds"),
     [
         ("resnet8_fashion_fp32", None),
-        ("resnet8_fashion_int8_qdq", None),
+        pytest.param("resnet8_fashion_int8_qdq", None, marks=pytest.mark.heavy),
         ("resnet8_fashion_int8_qoperator", None),
         ("resnet8_fashion_int8_dynamic", None),
         ("lenet5_mnist_fp16", None),

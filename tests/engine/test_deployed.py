@@ -49,9 +49,8 @@ ZOO = (
     "snn_spikingjelly_mnist",
 )
 _KINDS = ("lenet5_mnist_int8_qdq", "lenet5_mnist_int8_dynamic", "lenet5_mnist_fp32")
-_SOME_ON_OTHER_CPUS = [
-    pytest.param(name, marks=pytest.mark.cpu if name in _KINDS else ()) for name in ZOO
-]
+_MARKS = {"snn_spikingjelly_mnist": pytest.mark.heavy} | dict.fromkeys(_KINDS, pytest.mark.cpu)
+_MARKED = [pytest.param(name, marks=_MARKS.get(name, ())) for name in ZOO]
 SETTINGS = EngineSettings(graph="deployed")
 PLAIN = EngineSettings()
 
@@ -197,13 +196,13 @@ def test_the_graph_is_the_same_in_every_process(case_of, models):
         assert there == here
 
 
-@pytest.mark.parametrize("name", _SOME_ON_OTHER_CPUS)
+@pytest.mark.parametrize("name", _MARKED)
 def test_engines_agree_on_activations_bit_for_bit(context_of, closing, name):
     context = context_of(name, "activation", "input")
     _compare(context, closing, ("bake", "ports", "cut"), exact=True)
 
 
-@pytest.mark.parametrize("name", _SOME_ON_OTHER_CPUS)
+@pytest.mark.parametrize("name", _MARKED)
 def test_engines_agree_on_weights(context_of, closing, name):
     """Lifted to an input, a matrix is not packed: last bits of products move, decisions don't."""
     context = context_of(name, "weight", "bias")

@@ -23,6 +23,8 @@ MODELS = [
     "snn_snntorch_mnist",
     "snn_spikingjelly_mnist",
 ]
+#: Models of a kind that a cheaper one of the list has, too.
+ALIKE = ("resnet8_fashion_fp16", "snn_spikingjelly_mnist")
 IMAGES = 10
 
 
@@ -88,7 +90,10 @@ def test_stored_tensors(study, closing, name):
     assert _assert_the_same(engines, scenarios)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.heavy if name in ALIKE else ()) for name in MODELS],
+)
 def test_computed_tensors(study, closing, name):
     bench, names = study(name, ("activation", "input"))
     engines = [closing(bench.engine(engine, *names)) for engine in ("ports", "cut")]
@@ -104,7 +109,13 @@ def test_computed_tensors(study, closing, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet8_fashion_fp32", "resnet8_fashion_int8_qdq", "snn_snntorch_mnist"]
+    "name",
+    [
+        "resnet8_fashion_fp32",
+        "lenet5_mnist_int8_qdq",
+        pytest.param("resnet8_fashion_int8_qdq", marks=pytest.mark.heavy),
+        pytest.param("snn_snntorch_mnist", marks=pytest.mark.heavy),
+    ],
 )
 @pytest.mark.parametrize("level", ["extended", "disabled"])
 def test_everything_at_once(study, closing, name, level):

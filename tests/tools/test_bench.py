@@ -38,6 +38,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], 
     return json.loads(output.read_text(encoding="utf-8")), done.stdout
 
 
+@pytest.mark.heavy
 def test_every_engine_is_measured_in_every_task(measured):
     document, _ = measured
     assert document["format"] == "onnxfi-bench/1"
@@ -51,6 +52,7 @@ def test_every_engine_is_measured_in_every_task(measured):
         assert engines >= set(ENGINES) - {engine for t, engine in skipped if t == task}
 
 
+@pytest.mark.heavy
 def test_ratios_are_positive(measured):
     document, _ = measured
     ratios = [
@@ -66,6 +68,7 @@ def test_ratios_are_positive(measured):
         assert value > 0
 
 
+@pytest.mark.heavy
 def test_the_tables_are_markdown(measured):
     _, text = measured
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
@@ -74,6 +77,7 @@ def test_the_tables_are_markdown(measured):
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
+@pytest.mark.heavy
 def test_marks_are_held_against_what_was_measured(measured):
     document, text = measured
     marks = document["marks"]
@@ -87,6 +91,7 @@ def test_marks_are_held_against_what_was_measured(measured):
     assert "### Marks" in text
 
 
+@pytest.mark.heavy
 def test_memory_is_held_against_what_is_allowed(measured):
     document, _ = measured
     rows = [row for row in document["rows"] if row["task"] == "t6" and row["engine"]]
@@ -96,6 +101,7 @@ def test_memory_is_held_against_what_is_allowed(measured):
         assert (figures["peak_mib"] <= figures["allowed_mib"]) == (figures["holds"] == "yes")
 
 
+@pytest.mark.heavy
 def test_workers_take_turns(tmp_path):
     output = tmp_path / "bench.json"
     done = _bench("--quick", "--only", "t5", "--only", "resnet8_fp32", "-o", str(output))

@@ -59,9 +59,4 @@ STEPS = (
         command=("tools/operator_cases.py",),
         plain=True,
     ),
-    Step(
-        name="cpus",
-        title="What depends on the CPU holds without AVX-512 and without AVX, under qemu",
-        command=("tools/other_cpus.py",),
-    ),
 )
