@@ -189,7 +189,9 @@ def _by_cost(
     shares = {name: offer for name, offer in offers.items() if isinstance(offer, Share)}
     if not shares:
         reasons = "; ".join(f"{name}: {refusal}" for name, refusal in offers.items())
-        raise ConfigError(f"no engine can run this campaign ({reasons})")
+        raise ConfigError(
+            f"no engine can run this campaign ({reasons}); leave sites out with --exclude"
+        )
     apart = {name: baked_share(sites, share.beside) for name, share in shares.items()}
     if any(each <= _MOST for each in apart.values()):
         shares = {name: share for name, share in shares.items() if apart[name] <= _MOST}

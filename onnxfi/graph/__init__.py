@@ -10,7 +10,7 @@ from onnxfi.graph._downstream import downstream
 from onnxfi.graph._edits import Endpoints, ScanCounter
 from onnxfi.graph._elements import element_of_dtype, element_to_onnx
 from onnxfi.graph._expose import expose
-from onnxfi.graph._facts import operators, read_tensor, unread_inputs
+from onnxfi.graph._facts import draws, operators, read_tensor, unread_inputs
 from onnxfi.graph._fingerprint import fingerprint
 from onnxfi.graph._flipper import byte_flipper
 from onnxfi.graph._gates import Gates
@@ -73,6 +73,7 @@ __all__ = [
     "declare",
     "densify",
     "downstream",
+    "draws",
     "element_of_dtype",
     "element_to_onnx",
     "endpoints",

@@ -15,8 +15,14 @@ from onnx import ModelProto, TensorProto
 from onnxfi.bits import ElementType, from_words, has_format
 from onnxfi.errors import ModelError
 from onnxfi.graph._model import Model
+from onnxfi.graph._partition import RANDOM
 from onnxfi.graph._tensors import known_element, raw_bytes, tensor_words
 from onnxfi.graph._walk import captures
+
+
+def draws(model: Model) -> bool:
+    """Whether some operator of a model may draw random numbers."""
+    return any(node.op_type in RANDOM for node in model.index.nodes)
 
 
 def read_tensor(path: str | os.PathLike[str]) -> NDArray[Any]:

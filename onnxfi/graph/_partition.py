@@ -15,7 +15,7 @@ from onnxfi.graph._model import Model, stored_names
 from onnxfi.graph._walk import captures
 
 # Operators whose results differ from call to call: they must run once.
-_RANDOM = frozenset(
+RANDOM = frozenset(
     """
     Bernoulli Dropout Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike
     """.split()  # noqa: SIM905 - as a list of words it is easier to read
@@ -279,7 +279,7 @@ class _Partitioner:
             if not kept.isdisjoint(made):
                 continue
             reads = self._reads[name]
-            static = node.op_type not in _RANDOM and known.issuperset(reads)
+            static = node.op_type not in RANDOM and known.issuperset(reads)
             if static and (reads or node.op_type == "Constant"):
                 known.update(made)
                 repeated.add(name)

@@ -58,6 +58,21 @@ def test_random_operators_are_refused(model_of):
         golden_run(model, workload, found, settings)
 
 
+def test_a_dropout_that_drops_is_refused(model_of):
+    # Its first two runs are alike.
+    model = model_of("""
+    <ir_version: 10, opset_import: ["" : 17]>
+    g (float[batch, 60] x) => (float[batch, 60] y)
+    <float ratio = {0.5}, bool training = {1}>
+    { y = Dropout<seed = 0>(x, ratio, training) }
+    """)
+    workload = read_workload({"x": np.ones((1, 60), np.float32)}, model.inputs)
+    settings = EngineSettings(optimization="disabled")
+    found = profile(model, workload, settings)
+    with pytest.raises(GoldenError, match="not reproducible"):
+        golden_run(model, workload, found, settings)
+
+
 def test_a_golden_run_that_hangs(model_of):
     model = model_of("""
     <ir_version: 10, opset_import: ["" : 17]>
