@@ -24,10 +24,9 @@ import onnx
 import onnxruntime as ort
 from reach.files import real_models
 
-from onnxfi.engine import EngineSettings, complete_types, profile
+from onnxfi.engine import EngineSettings, complete_types, open_workload, profile
 from onnxfi.faults import SiteTable, enumerate_sites
 from onnxfi.graph import load
-from onnxfi.workload import read_workload
 
 _FLOATS = ("float", "double", "float16", "bfloat16", "float8")
 _STORED = {onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16}
@@ -79,7 +78,7 @@ def table_of(path: Path, inputs: str | None) -> SiteTable:
     model = complete_types(load(path))
     if inputs is None:
         return enumerate_sites(model.index, model.inputs, model.outputs)
-    found = profile(model, read_workload(inputs, model.inputs), EngineSettings())
+    found = profile(model, open_workload(model, inputs), EngineSettings())
     return enumerate_sites(model.index, model.inputs, model.outputs, found.layouts, found.left_out)
 
 

@@ -57,6 +57,11 @@ class CampaignArguments:
             one sample has in one run.
         custom_ops: Paths of shared libraries with operators that the model uses. They are code that
             runs in this process: name only what you trust.
+        batch_axes: Batch axes of inputs and outputs, as ``{"x": 1}``, in place of inferred ones;
+            ``{"x": "0:1"}`` for samples on axis 0 of the array and axis 1 of the model's input.
+        whole_inputs: Inputs that get the same array in every run.
+        samples_are_runs: Whether arrays have one axis more than the inputs, the first, each entry
+            of it what one run gets.
     """
 
     model: Any
@@ -86,6 +91,9 @@ class CampaignArguments:
     spikes: bool = False
     state: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     custom_ops: Sequence[str | PathLike[str]] = ()
+    batch_axes: Mapping[str, int | str] = field(default_factory=lambda: MappingProxyType({}))
+    whole_inputs: Sequence[str] = ()
+    samples_are_runs: bool = False
 
 
 def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, InMemory]:
@@ -126,6 +134,9 @@ def resolve(given: CampaignArguments) -> tuple[CampaignSettings, CustomParts, In
         spikes=given.spikes,
         state=tuple(f"{output}={name}" for output, name in given.state.items()),
         custom_ops=paths_of(given.custom_ops),
+        batch_axes=tuple(f"{name}={axis}" for name, axis in given.batch_axes.items()),
+        whole_inputs=_texts(given.whole_inputs),
+        samples_are_runs=given.samples_are_runs,
     )
     objects = InMemory(
         model=None if _path_or_none(given.model) else given.model,

@@ -52,5 +52,5 @@ def measure_sensitivity(
         raise ConfigError(said) from error
     options = SensitivityOptions(drop=given.drop, **effort)
     settings, custom, _ = resolve(given)
-    subject = choose_graph(open_subject(model, inputs, settings.state), settings)
+    subject = choose_graph(open_subject(model, inputs, settings), settings)
     return measure(settings, custom, subject, options, on_progress).sensitivity

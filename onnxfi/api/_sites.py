@@ -7,11 +7,11 @@ from os import PathLike
 from typing import Any, TypedDict, Unpack
 
 from onnxfi.api._arguments import paths_of
-from onnxfi.engine import EngineSettings, complete_types, profile
+from onnxfi.engine import EngineSettings, complete_types, open_workload, profile
 from onnxfi.faults import FaultSite, SiteFilter, SiteTable
 from onnxfi.faults import enumerate_sites as all_sites
 from onnxfi.graph import Model, load
-from onnxfi.workload import read_workload, stream_of
+from onnxfi.workload import stream_of
 
 Inputs = str | PathLike[str] | Mapping[str, Any]
 
@@ -95,8 +95,8 @@ def site_table(
     states = () if stream is None else stream.state_inputs
     if inputs is None:
         return all_sites(model.index, model.inputs, model.outputs, states=states)
-    workload = read_workload(inputs, model.inputs, stream)
     settings = EngineSettings(stream=stream, custom_ops=paths_of(custom_ops))
+    workload = open_workload(model, inputs, stream=stream, settings=settings)
     found = profile(model, workload, settings)
     layouts, unseen = found.layouts, found.left_out
     return all_sites(model.index, model.inputs, model.outputs, layouts, unseen, states)

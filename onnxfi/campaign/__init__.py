@@ -7,6 +7,7 @@ from onnxfi.campaign._experiment import CustomParts
 from onnxfi.campaign._isolate import ExecutorFactory
 from onnxfi.campaign._looks import StopRule
 from onnxfi.campaign._memory import parse_size
+from onnxfi.campaign._notes import accuracy_text, doubt
 from onnxfi.campaign._pilot import pilot_rates, piloted
 from onnxfi.campaign._replay import Replay, ReplayOptions, replay
 from onnxfi.campaign._run import Progress, RunOptions, RunSummary, run_campaign
@@ -35,7 +36,9 @@ __all__ = [
     "StopRequest",
     "StopRule",
     "Subject",
+    "accuracy_text",
     "choose_graph",
+    "doubt",
     "export_rows",
     "load_subject",
     "measure_sensitivity",

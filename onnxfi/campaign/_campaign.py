@@ -81,7 +81,7 @@ class OpenCampaign:
         """
         self._check_files()
         self._check_libraries()
-        subject = load_subject(self.settings, self.folder.path)
+        subject = load_subject(self.settings, self.folder.path, self.plan)
         parts = self.document.identity_parts
         for name, path, now in (
             ("model", self.settings.model, subject.model.sha256),

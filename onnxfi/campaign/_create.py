@@ -30,14 +30,14 @@ from onnxfi.campaign._pilot import piloted
 from onnxfi.campaign._prepare import prepare, removed_by_fusion
 from onnxfi.campaign._settings import CampaignSettings, absolute, check_settings
 from onnxfi.campaign._store import create_store
-from onnxfi.campaign._subject import choose_graph, load_subject
+from onnxfi.campaign._subject import choice_of, choose_graph, load_subject
 from onnxfi.errors import CampaignMismatchError, ConfigError
 from onnxfi.faults import write_fault_list
 from onnxfi.files import atomic_file
 from onnxfi.graph import load, save
 from onnxfi.outcome import storable
 from onnxfi.sampling import fitted_recipe
-from onnxfi.workload import read_workload, stream_of
+from onnxfi.workload import Signature, open_source, stream_of
 
 RUNS = Path("runs")
 
@@ -140,7 +140,8 @@ def _fill(
         # Read here once more, where refusals name the array and not a file that nobody made.
         model = load(staged.path / settings.model)
         stream = stream_of(settings.state, model.inputs, model.outputs)
-        read_workload(arrays, model.inputs, stream)
+        signature = Signature(inputs=model.inputs, outputs=model.outputs, stream=stream)
+        open_source(arrays, signature, choice_of(settings)).ways()
         kept = {name: _readable(values) for name, values in arrays.items()}
         np.savez(staged.inputs, allow_pickle=False, **kept)
         settings = msgspec.structs.replace(settings, inputs=InMemory.INPUTS)
@@ -199,7 +200,7 @@ def _identity_parts(
 ) -> dict[str, Any]:
     decided = msgspec.to_builtins(plan)
     # For people: neither changes a row.
-    for name in ("engine_reason", "criterion_reason", "population"):
+    for name in ("engine_reason", "batch_reason", "criterion_reason", "population"):
         decided.pop(name)
     if plan.graph == "stored":
         # It has no part in the identity, so that campaigns made before there was a choice stay.

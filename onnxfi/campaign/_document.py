@@ -11,7 +11,7 @@ from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.errors import CampaignError
 from onnxfi.faults import LeftOutGroup
 
-FORMAT = "onnxfi/campaign/1"
+FORMAT = "onnxfi/campaign/2"
 
 
 class LayoutEntry(
@@ -34,6 +34,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         block_size: Scenarios a block.
         scenarios: Scenarios of the campaign.
         samples: Samples of the workload.
+        sample: What one of them is, in one line.
+        reading: How the array of each input is taken apart into samples.
+        batch_reason: Why the batch size is what it is.
         sites: Names of the sites that the campaign may fault, in fault-space order.
         layouts: Layouts of the computed sites and the monitored values, from the profile.
         outputs: Layouts of the outputs, likewise.
@@ -53,6 +56,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             onnxruntime makes of it (``deployed``).
         graph_sha256: Fingerprint of the deployed graph; None for the stored one, which is the file.
         golden_correct: Fault-free samples with the right label; None without labels.
+        chance: Share of the samples with the most frequent label, which an answer that is always
+            the same gets right; None without labels or where all are the same.
         monitors: Names of the values whose statistics are kept for every injection.
     """
 
@@ -62,6 +67,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     block_size: int
     scenarios: int
     samples: int
+    sample: str
+    reading: dict[str, str]
+    batch_reason: str
     sites: tuple[str, ...]
     layouts: dict[str, LayoutEntry]
     outputs: dict[str, LayoutEntry]
@@ -76,6 +84,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     space_bits: int | None
     population: int | None
     golden_correct: int | None
+    chance: float | None
     criterion_reason: str = ""
     graph: str = "stored"
     graph_sha256: str | None = None

@@ -37,6 +37,27 @@ def notes_of(campaign: OpenCampaign, experiment: Experiment, rows: Rows) -> tupl
     )
 
 
+def accuracy_text(plan: Plan) -> str | None:
+    """``fault-free accuracy 0.9010 (901 of 1,000 samples)``; None without labels."""
+    if plan.golden_correct is None:
+        return None
+    share = plan.golden_correct / plan.samples
+    return f"fault-free accuracy {share:.4f} ({plan.golden_correct:,} of {plan.samples:,} samples)"
+
+
+def doubt(plan: Plan) -> str | None:
+    """A warning where the fault-free answers are no better than one that is always the same."""
+    if plan.golden_correct is None or plan.chance is None:
+        return None
+    if plan.golden_correct > round(plan.chance * plan.samples):
+        return None
+    return (
+        f"the {accuracy_text(plan)} is no better than chance: the most frequent label alone gets "
+        f"{plan.chance:.4f}; check that inputs are prepared as the model wants them, that labels "
+        f"are its classes, and what a sample is ({plan.sample})"
+    )
+
+
 def _of_workload(plan: Plan, workload: Workload) -> Iterator[str]:
     if workload.labels is not None and plan.golden_correct is None:
         yield (
@@ -44,6 +65,9 @@ def _of_workload(plan: Plan, workload: Workload) -> Iterator[str]:
             f"'{plan.criterion_output}' with them, so a scenario fails by its share of failed "
             "samples"
         )
+    warning = doubt(plan)
+    if warning is not None:
+        yield warning
     # Where a run holds one sample anyway, there is nothing to influence.
     if not (plan.rows_independent or workload.stacked or plan.fixed_batch == 1):
         what = "so each runs alone" if plan.batch_size == 1 else f"in runs of {plan.batch_size}"

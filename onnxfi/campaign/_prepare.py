@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from onnxfi.campaign._blocks import default_block_size
 from onnxfi.campaign._document import LayoutEntry, Plan, RemovedEntry
 from onnxfi.campaign._experiment import CustomParts, Experiment, build_experiment, scenario_traits
@@ -26,6 +28,7 @@ from onnxfi.engine import (
 )
 from onnxfi.faults import FaultListHeader, SampleLayout, whole_tensors
 from onnxfi.outcome import BoundCriterion, choose_criterion
+from onnxfi.workload import Labels, sample_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,9 @@ def _plan(
         block_size=settings.block_size or default_block_size(len(source)),
         scenarios=len(source),
         samples=workload.samples,
+        sample=sample_text(workload, profile.outputs),
+        reading=workload.reading.texts(),
+        batch_reason=profile.reason,
         sites=tuple(experiment.sites if space is None else (site.name for site in space.sites)),
         layouts=_entries({name: profile.layouts[name] for name in laid_out}),
         outputs=_entries(profile.outputs),
@@ -135,10 +141,19 @@ def _plan(
         space_bits=None if space is None else space.bits,
         population=source.population,
         golden_correct=golden_correct,
+        chance=None if golden_correct is None else _chance(workload.labels),
         graph=settings.graph,
         graph_sha256=experiment.subject.graph_sha256,
         monitors=experiment.monitors,
     )
+
+
+def _chance(labels: Labels | None) -> float | None:
+    """What an answer that is always the same gets right; None if nothing can be told from it."""
+    if labels is None:
+        return None
+    counts = np.unique(labels, return_counts=True)[1]
+    return float(counts.max() / counts.sum()) if len(counts) > 1 else None
 
 
 def _entries(layouts: Mapping[str, SampleLayout]) -> dict[str, LayoutEntry]:

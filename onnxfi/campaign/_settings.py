@@ -46,6 +46,10 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         state: ``OUT=IN`` pairs of a streaming model: outputs that are fed back. Each sample is
             then a whole sequence.
         custom_ops: Paths of shared libraries with operators that the model uses.
+        batch_axes: ``NAME=AXIS``: batch axes of inputs and outputs, in place of inferred ones;
+            ``NAME=0:1`` for samples on axis 0 of the array and axis 1 of the model's input.
+        whole_inputs: Inputs that get the same array in every run.
+        samples_are_runs: Whether each entry of the arrays' first axis is what one run gets.
     """
 
     model: str
@@ -76,6 +80,9 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     fault_graphs: dict[str, bytes] = msgspec.field(default_factory=dict)
     state: tuple[str, ...] = ()
     custom_ops: tuple[str, ...] = ()
+    batch_axes: tuple[str, ...] = ()
+    whole_inputs: tuple[str, ...] = ()
+    samples_are_runs: bool = False
 
 
 def check_settings(settings: CampaignSettings) -> None:

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from onnxfi.campaign._document import Plan
 from onnxfi.campaign._settings import CampaignSettings
-from onnxfi.engine import EngineSettings, Graph, Optimization, complete_types, deployed
+from onnxfi.engine import (
+    EngineSettings,
+    Graph,
+    Optimization,
+    complete_types,
+    deployed,
+    open_workload,
+)
 from onnxfi.faults import SampleLayout, SiteTable, enumerate_sites
 from onnxfi.graph import Model, fingerprint, load
-from onnxfi.workload import Stream, Workload, read_workload, stream_of
+from onnxfi.workload import (
+    SampleChoice,
+    Signature,
+    Stream,
+    Workload,
+    output_axes,
+    read_workload,
+    reading_of,
+    sample_choice,
+    stream_of,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,33 +71,59 @@ class Subject:
         return enumerate_sites(model.index, model.inputs, model.outputs, layouts, unseen, states)
 
 
-def load_subject(settings: CampaignSettings, folder: Path | None = None) -> Subject:
+def load_subject(
+    settings: CampaignSettings, folder: Path | None = None, plan: Plan | None = None
+) -> Subject:
     """Read the model and the workload that the settings name.
 
     Args:
         settings: The settings; relative paths in them are inside ``folder``.
         folder: The campaign folder.
+        plan: Has what a sample is; without it, this is found out.
     """
     base = Path() if folder is None else folder
     plain = settings.inputs.startswith("random:")
-    return open_subject(
-        base / settings.model,
-        settings.inputs if plain else base / settings.inputs,
-        settings.state,
+    inputs = settings.inputs if plain else base / settings.inputs
+    if plan is None:
+        return open_subject(base / settings.model, inputs, settings)
+    model = load(base / settings.model)
+    signature = Signature(
+        inputs=model.inputs,
+        outputs=model.outputs,
+        stream=stream_of(settings.state, model.inputs, model.outputs),
     )
+    said = output_axes(choice_of(settings), model.outputs)
+    workload = read_workload(inputs, signature, reading_of(plan.reading, said))
+    return Subject(model=model, workload=workload)
 
 
-def open_subject(model: Any, inputs: Any, state: Sequence[str]) -> Subject:
+def open_subject(model: Any, inputs: Any, settings: CampaignSettings) -> Subject:
     """Read a model and a workload from whatever holds them.
 
     Args:
         model: Path, ``bytes``, ``onnx.ModelProto`` or graphsurgeon ``Graph``.
         inputs: Path, ``random:N:SEED``, or arrays by name.
-        state: ``OUT=IN`` pairs of a streaming model.
+        settings: What they are studied with: state, samples, how the model is run.
     """
     opened = load(model)
-    stream = stream_of(state, opened.inputs, opened.outputs)
-    return Subject(model=opened, workload=read_workload(inputs, opened.inputs, stream))
+    stream = stream_of(settings.state, opened.inputs, opened.outputs)
+    workload = open_workload(
+        opened,
+        inputs,
+        stream=stream,
+        choice=choice_of(settings),
+        settings=engine_settings(settings, stream),
+    )
+    return Subject(model=opened, workload=workload)
+
+
+def choice_of(settings: CampaignSettings) -> SampleChoice:
+    """What the user says about samples.
+
+    Raises:
+        ConfigError: A text is not of the form that it should have.
+    """
+    return sample_choice(settings.batch_axes, settings.whole_inputs, runs=settings.samples_are_runs)
 
 
 def choose_graph(subject: Subject, settings: CampaignSettings) -> Subject:

@@ -45,6 +45,7 @@ class CampaignSummary:
         model: File name of the model.
         model_sha256: Hash of the model.
         samples: Samples of the workload.
+        sample: What one of them is, in one line.
         total: Scenarios in all.
         done: Scenarios stored.
         used: Scenarios in the longest run of finished blocks: the basis of all figures here.
@@ -88,6 +89,7 @@ class CampaignSummary:
     model: str
     model_sha256: str
     samples: int
+    sample: str
     total: int
     done: int
     used: int
@@ -157,6 +159,7 @@ def summarize(
         model=document.model_name,
         model_sha256=document.identity_parts["model"],
         samples=plan.samples,
+        sample=plan.sample,
         total=plan.scenarios,
         done=rows.done,
         used=used,

@@ -15,6 +15,7 @@ from onnxfi.cli._options import (
     model_argument,
     state_option,
 )
+from onnxfi.cli._reading import reading_options
 
 if TYPE_CHECKING:
     from onnxfi.cli._subject import Subject
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Path(), required=True, help="The model to write.")
 @inputs_option
 @state_option
+@reading_options
 @graph_options
 @force_option
 @json_option

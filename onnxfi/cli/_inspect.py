@@ -22,6 +22,7 @@ from onnxfi.cli._options import (
     model_argument,
     state_option,
 )
+from onnxfi.cli._reading import reading_options
 from onnxfi.cli._time import time_document, time_view
 from onnxfi.cli._zeros import zeros_by_group, zeros_document, zeros_view
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @model_argument
 @inputs_option
 @state_option
+@reading_options
 @graph_options
 @json_option
 @common_options
@@ -118,8 +120,12 @@ def _profile(subject: Subject) -> dict[str, Any] | None:
     profile, workload = subject.profile, subject.workload
     if profile is None or workload is None:
         return None
+    from onnxfi.workload import sample_text
+
     return {
         "samples": workload.samples,
+        "sample": sample_text(workload, profile.outputs),
+        "reading": workload.reading.texts(),
         "labels": workload.labels is not None,
         "batch_size": profile.batch_size,
         "rows_independent": profile.rows_independent,
@@ -165,6 +171,7 @@ def _print(subject: Subject) -> None:
     if profile is not None:
         text = f"{profile['samples']} samples, batch {profile['batch_size']} ({profile['reason']})"
         facts.append(Fact(label="inputs", text=text))
+        facts.append(Fact(label="a sample", text=profile["sample"]))
     tables = (
         _sites_view(subject),
         time_view(subject.table.sites),

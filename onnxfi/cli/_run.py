@@ -22,6 +22,7 @@ from onnxfi.cli._options import (
     study_options,
     work_options,
 )
+from onnxfi.cli._reading import reading_options
 from onnxfi.cli._settings import (
     SETTING_OPTIONS,
     changed_settings,
@@ -30,7 +31,7 @@ from onnxfi.cli._settings import (
 )
 
 if TYPE_CHECKING:
-    from onnxfi.campaign import OpenCampaign, Progress, RunSummary, StopRequest
+    from onnxfi.campaign import OpenCampaign, Plan, Progress, RunSummary, StopRequest
     from onnxfi.cli._progress import OnProgress
 
 _LIMITS = {"max-injections": "--max-injections", "time-budget": "--time-budget"}
@@ -48,6 +49,7 @@ _CONTENT = {
 @click.option("--model", type=click.Path(), help="The model to study, an .onnx file.")
 @inputs_option
 @state_option
+@reading_options
 @click.option(
     "--faults", type=click.Path(), help="Run the scenarios of this fault list; no sampler then."
 )
@@ -129,6 +131,7 @@ def _carry_out(
 
     done, plan, left_out = campaign.done(), campaign.plan, campaign.document.left_out
     if done < campaign.total:
+        _tell_of_samples(plan)
         note(
             f"{campaign.folder.path}: {done:,} of {campaign.total:,} injections stored; engine "
             f"{plan.engine}: {plan.engine_reason}"
@@ -158,6 +161,20 @@ def _carry_out(
         click.echo(f"stopped at once; what was stored before stays, `{resume}` goes on", err=True)
         click.get_current_context().exit(128 + (stop.signal or 2))
     return summary, stop.signal if summary.stopped == "signal" else None
+
+
+def _tell_of_samples(plan: Plan) -> None:
+    """What a sample is and what the fault-free model makes of them, before the first injection."""
+    from onnxfi.campaign import accuracy_text, doubt
+    from onnxfi.cli._talk import note
+
+    note(f"a sample: {plan.sample}")
+    note(f"{plan.samples:,} samples, {plan.batch_size} in a run: {plan.batch_reason}")
+    accuracy, warning = accuracy_text(plan), doubt(plan)
+    if accuracy is not None:
+        note(accuracy)
+    if warning is not None:
+        click.echo(f"warning: {warning}", err=True)
 
 
 def _telling_of_stop(show: OnProgress, stop: StopRequest) -> OnProgress:

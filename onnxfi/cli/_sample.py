@@ -22,6 +22,7 @@ from onnxfi.cli._options import (
     site_options,
     state_option,
 )
+from onnxfi.cli._reading import reading_options
 
 if TYPE_CHECKING:
     from onnxfi.cli._subject import Subject
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @model_argument
 @inputs_option
 @state_option
+@reading_options
 @graph_options
 @site_options
 @fault_options

@@ -20,6 +20,7 @@ from onnxfi.cli._options import (
     site_options,
     state_option,
 )
+from onnxfi.cli._reading import reading_options
 from onnxfi.cli._settings import study_settings
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _CHANNELS = 10
 @model_argument
 @inputs_option
 @state_option
+@reading_options
 @graph_options
 @site_options
 @fault_options

@@ -45,6 +45,9 @@ _PLAIN = {
     "spikes": "spikes",
     "state": "state",
     "custom_ops": "custom_ops",
+    "batch_axes": "batch_axes",
+    "whole_inputs": "whole_inputs",
+    "samples_are_runs": "samples_are_runs",
 }
 _FAULT = ("fault_models", "bits")
 _SAMPLER = (

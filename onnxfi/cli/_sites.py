@@ -17,6 +17,7 @@ from onnxfi.cli._options import (
     site_options,
     state_option,
 )
+from onnxfi.cli._reading import reading_options
 
 if TYPE_CHECKING:
     from onnxfi.faults import FaultModel, FaultSite
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @model_argument
 @inputs_option
 @state_option
+@reading_options
 @graph_options
 @site_options
 @fault_options

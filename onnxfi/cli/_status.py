@@ -45,7 +45,7 @@ def _document(summary: CampaignSummary, left_s: float | None) -> dict[str, Any]:
     from onnxfi.report import summary_document
 
     whole = summary_document(summary)
-    about = ("folder", "identity", "model", "samples", "scenarios")
+    about = ("folder", "identity", "model", "samples", "sample", "scenarios")
     how = ("engine", "provider", "optimization", "batch_size")
     kept = (*about, *how, "rates", "run_s", "attempts")
     content = {key: whole[key] for key in kept}
@@ -71,6 +71,7 @@ def _page(summary: CampaignSummary, left_s: float | None) -> Page:
         time = "" if left_s is None else f", about {duration_text(left_s)} with one worker"
         facts.append(Fact(label="pending", text=f"{pending}{time}"))
         facts.append(Fact(label="resume", text=f"onnxfi run {shlex.quote(summary.folder)}"))
+    facts.append(Fact(label="a sample", text=summary.sample))
     facts.append(engine_fact(summary))
     tables = (rates_view(summary),) if summary.rates else ()
     return Page(title=summary.folder, facts=tuple(facts), tables=tables, notes=summary.notes)

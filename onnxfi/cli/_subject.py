@@ -45,12 +45,13 @@ def load_subject(path: str, inputs: str | None, options: Mapping[str, Any]) -> S
     Args:
         path: The model file.
         inputs: Source of a workload, or None.
-        options: Values of the options ``graph``, ``optimization``, ``custom_ops`` and ``state``.
+        options: Values of the options ``graph``, ``optimization``, ``custom_ops``, ``state``, and of
+            those that say what a sample is.
     """
     from onnxfi.engine import complete_types
     from onnxfi.faults import enumerate_sites
     from onnxfi.graph import load
-    from onnxfi.workload import read_workload, stream_of
+    from onnxfi.workload import sample_choice, stream_of
 
     original = model = complete_types(load(path), _settings(options))
     detail(f"{path}: sha256 {model.sha256}, {len(model.index.nodes)} nodes")
@@ -64,11 +65,14 @@ def load_subject(path: str, inputs: str | None, options: Mapping[str, Any]) -> S
         detail(f"{model.source}: sha256 {graph_sha256}, {len(model.index.nodes)} nodes")
     stream = stream_of(options["state"], model.inputs, model.outputs)
     if inputs is not None:
-        from onnxfi.engine import check_replay
+        from onnxfi.engine import check_replay, open_workload
         from onnxfi.engine import profile as profile_model
 
-        workload = read_workload(inputs, model.inputs, stream)
         settings = replace(_settings(options), stream=stream)
+        said = sample_choice(
+            options["batch_axes"], options["whole_inputs"], runs=options["samples_are_runs"]
+        )
+        workload = open_workload(original, inputs, stream=stream, choice=said, settings=settings)
         profile = profile_model(model, workload, settings)
         if graph_sha256 is not None:
             check_replay(original, model, workload, profile, settings)

@@ -11,6 +11,7 @@ from onnxfi.engine._patience import default_timeout
 from onnxfi.engine._profile import Profile, profile
 from onnxfi.engine._providers import available_providers
 from onnxfi.engine._removed import RemovedTensor, removed_tensors, removed_values
+from onnxfi.engine._samples import open_workload
 from onnxfi.engine._session import RunFailedError, RunTimedOutError, Session
 from onnxfi.engine._settings import DEFAULT_MEMORY_BYTES, EngineSettings, Graph, Optimization
 from onnxfi.engine._tally import Tally, sample_outcomes
@@ -61,6 +62,7 @@ __all__ = [
     "measurable",
     "once",
     "open_engine",
+    "open_workload",
     "profile",
     "removed_tensors",
     "removed_values",

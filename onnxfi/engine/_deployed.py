@@ -23,7 +23,7 @@ from onnxfi.errors import (
     WorkloadError,
 )
 from onnxfi.graph import Model, Shape, TensorSpec, declare, expose
-from onnxfi.workload import Workload, fixed_batch, read_workload
+from onnxfi.workload import Signature, Workload, open_source
 
 _SEEDS = (0, 1)
 _INSTEAD = "use --graph stored, or a lower --optimization"
@@ -126,17 +126,23 @@ def _known(executable: Model, trials: Sequence[Feeds], settings: EngineSettings)
 def trial_feeds(model: Model, settings: EngineSettings) -> tuple[Feeds, ...]:
     """Random samples that the model runs on, the same wherever it is loaded; none if it fails."""
     try:
-        drawn = [read_workload(f"random:2:{seed}", model.inputs) for seed in _SEEDS]
+        drawn = _drawn(model)
         session = Session(model, settings)
-        alone = drawn[0].stacked or not drawn[0].axes
-        rows = None if alone else fixed_batch(model.inputs)
-        stop = 1 if alone or rows == 1 else 2
-        trials = tuple(workload.batch(0, stop, rows) for workload in drawn)
+        rows = drawn[0].fixed_batch
+        alone = drawn[0].stacked or not drawn[0].axes or rows == 1
+        trials = tuple(workload.batch(0, 1 if alone else 2, rows) for workload in drawn)
         for feeds in trials:
             session.run(feeds)
     except (WorkloadError, UnsupportedModelError, RunFailedError):
         return ()
     return trials
+
+
+def _drawn(model: Model) -> list[Workload]:
+    """Random samples; what a sample is has no part in how a graph is replayed."""
+    signature = Signature(inputs=model.inputs, outputs=model.outputs)
+    sources = [open_source(f"random:2:{seed}", signature) for seed in _SEEDS]
+    return [source.workload(source.ways().ways[0]) for source in sources]
 
 
 def _both(model: Model, graph: Model, settings: EngineSettings) -> tuple[Session, Session]:

@@ -34,6 +34,11 @@ class Prober:
         self._workload = workload
         self._rows = rows
 
+    @property
+    def rows(self) -> int | None:
+        """Rows that the model insists on, None for any number."""
+        return self._rows
+
     def base(self, samples: int, names: Sequence[str] = ()) -> RunOutputs:
         """The first samples, the last one repeated where the workload has fewer.
 

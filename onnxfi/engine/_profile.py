@@ -5,27 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 from types import MappingProxyType
 
 from onnxfi.engine._batch import default_batch_size
-from onnxfi.engine._independence import (
-    Verdict,
-    check_alone,
-    check_fixed,
-    check_grown,
-    gives_the_same_alone,
-)
+from onnxfi.engine._independence import Verdict, gives_the_same_alone
 from onnxfi.engine._nested import nested_layouts
 from onnxfi.engine._probe import Prober
 from onnxfi.engine._session import Session
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._values import ValueLayouts, value_layouts
+from onnxfi.engine._verdict import judge, own_session
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError
 from onnxfi.faults import SampleLayout
 from onnxfi.graph import Model, expose
-from onnxfi.workload import Stream, Workload, fixed_batch
+from onnxfi.workload import Stream, Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +71,12 @@ def profile(
         GoldenError: The fault-free model fails on the samples, or takes too long.
         BackendError: onnxruntime refuses the model.
     """
-    rows = _rows(model, workload)
+    rows = workload.fixed_batch
     wanted = _wanted(model, workload, candidates)
     typed = [name for name in wanted if model.index.element_of(name) is not None]
     with closing(Watchdog()) as watchdog:
-        prober = Prober(_own_session(model, settings, watchdog), workload, rows)
-        verdict = _verdict(model, prober, workload, rows)
+        prober = Prober(own_session(model, settings, watchdog), workload, rows)
+        verdict = judge(model, prober, workload)
         size, reason = _batch_size(model, prober, workload, settings, verdict)
         found = ValueLayouts()
         plain, step = replace(settings, stream=None), workload.first_step()
@@ -130,48 +124,6 @@ def _growing(
     return None
 
 
-def _rows(model: Model, workload: Workload) -> int | None:
-    """Rows that the model insists on in every run, None for any number."""
-    if workload.stacked or not workload.axes:
-        return None
-    stream = workload.stream
-    states = () if stream is None else stream.state_inputs
-    return fixed_batch([spec for spec in model.inputs if spec.name not in states])
-
-
-def _own_session(model: Model, settings: EngineSettings, watchdog: Watchdog) -> Session:
-    """The model's own session; an error says if it is onnxruntime's optimisation that fails."""
-    try:
-        return Session(model, settings, watchdog)
-    except BackendError as error:
-        if settings.optimization == "disabled":
-            raise
-        try:
-            Session(model, replace(settings, optimization="disabled"))
-        except BackendError:
-            raise error from None
-        raise BackendError(f"{error}; it loads with --optimization disabled") from error
-
-
-def _verdict(model: Model, prober: Prober, workload: Workload, rows: int | None) -> Verdict:
-    alone = partial(check_alone, prober, model.outputs, workload.samples - 1)
-    if workload.stream is not None:
-        states = workload.stream.state_outputs
-        stepped = [spec.name for spec in model.outputs if spec.name not in states]
-        alone = partial(alone, stepped=stepped)
-    if workload.stacked or not workload.axes:
-        return alone("each sample is a whole set of inputs")
-    if rows == 1:
-        return alone("the model takes one sample a run")
-    prober.solo(0)  # a model that fails on any number of samples is told from one that needs one
-    if rows is not None:
-        return check_fixed(prober, rows)
-    verdict = check_grown(prober)
-    if isinstance(verdict, str):
-        return alone(verdict)
-    return verdict
-
-
 def _batch_size(
     model: Model, prober: Prober, workload: Workload, settings: EngineSettings, verdict: Verdict
 ) -> tuple[int, str]:
@@ -179,7 +131,7 @@ def _batch_size(
     asked = settings.batch_size
     if not verdict.isolated or (asked is None and not verdict.independent):
         return 1, verdict.reason
-    rows = _rows(model, workload)
+    rows = workload.fixed_batch
     if rows is not None:
         return min(rows, asked or rows), f"the model takes batches of {rows}"
     if asked is not None:

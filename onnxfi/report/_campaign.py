@@ -106,6 +106,7 @@ def campaign_facts(summary: CampaignSummary) -> Iterator[Fact]:
     yield Fact(label="model", text=f"{summary.model} (sha256 {summary.model_sha256[:12]})")
     yield Fact(label="faults", text=faults_text(summary))
     yield Fact(label="scenarios", text=f"{progress_text(summary)}; {summary.sampler}")
+    yield Fact(label="a sample", text=summary.sample)
     if summary.golden_accuracy is not None:
         yield Fact(label="fault-free accuracy", text=rate_text(summary.golden_accuracy))
     if summary.accuracy is not None:

@@ -30,6 +30,7 @@ def summary_document(summary: CampaignSummary) -> dict[str, Any]:
         "identity": summary.identity,
         "model": {"name": summary.model, "sha256": summary.model_sha256},
         "samples": summary.samples,
+        "sample": summary.sample,
         "scenarios": {
             "total": summary.total,
             "done": summary.done,

@@ -1,20 +1,41 @@
 """Workloads: the inputs and labels that every scenario is run over, and what a sample is."""
 
-from onnxfi.workload._axes import BatchAxes, batch_axes, fixed_batch
+from onnxfi.workload._describe import sample_text
 from onnxfi.workload._labels import Labels
-from onnxfi.workload._read import Source, read_workload
+from onnxfi.workload._read import SampleSource, Signature, Source, open_source, read_workload
+from onnxfi.workload._reading import (
+    EACH,
+    WHOLE,
+    InputRole,
+    Reading,
+    SampleChoice,
+    output_axes,
+    reading_of,
+    sample_choice,
+)
 from onnxfi.workload._stream import Stream, parse_state, stream_of
+from onnxfi.workload._ways import Ways
 from onnxfi.workload._workload import Workload
 
 __all__ = [
-    "BatchAxes",
+    "EACH",
+    "WHOLE",
+    "InputRole",
     "Labels",
+    "Reading",
+    "SampleChoice",
+    "SampleSource",
+    "Signature",
     "Source",
     "Stream",
+    "Ways",
     "Workload",
-    "batch_axes",
-    "fixed_batch",
+    "open_source",
+    "output_axes",
     "parse_state",
     "read_workload",
+    "reading_of",
+    "sample_choice",
+    "sample_text",
     "stream_of",
 ]

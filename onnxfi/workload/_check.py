@@ -1,9 +1,8 @@
-"""Turns given arrays into a workload: names, dtypes, shapes and labels against the model."""
+"""Turns given arrays into a workload: names, dtypes and labels against the model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -13,8 +12,9 @@ from numpy.typing import NDArray
 from onnxfi.bits import ElementType, format_of
 from onnxfi.errors import UnsupportedModelError, WorkloadError
 from onnxfi.graph import TensorSpec
-from onnxfi.workload._axes import BatchAxes, Dim, batch_axes, is_free
+from onnxfi.workload._dims import is_free, shape_text
 from onnxfi.workload._labels import Labels, read_labels
+from onnxfi.workload._reading import EACH, Reading
 from onnxfi.workload._workload import Workload, digest
 
 LABELS = "labels"
@@ -22,42 +22,76 @@ LABELS = "labels"
 Arrays = Mapping[str, NDArray[Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Split:
-    """Arrays by role, before their shapes are checked."""
-
-    axes: dict[str, int | None]
-    samples: int
-
-
-def workload_from_arrays(
-    arrays: Arrays, inputs: Sequence[TensorSpec], source: str, where: str
-) -> Workload:
-    """Check arrays against the model's inputs and make the workload.
+def checked(
+    arrays: Arrays, inputs: Sequence[TensorSpec], where: str
+) -> tuple[dict[str, NDArray[Any]], Labels | None]:
+    """Arrays by input, in file order and in the inputs' dtypes, and the labels.
 
     Args:
-        arrays: Input names (and optionally ``labels``) to arrays, samples first.
+        arrays: Input names (and optionally ``labels``) to arrays.
         inputs: The model's inputs.
-        source: What to record as the workload's source.
         where: How messages name the source.
 
     Raises:
-        WorkloadError: A name, dtype, shape or label does not fit the model.
+        WorkloadError: A name, a dtype or the labels do not fit the model.
         UnsupportedModelError: An input is of a kind that can't be fed.
     """
     labelled = LABELS in arrays and all(spec.name != LABELS for spec in inputs)
     given = {name: a for name, a in arrays.items() if not (labelled and name == LABELS)}
     _check_names(given, inputs, where)
     found = {spec.name: typed(given[spec.name], spec, where) for spec in inputs}
-    labels = read_labels(arrays[LABELS], where) if labelled else None
-    split = _split(found, inputs, None if labels is None else len(labels), where)
-    for spec in inputs:
-        _check_shape(found[spec.name], spec, split, where)
-    if labels is not None and len(labels) != split.samples:
-        raise WorkloadError(
-            f"{where}: {len(labels)} labels for {split.samples} samples; give one label a sample"
-        )
-    return _finish(found, split, labels, source)
+    return found, read_labels(arrays[LABELS], where) if labelled else None
+
+
+def workload_of(
+    found: Arrays,
+    reading: Reading,
+    inputs: Sequence[TensorSpec],
+    labels: Labels | None,
+    source: str,
+) -> Workload:
+    """The workload that arrays are, read in one way.
+
+    Args:
+        found: The arrays, which allow the reading.
+        reading: What a sample is.
+        inputs: The model's inputs.
+        labels: One a sample, or None.
+        source: What to record as the workload's source.
+    """
+    roles = reading.inputs
+    several = {
+        # Samples first, wherever the array and the model have them; no copy is made.
+        name: np.moveaxis(values, role.at, 0)
+        for name, values in found.items()
+        if (role := roles[name]).at is not None
+    }
+    constants = {name: values for name, values in found.items() if name not in several}
+    samples = len(next(iter(several.values()))) if several else 1
+    return Workload(
+        inputs=MappingProxyType(several),
+        axes=MappingProxyType({name: roles[name].axis for name in several}),
+        constants=MappingProxyType(constants),
+        labels=labels,
+        samples=samples,
+        sha256=digest(several, constants, labels),
+        source=source,
+        reading=reading,
+        fixed_batch=_fixed_batch(reading, inputs),
+    )
+
+
+def _fixed_batch(reading: Reading, inputs: Sequence[TensorSpec]) -> int | None:
+    """Rows that the model insists on in every run; None for any number, or for whole inputs."""
+    if any(role == EACH for role in reading.inputs.values()):
+        return None
+    sizes = (
+        spec.shape[axis]
+        for spec in inputs
+        if spec.shape is not None
+        if (axis := reading.inputs[spec.name].axis) is not None
+    )
+    return next((dim for dim in sizes if isinstance(dim, int) and not is_free(dim)), None)
 
 
 def numpy_dtype(spec: TensorSpec) -> np.dtype[Any]:
@@ -86,8 +120,7 @@ def _check_names(given: Arrays, inputs: Sequence[TensorSpec], where: str) -> Non
         spec = missing[0]
         has = ", ".join(map(repr, given)) or "nothing"
         raise WorkloadError(
-            f"{where} has no input {spec.name!r}; the model needs {_describe(spec, inputs)};"
-            f" it has: {has}"
+            f"{where} has no input {spec.name!r}; the model needs {_describe(spec)}; it has: {has}"
         )
     if extra:
         needs = ", ".join(map(repr, wanted)) or "none"
@@ -97,16 +130,10 @@ def _check_names(given: Arrays, inputs: Sequence[TensorSpec], where: str) -> Non
         )
 
 
-def _describe(spec: TensorSpec, inputs: Sequence[TensorSpec]) -> str:
-    """An input in words, e.g. ``'image' float32 (samples, 3, 32, 32)``."""
+def _describe(spec: TensorSpec) -> str:
+    """An input in words, e.g. ``'image' float32 (batch, 3, 32, 32)``."""
     kind = spec.element.value if spec.element else spec.kind
-    if spec.shape is None:
-        return f"{spec.name!r} {kind}"
-    axis = batch_axes(inputs).axes.get(spec.name)
-    shape = spec.shape
-    if axis is not None:
-        shape = ("samples", *shape[:axis], *shape[axis + 1 :])
-    return f"{spec.name!r} {kind} {shape_text(shape)}"
+    return f"{spec.name!r} {kind}" + ("" if spec.shape is None else f" {shape_text(spec.shape)}")
 
 
 def typed(values: NDArray[Any], spec: TensorSpec, where: str) -> NDArray[Any]:
@@ -134,42 +161,6 @@ def typed(values: NDArray[Any], spec: TensorSpec, where: str) -> NDArray[Any]:
     )
 
 
-def _split(found: Arrays, inputs: Sequence[TensorSpec], labels: int | None, where: str) -> _Split:
-    """Find the role of every input: batched, stacked or constant."""
-    over = [s for s in inputs if s.shape is not None and found[s.name].ndim == len(s.shape) + 1]
-    if over:
-        counts = {spec.name: len(found[spec.name]) for spec in over}
-        samples = agree(counts, where)
-        return _Split(axes=dict.fromkeys(counts, None), samples=samples)
-    plan = batch_axes(inputs)
-    if not plan.axes:
-        return _Split(axes={}, samples=1)
-    return _batched(found, inputs, plan, labels, where)
-
-
-def _batched(
-    found: Arrays, inputs: Sequence[TensorSpec], plan: BatchAxes, labels: int | None, where: str
-) -> _Split:
-    lead = next(iter(plan.axes))
-    if found[lead].ndim == 0:
-        raise WorkloadError(f"{where}: input {lead!r} is a scalar, it needs samples on axis 0")
-    counts = {name: len(found[name]) for name in plan.axes if found[name].ndim}
-    samples = labels if labels in counts.values() else counts[lead]
-    shapes = {spec.name: spec.shape for spec in inputs}
-    batch = _dim(shapes[lead], plan.axes[lead])
-    for name, count in list(counts.items()):
-        # An open first dimension with a name of its own ("boxes") may be a length of its own.
-        own = _dim(shapes[name], plan.axes[name])
-        if count != samples and isinstance(own, str) and own != batch:
-            del counts[name]
-    samples = agree(counts, where)
-    return _Split(axes={name: plan.axes[name] for name in counts}, samples=samples)
-
-
-def _dim(shape: tuple[Dim, ...] | None, axis: int) -> Dim:
-    return None if shape is None else shape[axis]
-
-
 def agree(counts: Mapping[str, int], where: str, what: str = "samples", axis: int = 0) -> int:
     """The number of samples (or steps) that all inputs have.
 
@@ -183,47 +174,3 @@ def agree(counts: Mapping[str, int], where: str, what: str = "samples", axis: in
     if number == 0:
         raise WorkloadError(f"{where}: there are no {what} (axis {axis} is empty)")
     return number
-
-
-def _check_shape(values: NDArray[Any], spec: TensorSpec, split: _Split, where: str) -> None:
-    if spec.shape is None:
-        return
-    declared: tuple[Dim, ...] = spec.shape
-    expected: tuple[Dim, ...] = declared
-    if spec.name in split.axes:
-        axis = split.axes[spec.name]
-        rest = declared if axis is None else (*declared[:axis], *declared[axis + 1 :])
-        expected = ("samples", *rest)
-    fits = len(expected) == values.ndim and all(
-        is_free(want) or want == got for want, got in zip(expected, values.shape, strict=True)
-    )
-    if not fits:
-        raise WorkloadError(
-            f"{where}: input {spec.name!r} has shape {shape_text(values.shape)}, expected"
-            f" {shape_text(expected)}{_hint(spec, split)}"
-        )
-
-
-def _hint(spec: TensorSpec, split: _Split) -> str:
-    axis = split.axes.get(spec.name, 0)
-    return f"; samples first (the model has them on axis {axis})" if axis else ""
-
-
-def shape_text(shape: Sequence[Dim]) -> str:
-    """A shape in words, ``(samples, 3, ?)``."""
-    inner = ", ".join("?" if dim is None else str(dim) for dim in shape)
-    return f"({inner},)" if len(shape) == 1 else f"({inner})"
-
-
-def _finish(found: Arrays, split: _Split, labels: Labels | None, source: str) -> Workload:
-    inputs = {name: found[name] for name in split.axes}
-    constants = {name: values for name, values in found.items() if name not in split.axes}
-    return Workload(
-        inputs=MappingProxyType(inputs),
-        axes=MappingProxyType(split.axes),
-        constants=MappingProxyType(constants),
-        labels=labels,
-        samples=split.samples,
-        sha256=digest(inputs, constants, labels),
-        source=source,
-    )

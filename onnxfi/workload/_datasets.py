@@ -12,32 +12,73 @@ from numpy.typing import NDArray
 
 from onnxfi.errors import WorkloadError
 from onnxfi.graph import TensorSpec, read_tensor
-from onnxfi.workload._axes import BatchAxes, batch_axes
+from onnxfi.workload._candidates import Given, array_ways
+from onnxfi.workload._dims import Dim, without
+from onnxfi.workload._reading import EACH, Reading
+from onnxfi.workload._ways import Ways
 
 _SET = re.compile(r"test_data_set_(\d+)")
 
 Feed = dict[str, NDArray[Any]]
 
 
-def read_datasets(folder: Path, inputs: Sequence[TensorSpec]) -> Feed:
-    """All sets of a folder as arrays with samples first.
+def read_datasets(folder: Path, inputs: Sequence[TensorSpec]) -> list[Feed]:
+    """All sets of a folder, each as it is.
 
     Args:
         folder: A ``test_data_set_N`` folder, or one that holds such folders.
         inputs: The model's inputs, in the order of ``input_N.pb``.
 
-    Returns:
-        Arrays by input name. Sets that fit the model's batch axes are joined row by row; otherwise
-        each set is one sample, stacked along a new first axis.
+    Raises:
+        WorkloadError: There is no set, or a file is missing or unreadable.
+    """
+    return [_read_set(place, inputs) for place in _sets(folder)]
+
+
+def dataset_ways(feeds: Sequence[Feed], given: Given) -> Ways:
+    """The readings of sets: rows of an axis that inputs and outputs share, else a run a sample.
+
+    Args:
+        feeds: The sets.
+        given: The model's inputs, with the shapes of the first set.
+    """
+    every = given.reading(dict.fromkeys(feeds[0], EACH))
+    choice = given.choice
+    if choice.runs:
+        return Ways(ways=(every,), fallback=every)
+    found = array_ways(given)
+    # A set is laid out as the model takes it.
+    rows = [
+        reading
+        for reading in found.ways
+        if all(role.at == role.axis for role in reading.inputs.values())
+    ]
+    return Ways(ways=tuple(rows), fallback=every)
+
+
+def joined_sets(feeds: Sequence[Feed], reading: Reading, where: str) -> Feed:
+    """The arrays of all sets, for one reading: rows one after another, or a set an entry.
 
     Raises:
-        WorkloadError: There is no set, a file is missing or unreadable, or sets differ in shape.
+        WorkloadError: Sets differ in shape, or in an input that is the same for all samples.
     """
-    feeds = [_read_set(place, inputs) for place in _sets(folder)]
-    plan = batch_axes(inputs)
-    if all(_rows(feed, plan) for feed in feeds):
-        return _join(feeds, plan, folder)
-    return {spec.name: _stack([feed[spec.name] for feed in feeds], spec, folder) for spec in inputs}
+    joined: Feed = {}
+    for name, role in reading.inputs.items():
+        parts = [feed[name] for feed in feeds]
+        if role.axis is not None:
+            _same([without(part.shape, role.axis) for part in parts], name, where)
+            joined[name] = np.concatenate(parts, axis=role.axis)
+        elif role.at is not None:
+            _same([part.shape for part in parts], name, where)
+            joined[name] = np.stack(parts)
+        else:
+            if any(not np.array_equal(part, parts[0]) for part in parts[1:]):
+                raise WorkloadError(
+                    f"{where}: input {name!r} has no batch axis but differs between the sets; give"
+                    f" one set, or --samples-are-runs to make each set a sample"
+                )
+            joined[name] = parts[0]
+    return joined
 
 
 def _sets(folder: Path) -> list[Path]:
@@ -67,41 +108,10 @@ def _read_set(place: Path, inputs: Sequence[TensorSpec]) -> Feed:
     return feed
 
 
-def _rows(feed: Feed, plan: BatchAxes) -> int:
-    """Samples in one set, 0 where its inputs do not share a batch axis."""
-    rows = {
-        feed[name].shape[axis] if axis < feed[name].ndim else 0 for name, axis in plan.axes.items()
-    }
-    return rows.pop() if len(rows) == 1 else 0
-
-
-def _join(feeds: list[Feed], plan: BatchAxes, folder: Path) -> Feed:
-    joined: Feed = {}
-    for name in feeds[0]:
-        parts = [feed[name] for feed in feeds]
-        if name in plan.axes:
-            moved = [np.moveaxis(part, plan.axes[name], 0) for part in parts]
-            _same([part.shape[1:] for part in moved], name, folder)
-            joined[name] = np.concatenate(moved)
-            continue
-        if any(not np.array_equal(part, parts[0]) for part in parts[1:]):
-            raise WorkloadError(
-                f"{folder}: input {name!r} has no batch axis but differs between the sets; give"
-                f" one set"
-            )
-        joined[name] = parts[0]
-    return joined
-
-
-def _stack(parts: list[NDArray[Any]], spec: TensorSpec, folder: Path) -> NDArray[Any]:
-    _same([part.shape for part in parts], spec.name, folder)
-    return np.stack(parts)
-
-
-def _same(shapes: list[tuple[int, ...]], name: str, folder: Path) -> None:
+def _same(shapes: Sequence[tuple[Dim, ...]], name: str, where: str) -> None:
     for shape in shapes:
         if shape != shapes[0]:
             raise WorkloadError(
-                f"{folder}: input {name!r} has shape {shapes[0]} in one set and {shape} in another;"
+                f"{where}: input {name!r} has shape {shapes[0]} in one set and {shape} in another;"
                 f" samples of one workload share a shape"
             )

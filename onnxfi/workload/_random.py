@@ -14,9 +14,12 @@ from onnxfi.bits import ElementType
 from onnxfi.errors import WorkloadError
 from onnxfi.graph import TensorSpec
 from onnxfi.sampling import raw_bits
-from onnxfi.workload._axes import Dim, batch_axes, is_free
 from onnxfi.workload._check import numpy_dtype
+from onnxfi.workload._dims import Dim, is_free, symbol_of
+from onnxfi.workload._families import Family, families, first_axes
+from onnxfi.workload._reading import EACH, WHOLE, InputRole, Reading, SampleChoice
 from onnxfi.workload._stream import Stream
+from onnxfi.workload._ways import Ways
 
 _FORM = re.compile(r"random:(?P<samples>\d+):(?P<seed>\d+)(?:[:,](?P<dims>.*))?")
 # Apart from the streams of samplers, and one sequence an input.
@@ -32,6 +35,18 @@ class RandomRequest:
     samples: int
     seed: int
     sizes: Mapping[str, int]
+
+    def size(self, name: str, place: int, dim: Dim) -> int | None:
+        """Size of a dimension of an input; None where nothing tells it."""
+        for key in (f"{name}.{place}", dim):
+            if isinstance(key, str) and key in self.sizes:
+                return self.sizes[key]
+        return dim if isinstance(dim, int) and not is_free(dim) else None
+
+    def in_runs(self) -> RandomRequest:
+        """What is asked of single runs, where samples are sequences of them."""
+        rest = {name: size for name, size in self.sizes.items() if name != _STEPS}
+        return replace(self, samples=self.samples * self.sizes.get(_STEPS, 1), sizes=rest)
 
 
 def parse_random(text: str) -> RandomRequest:
@@ -52,84 +67,132 @@ def parse_random(text: str) -> RandomRequest:
     return RandomRequest(samples=int(match["samples"]), seed=int(match["seed"]), sizes=sizes)
 
 
-def random_arrays(request: RandomRequest, inputs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
+def random_ways(
+    request: RandomRequest,
+    inputs: Sequence[TensorSpec],
+    choice: SampleChoice,
+    outputs: Mapping[str, int],
+    *,
+    stepped: bool = False,
+) -> Ways:
+    """The readings of random inputs: samples are on the dimensions that no size is given for.
+
+    Where sizes are given for all open dimensions, each sample is what one run gets. A model whose
+    dimensions are all fixed is tried with samples on the first axis of its inputs.
+
+    Args:
+        request: What is asked for.
+        inputs: The model's inputs.
+        choice: What the user says about samples.
+        outputs: Batch axes of outputs that the user has said.
+        stepped: Whether each sample is a sequence of runs.
+
+    Raises:
+        WorkloadError: A dimension has no size, or a size names none.
+    """
+    _check_sizes(request.in_runs() if stepped else request, inputs)
+    every = Reading(inputs={spec.name: EACH for spec in inputs}, outputs=outputs)
+    open_ones = [
+        family
+        for family in families(inputs)
+        if any(request.size(name, axis, dim) is None for name, axis, dim in family.places)
+    ]
+    free = any(is_free(dim) for spec in inputs for dim in spec.shape or ())
+    if choice.runs or (free and not open_ones and not choice.axes):
+        found = every
+    elif open_ones or choice.axes or choice.whole:
+        found = _batched(inputs, _of_samples(open_ones, choice), choice, outputs)
+    else:
+        first = _batched(inputs, first_axes(inputs), choice, outputs)
+        found = first if any(role.batched for role in first.inputs.values()) else every
+    _refuse_open(request, inputs, found, stepped=stepped)
+    return Ways(ways=(found,), fallback=None if free else every)
+
+
+def _of_samples(open_ones: Sequence[Family], choice: SampleChoice) -> list[Family]:
+    """Which of the families of dimensions without a size are the samples'."""
+    said = {(name, role.axis) for name, role in choice.axes.items()}
+    if said:
+        return [f for f in open_ones if any((name, axis) in said for name, axis, _ in f.places)]
+    leading = [family for family in open_ones if any(axis == 0 for _, axis, _ in family.places)]
+    return leading or list(open_ones[:1])
+
+
+def _batched(
+    inputs: Sequence[TensorSpec],
+    chosen: Sequence[Family],
+    choice: SampleChoice,
+    outputs: Mapping[str, int],
+) -> Reading:
+    """The reading with samples on these dimensions; other inputs are the same in every run."""
+    axes = {name: axis for family in chosen for name, axis, _ in reversed(family.places)}
+    axes |= {name: role.axis for name, role in choice.axes.items() if role.axis is not None}
+    roles = {
+        spec.name: WHOLE
+        if spec.name in choice.whole or spec.name not in axes
+        else InputRole(axis=axes[spec.name], at=0)
+        for spec in inputs
+    }
+    return Reading(inputs=roles, outputs=outputs)
+
+
+def random_arrays(
+    request: RandomRequest, inputs: Sequence[TensorSpec], reading: Reading
+) -> dict[str, NDArray[Any]]:
     """Random values for every input, the same on every machine.
 
     Floats are the sum of twelve uniforms less six (mean 0, variance 1, close to normal, and exact
     in every C library); uint8 is uniform in 0..255, other integers in 0..9; bool is a fair coin.
 
     Raises:
-        WorkloadError: A free dimension has no size, a size names none, or an input holds strings.
+        WorkloadError: An input has no declared shape, or holds strings.
     """
-    axes = batch_axes(inputs).axes
-    shapes = {}
-    _check_sizes(request, inputs)
-    _refuse_open(request, inputs, axes)
-    for spec in inputs:
-        rest = _rest(spec, axes.get(spec.name), request)
-        # Without any batch axis each sample is a whole set of inputs, stacked on a new axis.
-        rows = (request.samples,) if spec.name in axes or not axes else ()
-        shapes[spec.name] = (*rows, *rest)
     return {
-        spec.name: _values(spec, shapes[spec.name], request.seed, place)
+        spec.name: _values(spec, _shape(spec, request, reading), request.seed, place)
         for place, spec in enumerate(inputs)
     }
 
 
 def random_sequences(
-    request: RandomRequest, inputs: Sequence[TensorSpec], stream: Stream
+    request: RandomRequest, inputs: Sequence[TensorSpec], stream: Stream, reading: Reading
 ) -> dict[str, NDArray[Any]]:
     """The same for a streaming model: ``steps=T`` says how long sequences are.
 
     States are not among them: they start at zero.
-
-    Raises:
-        WorkloadError: As :func:`random_arrays`, or the number of steps is not given.
     """
     fed = [spec for spec in inputs if spec.name in stream.inputs]
-    axes = batch_axes(fed).axes
-    _refuse_open(request, fed, axes, stepped=True)
     steps = request.sizes[_STEPS]
-    rest = {name: size for name, size in request.sizes.items() if name != _STEPS}
-    runs = replace(request, samples=request.samples * steps, sizes=rest)
     return {
-        name: a.reshape(request.samples, steps, *a.shape[1:]) if name in axes or not axes else a
-        for name, a in random_arrays(runs, fed).items()
+        name: a
+        if reading.inputs[name].at is None
+        else a.reshape(request.samples, steps, *a.shape[1:])
+        for name, a in random_arrays(request.in_runs(), fed, reading).items()
     }
 
 
-def _rest(spec: TensorSpec, axis: int | None, request: RandomRequest) -> tuple[int, ...]:
-    """Sizes of all dimensions but the batch axis, which are known by now."""
+def _shape(spec: TensorSpec, request: RandomRequest, reading: Reading) -> tuple[int, ...]:
+    """The array's shape, samples first; all sizes are known by now."""
     if spec.shape is None:
         raise WorkloadError(
             f"input {spec.name!r} has no declared shape, so random values can't be made; give an"
             f" .npz file"
         )
-    dims = enumerate(spec.shape)
-    sizes = (_size(spec, place, dim, request) for place, dim in dims if place != axis)
-    return tuple(size for size in sizes if size is not None)
-
-
-def _size(spec: TensorSpec, place: int, dim: Dim, request: RandomRequest) -> int | None:
-    for name in (f"{spec.name}.{place}", dim):
-        if isinstance(name, str) and name in request.sizes:
-            return request.sizes[name]
-    return dim if isinstance(dim, int) and not is_free(dim) else None
+    role = reading.inputs[spec.name]
+    dims = ((place, dim) for place, dim in enumerate(spec.shape) if place != role.axis)
+    found = (request.size(spec.name, place, dim) for place, dim in dims)
+    rows = () if role.at is None else (request.samples,)
+    return (*rows, *(size for size in found if size is not None))
 
 
 def _refuse_open(
-    request: RandomRequest,
-    inputs: Sequence[TensorSpec],
-    axes: Mapping[str, int],
-    *,
-    stepped: bool = False,
+    request: RandomRequest, inputs: Sequence[TensorSpec], reading: Reading, *, stepped: bool
 ) -> None:
     """Refuse open dimensions, all of them at once so that one more try is enough."""
     open_ones = [
         (spec, place, dim)
         for spec in inputs
         for place, dim in enumerate(spec.shape or ())
-        if place != axes.get(spec.name) and _size(spec, place, dim, request) is None
+        if place != reading.inputs[spec.name].axis and request.size(spec.name, place, dim) is None
     ]
     steps = [_STEPS] if stepped and _STEPS not in request.sizes else []
     if not (open_ones or steps):
@@ -137,14 +200,15 @@ def _refuse_open(
     told = [f"dimension {place} of input {spec.name!r}" for spec, place, _ in open_ones]
     told += ["how many steps a sequence has"] * len(steps)
     names = dict.fromkeys(
-        # Exporters also write "?" for dimensions that have nothing to do with each other.
-        dim if isinstance(dim, str) and re.fullmatch(r"[\w.]+", dim) else f"{spec.name}.{place}"
-        for spec, place, dim in open_ones
+        symbol_of(dim) or f"{spec.name}.{place}" for spec, place, dim in open_ones
     )
     sizes = [f"{name}={size}" for name, size in request.sizes.items()]
     sizes += [f"{name}=16" for name in (*names, *steps)]
+    lead = next((name for name, role in reading.inputs.items() if role.batched), None)
+    axis = None if lead is None else reading.inputs[lead].axis
+    taken = f" (samples are taken to be on dimension {axis} of {lead!r})" if lead else ""
     raise WorkloadError(
-        f"the model leaves open {', '.join(told)}; give sizes, e.g."
+        f"the model leaves open {', '.join(told)}{taken}; give sizes, e.g."
         f" random:{request.samples}:{request.seed}:{','.join(sizes)}"
     )
 

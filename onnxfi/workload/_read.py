@@ -1,31 +1,93 @@
-"""Reads a workload from any of its sources."""
+"""Opens the sources of workloads: which readings each allows, and the workload of one reading."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.errors import WorkloadError
 from onnxfi.graph import TensorSpec
-from onnxfi.workload._check import workload_from_arrays
-from onnxfi.workload._datasets import read_datasets
+from onnxfi.workload._candidates import Given, array_ways
+from onnxfi.workload._check import checked, workload_of
+from onnxfi.workload._datasets import dataset_ways, joined_sets, read_datasets
 from onnxfi.workload._npz import read_npz
-from onnxfi.workload._random import parse_random, random_arrays, random_sequences
-from onnxfi.workload._sequences import sequences_from_arrays
+from onnxfi.workload._random import (
+    RandomRequest,
+    parse_random,
+    random_arrays,
+    random_sequences,
+    random_ways,
+)
+from onnxfi.workload._reading import Reading, SampleChoice, check_choice, output_axes
+from onnxfi.workload._sequences import SequenceArrays, sequences_of
 from onnxfi.workload._stream import Stream
+from onnxfi.workload._streamways import stream_ways
+from onnxfi.workload._ways import Ways
 from onnxfi.workload._workload import Workload
 
 Source = str | os.PathLike[str] | Mapping[str, NDArray[Any]]
+Make = Callable[[Reading], Workload]
 
 
-def read_workload(
-    source: Source, inputs: Sequence[TensorSpec], stream: Stream | None = None
-) -> Workload:
-    """Read and check the samples that scenarios are run over.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """What a model takes and gives, as far as samples go.
+
+    Attributes:
+        inputs: Its inputs.
+        outputs: Its outputs.
+        stream: Which of them are state; then each sample is a whole sequence, steps on axis 1
+            (``random:N:SEED:steps=T``).
+    """
+
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+    stream: Stream | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleSource:
+    """A source of samples, before it is known what a sample is.
+
+    Attributes:
+        where: How messages name it.
+        choice: What the user says about samples.
+        runs: Whether each part of it is a run by itself, as a ``test_data_set_N`` is.
+    """
+
+    where: str
+    choice: SampleChoice
+    runs: bool
+    _ways: Callable[[], Ways]
+    _make: Make
+
+    def ways(self) -> Ways:
+        """The readings that it allows.
+
+        Raises:
+            WorkloadError: It allows none.
+        """
+        return self._ways()
+
+    def workload(self, reading: Reading) -> Workload:
+        """The samples, read in one way.
+
+        Raises:
+            WorkloadError: They can't be read so.
+        """
+        return self._make(reading)
+
+
+def open_source(
+    source: Source, signature: Signature, choice: SampleChoice | None = None
+) -> SampleSource:
+    """Read the samples that scenarios are run over, up to what a sample is.
 
     Args:
         source: One of
@@ -35,46 +97,128 @@ def read_workload(
             - a ``test_data_set_N`` folder of ONNX tensors, or a folder of such folders;
             - ``random:N:SEED`` or ``random:N:SEED:DIM=SIZE,…``: N samples of random values;
             - a mapping of arrays, with the keys of the ``.npz`` file.
-        inputs: The model's inputs.
-
-            An array may also have one axis more than its input: then each sample is one whole
-            input tensor. An input without a batch axis is a constant, fed whole in every run.
-        stream: Which inputs are state; then each sample is a whole sequence, steps on axis 1
-            (``random:N:SEED:steps=T``).
+        signature: What the model takes and gives.
+        choice: What the user says about samples.
 
     Raises:
-        WorkloadError: The source can't be read, or a name, dtype, shape or label does not fit.
-            Values are never cast.
+        WorkloadError: The source can't be read, or a name or dtype does not fit. Values are never
+            cast.
         UnsupportedModelError: The model has an input that can't be fed.
+        ConfigError: The choice names what the model has not.
     """
+    choice = choice or SampleChoice()
+    check_choice(choice, signature.inputs, signature.outputs)
     if isinstance(source, Mapping):
-        return _made(source, inputs, stream, "arrays", "inputs")
+        return _recorded(source, signature, choice, ("arrays", "inputs"))
     text = os.fspath(source)
     if text.startswith("random:"):
-        request = parse_random(text)
-        arrays = (
-            random_arrays(request, inputs)
-            if stream is None
-            else random_sequences(request, inputs, stream)
-        )
-        return _made(arrays, inputs, stream, text, text)
+        return _random(parse_random(text), signature, choice, text)
     path = Path(text)
-    if path.is_dir():
-        if stream is not None:
-            raise WorkloadError(
-                f"{path} holds single runs, and --state needs whole sequences; give an .npz file"
-            )
-        return _made(read_datasets(path, inputs), inputs, None, text, text)
-    return _made(read_npz(path), inputs, stream, text, text)
+    if not path.is_dir():
+        return _recorded(read_npz(path), signature, choice, (text, text))
+    if signature.stream is not None:
+        raise WorkloadError(
+            f"{path} holds single runs, and --state needs whole sequences; give an .npz file"
+        )
+    return _sets(path, signature, choice)
 
 
-def _made(
+def read_workload(source: Source, signature: Signature, reading: Reading) -> Workload:
+    """The samples of a source of which it is known what a sample is. Errors as there."""
+    return open_source(source, signature).workload(reading)
+
+
+def _recorded(
     arrays: Mapping[str, NDArray[Any]],
-    inputs: Sequence[TensorSpec],
-    stream: Stream | None,
-    source: str,
-    where: str,
-) -> Workload:
-    if stream is not None:
-        return sequences_from_arrays(arrays, inputs, stream, source, where)
-    return workload_from_arrays(arrays, inputs, source, where)
+    signature: Signature,
+    choice: SampleChoice,
+    names: tuple[str, str],
+) -> SampleSource:
+    """Arrays that hold all samples; ``names`` are those of records and of messages."""
+    inputs, (source, where) = signature.inputs, names
+    said = output_axes(choice, signature.outputs)
+    if signature.stream is not None:
+        stream = signature.stream
+        given = SequenceArrays(
+            arrays=arrays, inputs=inputs, stream=stream, source=source, where=where
+        )
+        ranks = {name: np.ndim(values) for name, values in arrays.items()}
+        return SampleSource(
+            where=where,
+            choice=choice,
+            runs=False,
+            _ways=lambda: stream_ways(inputs, stream, ranks, choice, said),
+            _make=lambda reading: sequences_of(given, reading),
+        )
+    found, labels = checked(arrays, inputs, where)
+    against = Given(
+        inputs=inputs,
+        shapes={name: values.shape for name, values in found.items()},
+        labels=None if labels is None else len(labels),
+        choice=choice,
+        outputs=said,
+        where=where,
+    )
+    return SampleSource(
+        where=where,
+        choice=choice,
+        runs=False,
+        _ways=lambda: array_ways(against),
+        _make=lambda reading: workload_of(found, reading, inputs, labels, source),
+    )
+
+
+def _sets(folder: Path, signature: Signature, choice: SampleChoice) -> SampleSource:
+    inputs, where = signature.inputs, str(folder)
+    feeds = [checked(feed, inputs, where)[0] for feed in read_datasets(folder, inputs)]
+    against = Given(
+        inputs=inputs,
+        shapes={name: values.shape for name, values in feeds[0].items()},
+        labels=None,
+        choice=choice,
+        outputs=output_axes(choice, signature.outputs),
+        where=where,
+    )
+    return SampleSource(
+        where=where,
+        choice=choice,
+        runs=True,
+        _ways=lambda: dataset_ways(feeds, against),
+        _make=lambda reading: workload_of(
+            joined_sets(feeds, reading, where), reading, inputs, None, where
+        ),
+    )
+
+
+def _random(
+    request: RandomRequest, signature: Signature, choice: SampleChoice, text: str
+) -> SampleSource:
+    inputs, stream = signature.inputs, signature.stream
+    said = output_axes(choice, signature.outputs)
+
+    def ways() -> Ways:
+        if stream is None:
+            return random_ways(request, inputs, choice, said)
+        fed = [spec for spec in inputs if spec.name in stream.inputs]
+        return _streamed(random_ways(request, fed, choice, said, stepped=True), stream)
+
+    def _streamed(found: Ways, stream: Stream) -> Ways:
+        ranks: dict[str, int] = {}
+        sequences = stream_ways(inputs, stream, ranks, choice, said)
+        lead = found.ways[0].inputs
+        alike = tuple(
+            reading
+            for reading in sequences.ways
+            if all(reading.inputs[name] == role for name, role in lead.items())
+        )
+        return Ways(ways=alike or sequences.ways, fallback=sequences.fallback)
+
+    def make(reading: Reading) -> Workload:
+        if stream is None:
+            arrays = random_arrays(request, inputs, reading)
+            return workload_of(checked(arrays, inputs, text)[0], reading, inputs, None, text)
+        arrays = random_sequences(request, inputs, stream, reading)
+        given = SequenceArrays(arrays=arrays, inputs=inputs, stream=stream, source=text, where=text)
+        return sequences_of(given, reading)
+
+    return SampleSource(where=text, choice=choice, runs=False, _ways=ways, _make=make)

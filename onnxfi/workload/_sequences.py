@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -12,16 +12,10 @@ from numpy.typing import NDArray
 
 from onnxfi.errors import WorkloadError
 from onnxfi.graph import TensorSpec
-from onnxfi.workload._axes import Dim, batch_axes, is_free, state_axis
-from onnxfi.workload._check import (
-    LABELS,
-    Arrays,
-    agree,
-    numpy_dtype,
-    shape_text,
-    typed,
-)
+from onnxfi.workload._check import LABELS, Arrays, agree, numpy_dtype, typed
+from onnxfi.workload._dims import Dim, is_free, shape_text, without
 from onnxfi.workload._labels import Labels, read_labels
+from onnxfi.workload._reading import EACH, Reading
 from onnxfi.workload._stream import Stream
 from onnxfi.workload._workload import Workload, digest
 
@@ -62,7 +56,7 @@ class _Reader:
         lead: tuple[Dim, ...] = ("samples",) if state else ("samples", "steps")
         if whole:
             return (*lead, *shape)
-        return shape if axis is None else (*lead, *shape[:axis], *shape[axis + 1 :])
+        return shape if axis is None else (*lead, *without(shape, axis))
 
     def check(self, name: str, values: NDArray[Any], expected: Sequence[Dim]) -> None:
         """Refuse an array of another shape."""
@@ -76,41 +70,66 @@ class _Reader:
             )
 
 
-def sequences_from_arrays(
-    arrays: Arrays, inputs: Sequence[TensorSpec], stream: Stream, source: str, where: str
-) -> Workload:
-    """Check arrays against a streaming model's inputs and make the workload.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequenceArrays:
+    """Arrays of sequences, and what they are for.
 
-    Args:
-        arrays: Input names (and optionally ``labels``) to arrays. An input that is fed anew in
-            every step has samples on axis 0, steps on axis 1, then what one sample has in one run
-            (without the batch axis). Without the axis of steps it is held over all of them; of the
-            declared shape it is a constant. A state has samples first and no steps: it is the
-            initial state, zeros where it is not given. In a model without a batch axis, and where
-            arrays have two axes more than an input declares, each sample is a whole set of inputs.
+    Attributes:
+        arrays: Input names (and optionally ``labels``) to arrays.
         inputs: The model's inputs.
         stream: Which of them are state.
         source: What to record as the workload's source.
-        where: How messages name the source.
+        where: How messages name it.
+    """
+
+    arrays: Arrays
+    inputs: Sequence[TensorSpec]
+    stream: Stream
+    source: str
+    where: str
+
+
+def sequences_of(given: SequenceArrays, reading: Reading) -> Workload:
+    """Check arrays against a streaming model's inputs and make the workload.
+
+    An input that is fed anew in every step has samples on axis 0, steps on axis 1, then what one
+    sample has in one run (without the batch axis). Without the axis of steps it is held over all
+    of them; of the declared shape it is a constant. A state has samples first and no steps: it is
+    the initial state, zeros where it is not given. In a model without a batch axis, and where
+    arrays have two axes more than an input declares, each sample is a whole set of inputs.
+
+    Args:
+        given: The arrays.
+        reading: Batch axes in single runs.
 
     Raises:
         WorkloadError: A name, dtype, shape or label does not fit the model.
         UnsupportedModelError: An input is of a kind that can't be fed.
     """
-    specs = {spec.name: spec for spec in inputs}
-    labelled = LABELS in arrays and LABELS not in specs
-    given = {name: a for name, a in arrays.items() if not (labelled and name == LABELS)}
-    fed = [specs[name] for name in stream.inputs]
-    plan = batch_axes(fed)
-    axes: dict[str, int | None] = {name: plan.axes.get(name) for name in stream.inputs}
-    axes |= {name: state_axis(specs[name], fed) for name in stream.state_inputs}
+    stream, where = given.stream, given.where
+    specs = {spec.name: spec for spec in given.inputs}
+    labelled = LABELS in given.arrays and LABELS not in specs
+    fed = {name: a for name, a in given.arrays.items() if not (labelled and name == LABELS)}
+    axes = {name: role.axis for name, role in reading.inputs.items()}
     reader = _Reader(specs=specs, stream=stream, axes=axes, where=where)
-    _check_names(given, reader)
-    found = {name: typed(values, specs[name], where) for name, values in given.items()}
-    whole = not plan.axes or any(_extra(found[name], specs[name]) == 2 for name in stream.inputs)
+    _check_names(fed, reader)
+    found = {name: typed(values, specs[name], where) for name, values in fed.items()}
+    whole = all(role == EACH for role in reading.inputs.values())
     roles = _roles(found, reader, whole=whole)
-    labels = read_labels(arrays[LABELS], where) if labelled else None
-    return _finish(roles, reader, labels, source, whole=whole)
+    labels = read_labels(given.arrays[LABELS], where) if labelled else None
+    made = _finish(roles, reader, labels, given.source, whole=whole)
+    fixed = None if whole else _fixed(reader)
+    return replace(made, reading=reading, fixed_batch=fixed)
+
+
+def _fixed(reader: _Reader) -> int | None:
+    """Rows that the model insists on in every run."""
+    for name in reader.stream.inputs:
+        shape, axis = reader.specs[name].shape, reader.axes[name]
+        dim = None if shape is None or axis is None else shape[axis]
+        if isinstance(dim, int) and not is_free(dim):
+            return dim
+    return None
 
 
 def _extra(values: NDArray[Any], spec: TensorSpec) -> int:
@@ -211,6 +230,7 @@ def _finish(
         samples=samples,
         sha256=digest(inputs, constants, labels, stream),
         source=source,
+        reading=Reading(inputs={}),
         stream=stream,
         steps=steps,
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
 from onnxfi.workload._labels import Labels
+from onnxfi.workload._reading import Reading
 from onnxfi.workload._stream import Stream
 
 
@@ -30,6 +31,8 @@ class Workload:
         samples: Number of samples.
         sha256: Hash over names, dtypes, shapes and bytes of all arrays, hex.
         source: Where it was read from, for messages and records.
+        reading: What a sample is.
+        fixed_batch: Rows that the model insists on in every run, None for any number.
         stream: Set where each sample is a whole sequence. All inputs but states then have their
             steps on the axis behind the samples, in feeds on axis 0, and constants of them, too.
         steps: Steps of a sequence; None where samples are single runs.
@@ -42,6 +45,8 @@ class Workload:
     samples: int
     sha256: str
     source: str
+    reading: Reading
+    fixed_batch: int | None = None
     stream: Stream | None = None
     steps: int | None = None
 

@@ -21,7 +21,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from onnxfi.engine import EngineContext, EngineSettings, Session, Watchdog, profile
+from onnxfi.engine import EngineContext, EngineSettings, Session, Watchdog, open_workload, profile
 from onnxfi.engine import _flipper as flippers
 from onnxfi.engine import _ports as ports
 from onnxfi.engine import _session as sessions
@@ -32,7 +32,6 @@ from onnxfi.faults import FaultGroup, Scenario, enumerate_sites
 from onnxfi.graph import Model, load
 from onnxfi.inject import BatchWindow, instrument
 from onnxfi.outcome import BoundCriterion, RunOutputs, Top1
-from onnxfi.workload import read_workload
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 LOG = Path(os.environ["STANDIN_LOG"])
@@ -59,7 +58,7 @@ def context_of(case: Mapping[str, Any]) -> EngineContext:
     else:
         model = load(MODELS / case["model"])
         given = MODELS / f"{'fashion' if 'fashion' in case['model'] else 'mnist'}_test1000.npz"
-    workload = read_workload(given, model.inputs).take(SAMPLES)
+    workload = open_workload(model, given).take(SAMPLES)
     found = profile(model, workload, EngineSettings(batch_size=SAMPLES))
     table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)
     chosen = [site for site in table.sites if site.kind.value == case["kind"]]

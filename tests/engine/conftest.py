@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from onnx import parser
 
-from onnxfi.engine import Engine, EngineContext, EngineSettings, open_engine, profile
+from onnxfi.engine import Engine, EngineContext, EngineSettings, open_engine, open_workload, profile
 from onnxfi.faults import FaultGroup, FaultSite, Scenario, enumerate_sites
 from onnxfi.graph import Model, load
 from onnxfi.outcome import BoundCriterion, Top1
-from onnxfi.workload import Workload, read_workload
+from onnxfi.workload import Workload
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -70,7 +70,7 @@ def images(classifier: Model) -> Workload:
     """Eleven images with labels."""
     rng = np.random.default_rng(4)
     values = rng.normal(size=(11, 3, 8, 8)).astype(np.float32)
-    return read_workload({"image": values, "labels": np.arange(11) % 5}, classifier.inputs)
+    return open_workload(classifier, {"image": values, "labels": np.arange(11) % 5})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

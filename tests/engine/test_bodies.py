@@ -7,10 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from onnxfi.engine import EngineSettings, Scenarios, choose_engine, open_engine, profile
+from onnxfi.engine import (
+    EngineSettings,
+    Scenarios,
+    choose_engine,
+    open_engine,
+    open_workload,
+    profile,
+)
 from onnxfi.errors import ConfigError, FaultError
 from onnxfi.faults import FaultGroup, Scenario, enumerate_sites, site_named
-from onnxfi.workload import read_workload
 
 LOOP = """
 <ir_version: 10, opset_import: ["" : 17]>
@@ -156,7 +162,7 @@ def case(request, model_of, bench_of):
     text, oracle, shape = MODELS[request.param]
     model = model_of(text)
     values = np.random.default_rng(5).choice(VALUES, shape).astype(np.float32)
-    workload = read_workload({"x": values}, model.inputs)
+    workload = open_workload(model, {"x": values})
     bench = bench_of(model, workload, optimization="disabled", output=model.outputs[0].name)
     inside = [name for name, site in bench.sites.items() if site.body]
     return bench, oracle, values, [n for n in inside if bench.sites[n].element.name == "FLOAT"]
@@ -283,7 +289,7 @@ def test_faults_in_several_steps_and_sites_at_once(case, closing):
 def test_weights_and_bodies_at_once(bench_of, model_of, closing):
     model = model_of(LOOP)
     values = np.random.default_rng(5).choice(VALUES, (6, 4)).astype(np.float32)
-    workload = read_workload({"x": values}, model.inputs)
+    workload = open_workload(model, {"x": values})
     bench = bench_of(model, workload, optimization="disabled", output="y")
     sites = [bench.sites["half"], bench.sites["loop/body/h2"].at(2)]
     groups = (group("half", 0, 1 << 23), group("loop/body/h2@2", 1, 1 << 31))
@@ -298,7 +304,7 @@ def test_weights_and_bodies_at_once(bench_of, model_of, closing):
 
 def test_only_engines_that_can_take_them(bench_of, model_of):
     model = model_of(LOOP)
-    workload = read_workload({"x": np.ones((4, 4), np.float32)}, model.inputs)
+    workload = open_workload(model, {"x": np.ones((4, 4), np.float32)})
     bench = bench_of(model, workload, output="y")
     site = bench.sites["loop/body/h"]
     for name in ("cut", "lift"):
@@ -314,7 +320,7 @@ def test_only_engines_that_can_take_them(bench_of, model_of):
 
 def test_a_fault_in_every_step_and_in_one_do_not_mix(bench_of, model_of, closing):
     model = model_of(LOOP)
-    workload = read_workload({"x": np.ones((4, 4), np.float32)}, model.inputs)
+    workload = open_workload(model, {"x": np.ones((4, 4), np.float32)})
     bench = bench_of(model, workload, output="y")
     site = bench.sites["loop/body/h"]
     both = (group(site.name, 1, 1), group("loop/body/h@2", 1, 2))
@@ -344,7 +350,7 @@ def table_of(model, workload):
 def test_trip_counts(trips, steps, reason, model_of):
     model = model_of(COUNTED)
     arrays = {"n": np.array(trips)[:, None], "x": np.ones((3, 2), np.float32)}
-    sites, left = table_of(model, read_workload(arrays, model.inputs))
+    sites, left = table_of(model, open_workload(model, arrays))
     if reason is None:
         assert sites["loop/body/h"].layout.steps == steps
         assert sites["loop/body/late/then_branch/p"].layout.shape == (2,)
@@ -358,6 +364,6 @@ def test_trip_counts(trips, steps, reason, model_of):
 def test_branches_that_are_not_taken(model_of):
     model = model_of(CHOICE)
     arrays = {"x": np.ones((3, 2), np.float32)}
-    sites, left = table_of(model, read_workload(arrays, model.inputs))
+    sites, left = table_of(model, open_workload(model, arrays))
     assert "which/then_branch/p" in sites
     assert left["which/else_branch/r"] == "its branch was not taken by any profiled sample"

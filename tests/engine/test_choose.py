@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from onnxfi.bits import ElementType
-from onnxfi.engine import Scenarios, choose_engine
+from onnxfi.engine import Scenarios, choose_engine, open_workload
 from onnxfi.engine._batch import default_batch_size
 from onnxfi.engine._cache import Cache
 from onnxfi.engine._cost import multiply_accumulates
@@ -17,7 +17,6 @@ from onnxfi.engine._latecost import share_behind
 from onnxfi.errors import ConfigError
 from onnxfi.faults import enumerate_sites
 from onnxfi.graph import load
-from onnxfi.workload import read_workload
 
 ONE, MANY = Scenarios(single_site=True), Scenarios(single_site=False)
 BOUND = replace(MANY, bound=True)
@@ -127,7 +126,7 @@ def test_multiply_accumulates(classifier, models):
 
 def test_default_batch_size(classifier, images, model_of):
     assert default_batch_size(classifier, images) == 11
-    many = read_workload("random:1000:1", classifier.inputs)
+    many = open_workload(classifier, "random:1000:1")
     assert default_batch_size(classifier, many) == 64
     large = model_of("""
     <ir_version: 10, opset_import: ["" : 17]>

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from onnxfi.engine import open_workload
 from onnxfi.engine._chain import Chain
 from onnxfi.engine._clean import CleanValues
 from onnxfi.engine._late import LateStart
@@ -15,7 +16,6 @@ from onnxfi.engine._session import RunFailedError
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.engine._windows import windows
 from onnxfi.errors import GoldenError
-from onnxfi.workload import read_workload
 
 ROOMY = 2**30
 
@@ -107,7 +107,7 @@ def test_models_that_are_not_reproducible_are_refused(model_of, bench_of, late_o
     <float[3] w = {1.0, 2.0, 3.0}>
     { r = RandomNormalLike(x)  s = Mul(r, w)  y = Add(s, x) }
     """)
-    workload = read_workload({"x": np.ones((4, 3), np.float32)}, model.inputs)
+    workload = open_workload(model, {"x": np.ones((4, 3), np.float32)})
     bench = bench_of(model, workload)
     late = late_of(bench)
     with pytest.raises(GoldenError, match=r"'\w' differs between two .*\(0\.\.\d\); the model is"):
@@ -150,7 +150,7 @@ def by_row(model_of, bench_of):
     { a = Mul(x, w)  b = Relu(a)  c = Add(b, x)  y = Neg(c) }
     """)
     x = np.random.default_rng(1).normal(size=(9, 4)).astype(np.float32)
-    workload = read_workload({"x": x}, model.inputs)
+    workload = open_workload(model, {"x": x})
     return bench_of(model, workload, optimization="disabled", batch_size=9)
 
 
@@ -209,7 +209,7 @@ def time_first(model_of, bench_of):
     """Rows that follow each other step by step, not sample by sample."""
     model = model_of(TIME_FIRST)
     x = np.random.default_rng(1).normal(size=(9, 3, 4)).astype(np.float32)
-    workload = read_workload({"x": x}, model.inputs)
+    workload = open_workload(model, {"x": x})
     return bench_of(model, workload, optimization="disabled", batch_size=4)
 
 

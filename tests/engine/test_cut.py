@@ -8,12 +8,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from onnxfi.bits import ElementType
+from onnxfi.engine import open_workload
 from onnxfi.engine._cut import CutEngine
 from onnxfi.errors import ConfigError
 from onnxfi.faults import BitFlip, FaultSite, FaultSpace, SampleLayout, SiteKind
 from onnxfi.graph import load
 from onnxfi.sampling import UniformSampler
-from onnxfi.workload import read_workload
 
 RESIDUAL = """
 <ir_version: 10, opset_import: ["" : 17]>
@@ -80,9 +80,7 @@ def _assert_engines_agree(bench, closing, scenarios):
 def test_every_site_gives_the_same_bits(model_of, bench_of, closing, scenario, text):
     model = model_of(text)
     x = np.random.default_rng(5).normal(size=(7, 4)).astype(np.float32)
-    bench = bench_of(
-        model, read_workload({"x": x}, model.inputs), optimization="disabled", output="y"
-    )
+    bench = bench_of(model, open_workload(model, {"x": x}), optimization="disabled", output="y")
     outside = [name for name, site in bench.sites.items() if not site.body]
     names = [name for name in outside if bench.sites[name].element is ElementType.FLOAT]
     assert {"x", "a", "b", "y", "c"} < set(names)
@@ -93,7 +91,7 @@ def test_every_site_gives_the_same_bits(model_of, bench_of, closing, scenario, t
 def test_stored_tensors_in_bodies(model_of, bench_of, closing, scenario):
     model = model_of(CAPTURED)
     x = np.random.default_rng(5).normal(size=(7, 4)).astype(np.float32)
-    workload = read_workload({"x": x}, model.inputs)
+    workload = open_workload(model, {"x": x})
     bench = bench_of(model, workload, optimization="disabled", batch_size=1)
     (inner,) = (name for name in bench.sites if name.endswith("/inner"))
     assert _assert_engines_agree(bench, closing, [scenario((inner, 0, 30))])
@@ -113,7 +111,7 @@ def test_stored_tensors_in_bodies(model_of, bench_of, closing, scenario):
 def test_models_of_the_zoo_give_the_same_bits(models, bench_of, closing, name, kinds):
     model = load(models / f"{name}.onnx")
     data = "fashion" if "fashion" in name else "mnist"
-    workload = read_workload(models / f"{data}_test1000.npz", model.inputs).take(6)
+    workload = open_workload(model, models / f"{data}_test1000.npz").take(6)
     bench = bench_of(model, workload, optimization="disabled", output="logits")
     sites = [s for s in bench.context.sites if kinds is None or s.kind.value in kinds]
     stored = [s for s in sites if s.kind.stored]
@@ -127,7 +125,7 @@ def test_models_of_the_zoo_give_the_same_bits(models, bench_of, closing, name, k
 def test_faults_bound_to_a_sample(model_of, bench_of, closing, scenario, sample):
     model = model_of(RESIDUAL)
     x = np.random.default_rng(5).normal(size=(7, 4)).astype(np.float32)
-    workload = read_workload({"x": x}, model.inputs)
+    workload = open_workload(model, {"x": x})
     bench = bench_of(model, workload, optimization="disabled", output="y", batch_size=3)
     late, ports = (closing(bench.engine(name)) for name in ("cut", "ports"))
     for site in ("b", "u", "x", "y"):
@@ -163,7 +161,7 @@ def test_float8_values_are_faulted_on_the_host(bench_of, closing, scenario):
         layer="Cast#1",
         layout=SampleLayout(shape=(1, 4), batch_axis=0),
     )
-    bench = bench_of(model, read_workload({"x": x}, model.inputs), extra=(site,))
+    bench = bench_of(model, open_workload(model, {"x": x}), extra=(site,))
     with pytest.raises(ConfigError, match="engine ports can't fault site 'f'"):
         bench.engine("ports", "f")
     (result,) = closing(bench.engine("cut", "f")).results(scenario(("f", 2, 7)))
@@ -176,7 +174,7 @@ def test_float8_values_are_faulted_on_the_host(bench_of, closing, scenario):
 def test_outputs_that_no_fault_reaches_are_golden(model_of, bench_of, closing, scenario):
     model = model_of(RESIDUAL)
     x = np.random.default_rng(5).normal(size=(3, 4)).astype(np.float32)
-    bench = bench_of(model, read_workload({"x": x}, model.inputs), output="y")
+    bench = bench_of(model, open_workload(model, {"x": x}), output="y")
     (result,) = closing(bench.engine("cut")).results(scenario(("w2", 0, 30)))
     assert set(result.golden) == set(result.faulty) == {"y", "z", "early"}
     np.testing.assert_array_equal(result.faulty["early"], -x)
@@ -190,7 +188,7 @@ def test_outputs_that_are_stored_or_fed(model_of, bench_of, closing, scenario):
     <float[2] w = {1.0, 2.0}, float[2] v = {3.0, 4.0}>
     { a = Mul(x, w)  y = Add(a, v) }
     """)
-    workload = read_workload({"x": np.ones((3, 2), np.float32)}, model.inputs)
+    workload = open_workload(model, {"x": np.ones((3, 2), np.float32)})
     bench = bench_of(model, workload, output="y", batch_size=3)
     faults = [scenario((site, 0, 31)) for site in ("w", "v", "a", "y", "x")]
     assert _assert_engines_agree(bench, closing, faults) == len(faults)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from onnxfi.bits import ElementType
+from onnxfi.engine import open_workload
 from onnxfi.faults import SiteKind
 from onnxfi.graph import load
-from onnxfi.workload import read_workload
 
 LEVELS = ["disabled", "all"]
 
@@ -48,7 +48,7 @@ def _bench(bench_of, model_of, text, samples=7, **settings):
     (spec,) = model.inputs
     x = np.random.default_rng(5).normal(size=(samples, *spec.shape[1:])).astype(np.float32)
     settings = {"optimization": "disabled", **settings}
-    return bench_of(model, read_workload({"x": x}, model.inputs), **settings)
+    return bench_of(model, open_workload(model, {"x": x}), **settings)
 
 
 # Each branch has a weight of its own, and reads one from outside; a loop runs over another.
@@ -161,7 +161,7 @@ def test_scales_and_zero_points(bench_of, model_of, agree, scenario, level):
 def test_scales_and_zero_points_of_the_zoo(models, bench_of, agree, scenario, name):
     model = load(models / f"{name}.onnx")
     data = "fashion" if "fashion" in name else "mnist"
-    workload = read_workload(models / f"{data}_test1000.npz", model.inputs).take(4)
+    workload = open_workload(model, models / f"{data}_test1000.npz").take(4)
     bench = bench_of(model, workload, optimization="disabled", output="logits", batch_size=4)
     kinds = (SiteKind.SCALE, SiteKind.ZERO_POINT)
     sites = [site for site in bench.context.sites if site.kind in kinds]
@@ -250,7 +250,7 @@ def test_tensors_read_twice_and_tensors_with_the_same_values(
 def test_a_stored_tensor_without_a_map_that_is_the_only_site(models, bench_of, closing, scenario):
     """Its graph is another one than that in which it could not be found."""
     model = load(models / "lenet5_mnist_int8_qdq.onnx")
-    workload = read_workload(models / "mnist_test1000.npz", model.inputs).take(6)
+    workload = open_workload(model, models / "mnist_test1000.npz").take(6)
     bench = bench_of(model, workload, optimization="all", output="logits")
     scales = [name for name, site in bench.sites.items() if site.kind.value == "scale"]
     for name in scales[:4]:

@@ -21,6 +21,7 @@ from onnxfi.engine import (
     examine_engine,
     golden_run,
     open_engine,
+    open_workload,
     profile,
 )
 from onnxfi.engine._mapping import map_weights
@@ -32,7 +33,6 @@ from onnxfi.faults import BitFlip, FaultSpace, enumerate_sites
 from onnxfi.graph import expose, fingerprint, initializer_words, load, replace_initializers
 from onnxfi.outcome import choose_criterion
 from onnxfi.sampling import SampledScenarios, UniformSampler
-from onnxfi.workload import read_workload
 
 ZOO = (
     "lenet5_mnist_fp16",
@@ -63,7 +63,7 @@ def case_of(models):
     def make(name: str, samples: int = 24):
         model = load(models / f"{name}.onnx")
         data = "fashion" if "fashion" in name else "mnist"
-        workload = read_workload(models / f"{data}_test1000.npz", model.inputs).take(samples)
+        workload = open_workload(model, models / f"{data}_test1000.npz").take(samples)
         return model, deployed(model, SETTINGS), workload
 
     return make

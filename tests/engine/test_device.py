@@ -16,6 +16,7 @@ from onnxfi.engine import (
     RunTimedOutError,
     Session,
     Watchdog,
+    open_workload,
 )
 from onnxfi.engine import _device as devices
 from onnxfi.engine._device import DeviceMemory, DeviceTensor, device_memory
@@ -23,7 +24,6 @@ from onnxfi.engine._kept import KeptBatches
 from onnxfi.engine._ports import PortsEngine
 from onnxfi.engine._providers import Provider
 from onnxfi.errors import BackendError
-from onnxfi.workload import read_workload
 
 MEMORY = DeviceMemory(kind="cpu")
 
@@ -81,7 +81,7 @@ def test_constants_go_up_once(model_of, bench_of, counting):
     { y = Mul(x, scale) }
     """)
     given = {"x": np.ones((4, 2), np.float32), "scale": np.float32(3)}
-    workload = read_workload(given, plain.inputs)
+    workload = open_workload(plain, given)
     context = bench_of(plain, workload, batch_size=2).context
     batches = KeptBatches(context, counting)
     first, second, alone = batches.batch(0, 2), batches.batch(2, 4), batches.batch(0, 1)

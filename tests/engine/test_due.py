@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from onnxfi.bits import ElementType
-from onnxfi.engine import ENGINES, open_engine
+from onnxfi.engine import ENGINES, open_engine, open_workload
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, Scenario, SiteKind
 from onnxfi.outcome import BoundCriterion, Tolerance
-from onnxfi.workload import read_workload
 
 LOOKUP = """
 <ir_version: 10, opset_import: ["" : 17]>
@@ -57,7 +56,7 @@ def _stored(name: str, element: ElementType, shape: tuple[int, ...]) -> FaultSit
 def lookup(model_of, bench_of):
     model = model_of(LOOKUP)
     given = {"ids": np.array([[0, 1], [2, 3], [1, 0], [3, 3]]), "labels": np.array([1, 1, 0, 0])}
-    workload = read_workload(given, model.inputs)
+    workload = open_workload(model, given)
     return bench_of(model, workload, batch_size=3)
 
 
@@ -77,7 +76,7 @@ def test_labels_that_the_output_does_not_answer(model_of, bench_of, closing, sce
     text = LOOKUP.replace("[4] table", "[4, 1] table").replace("float[batch, 2]", "float[n, 2, 1]")
     model = model_of(text)
     given = {"ids": np.array([[0, 1], [2, 3], [1, 0]]), "labels": np.array([1, 1, 0])}
-    bench = bench_of(model, read_workload(given, model.inputs), batch_size=2)
+    bench = bench_of(model, open_workload(model, given), batch_size=2)
     criterion = BoundCriterion(criterion=Tolerance(0.5), output="y")
     engine = closing(open_engine("ports", replace(bench.context, criterion=criterion)))
     counts = engine.run(scenario(("same", 0, 40, 1))).counts
@@ -93,7 +92,7 @@ def test_a_fault_in_every_sample_is_due_in_every_sample(lookup, closing, scenari
 
 def test_bound_faults_in_a_fixed_batch(model_of, bench_of, closing, scenario):
     model = model_of(LOOKUP.replace("batch", "3"))
-    workload = read_workload({"ids": np.array([[0, 1], [2, 3], [1, 0], [3, 3]])}, model.inputs)
+    workload = open_workload(model, {"ids": np.array([[0, 1], [2, 3], [1, 0], [3, 3]])})
     bench = bench_of(model, workload, batch_size=3)
     engine = closing(bench.engine("ports", "same"))
     # Row 2^40 does not exist; the other samples, run again in padded batches, are not to blame.
@@ -106,7 +105,7 @@ def test_bound_faults_in_a_fixed_batch(model_of, bench_of, closing, scenario):
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_model_that_no_longer_loads_or_runs(model_of, bench_of, closing, name, word):
     model = model_of(RESHAPE)
-    workload = read_workload({"x": np.ones((3, 2), np.float32)}, model.inputs)
+    workload = open_workload(model, {"x": np.ones((3, 2), np.float32)})
     site = _stored("shape", ElementType.INT64, (2,))
     bench = bench_of(model, workload, extra=(site,), batch_size=3)
     replaced = FaultGroup(
@@ -122,7 +121,7 @@ def test_a_model_that_no_longer_loads_or_runs(model_of, bench_of, closing, name,
 @pytest.mark.parametrize("name", ENGINES)
 def test_endless_loops_are_ended(model_of, bench_of, closing, scenario, name):
     model = model_of(LOOP)
-    workload = read_workload({"x": np.ones((2, 2), np.float32)}, model.inputs)
+    workload = open_workload(model, {"x": np.ones((2, 2), np.float32)})
     site = _stored("trips", ElementType.INT64, ())
     bench = bench_of(model, workload, extra=(site,), batch_size=2, timeout_s=0.15)
     engine = closing(bench.engine(name, "trips"))

@@ -13,6 +13,7 @@ from onnxfi.engine import (
     EngineSettings,
     golden_run,
     open_engine,
+    open_workload,
     profile,
 )
 from onnxfi.errors import BackendError, ConfigError, FaultError, GoldenError
@@ -20,7 +21,6 @@ from onnxfi.faults import BitFlip, FaultGroup, FaultSpace, Scenario, enumerate_s
 from onnxfi.graph import load
 from onnxfi.outcome import Outcome, OutcomeCounts, choose_criterion, classify_samples
 from onnxfi.sampling import BitErrorRateSampler, UniformSampler
-from onnxfi.workload import read_workload
 
 STORED = ("w1", "b1", "w2", "b2")
 COMPUTED = ("image", "c1", "r1", "p1", "t1", "t2", "t3", "f1", "scores")
@@ -154,7 +154,7 @@ def test_engines_refuse_what_they_cannot_do(bench, closing, scenario):
 @pytest.mark.parametrize("name", ["resnet8_fashion_fp32", "resnet8_fashion_int8_qdq"])
 def test_engines_agree_on_real_models_at_the_default_level(models, closing, name):
     model = load(models / f"{name}.onnx")
-    workload = read_workload(models / "fashion_test1000.npz", model.inputs).take(48)
+    workload = open_workload(model, models / "fashion_test1000.npz").take(48)
     settings = EngineSettings()
     found = profile(model, workload, settings)
     golden = golden_run(model, workload, found, settings)
@@ -247,7 +247,7 @@ def test_a_fault_bound_to_a_sample_in_a_value_of_the_run(model_of, bench_of, clo
     { y = Mul(x, scale) }
     """)
     given = {"x": np.eye(5, 3, dtype=np.float32) + 1, "scale": np.array(2, np.float32)}
-    bench = bench_of(model, read_workload(given, model.inputs), batch_size=5)
+    bench = bench_of(model, open_workload(model, given), batch_size=5)
     engine = closing(bench.engine("ports", "scale"))
     counts = engine.run(scenario(("scale", 0, 31, 2))).counts
     assert (counts.critical, counts.masked) == (1, 4)
@@ -258,7 +258,7 @@ def test_a_fault_bound_to_a_sample_in_a_value_of_the_run(model_of, bench_of, clo
 def test_golden_has_the_same_nodes_as_the_faulty_model(models, bench_of, closing, name):
     """At the default level fp16 kernels differ with the graph around them; no fault, no change."""
     model = load(models / "lenet5_mnist_fp16.onnx")
-    workload = read_workload(models / "mnist_test1000.npz", model.inputs).take(8)
+    workload = open_workload(model, models / "mnist_test1000.npz").take(8)
     bench = bench_of(model, workload)
     sites = [site.name for site in bench.context.sites if site.op_type == "Conv"]
     for site in sites:
@@ -288,7 +288,7 @@ def test_engines_refuse_models_that_are_not_reproducible(
     <float[3] w = {1.0, 2.0, 3.0}>
     { r = RandomNormalLike(x)  s = Add(x, r)  y = Mul(s, w) }
     """)
-    workload = read_workload({"x": np.ones((4, 3), np.float32)}, model.inputs)
+    workload = open_workload(model, {"x": np.ones((4, 3), np.float32)})
     engine = closing(bench_of(model, workload).engine(name, "w"))
     with pytest.raises(GoldenError, match="not reproducible"):
         engine.run(scenario(("w", 0, 0)))
@@ -304,7 +304,7 @@ mixing (float[3, 4] x) => (float[3, 4] y)
 def test_engines_agree_where_rows_of_a_fixed_batch_mix(model_of, bench_of, closing, scenario):
     model = model_of(MIXING)
     x = np.random.default_rng(1).uniform(1, 2, (5, 4)).astype(np.float32)
-    bench = bench_of(model, read_workload({"x": x}, model.inputs))
+    bench = bench_of(model, open_workload(model, {"x": x}))
     assert bench.context.profile.batch_size == 1
     bake, ports, late = (closing(bench.engine(name, "a")) for name in ("bake", "ports", "cut"))
     for element in range(4):

@@ -9,14 +9,13 @@ import pytest
 from onnx import numpy_helper, parser
 
 from onnxfi.bits import ElementType
-from onnxfi.engine import EngineSettings, profile
+from onnxfi.engine import EngineSettings, open_workload, profile
 from onnxfi.engine._lift import LiftEngine, why_not
 from onnxfi.engine._mapping import map_weights
 from onnxfi.engine._optimize import optimized, replay_differs
 from onnxfi.errors import BackendError, ConfigError
 from onnxfi.faults import enumerate_sites
 from onnxfi.graph import Form, initializer_words, load, operators
-from onnxfi.workload import read_workload
 
 #: Stored sites, and how many of them have a map at the default level. What has none: scales that
 #: decide whether onnxruntime fuses to integer kernels at all (QDQ), constants folded into others.
@@ -52,7 +51,7 @@ def _stored(model):
 def test_the_optimised_graph_replays_bit_for_bit(models, name, level):
     model = load(models / f"{name}.onnx")
     data = "fashion" if "fashion" in name else "mnist"
-    workload = read_workload(models / f"{data}_test1000.npz", model.inputs).take(16)
+    workload = open_workload(model, models / f"{data}_test1000.npz").take(16)
     settings = EngineSettings(optimization=level)
     found = profile(model, workload, settings, [])
     assert replay_differs(model, optimized(model, settings), workload, found, settings) is None
@@ -129,7 +128,7 @@ def test_filters_with_a_batchnorm_folded_in_are_recomputed(bench_of, scenario, c
         values = rng.uniform(0.3, 2, shape).astype(np.float32)
         proto.graph.initializer.append(numpy_helper.from_array(values, name))
     model = load(proto)
-    workload = read_workload({"x": rng.normal(size=(6, 3, 8, 8)).astype(np.float32)}, model.inputs)
+    workload = open_workload(model, {"x": rng.normal(size=(6, 3, 8, 8)).astype(np.float32)})
     bench = bench_of(model, workload, output="y")
     found = map_weights(model, optimized(model, EngineSettings()), _stored(model), EngineSettings())
     assert set(found.images) == {"w"}
@@ -150,7 +149,7 @@ def test_what_is_folded_has_no_map(model_of, bench_of):
     assert "folded" in found.unmapped["b"]
     # It is still read by a node of its own, but also hides in the folded sum.
     assert "computes other constants" in found.unmapped["a"]
-    workload = read_workload({"x": np.ones((4, 3), np.float32)}, model.inputs)
+    workload = open_workload(model, {"x": np.ones((4, 3), np.float32)})
     bench = bench_of(model, workload)
     assert why_not(replace(bench.context, sites=(bench.sites["c"],))) is None
     reason = why_not(replace(bench.context, sites=(bench.sites["c"], bench.sites["a"])))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from onnxfi.engine import open_workload
 from onnxfi.engine._fed import FedSites
 from onnxfi.engine._optimize import optimized
 from onnxfi.graph import lift_initializers, operators
-from onnxfi.workload import read_workload
 
 NORM = """
 <ir_version: 10, opset_import: ["" : 17]>
@@ -34,7 +34,7 @@ STORED = ("two", "tiny", "scale", "shift")
 def norm(model_of, bench_of):
     model = model_of(NORM)
     x = np.random.default_rng(8).normal(size=(6, 8)).astype(np.float32)
-    return bench_of(model, read_workload({"x": x}, model.inputs), optimization="all")
+    return bench_of(model, open_workload(model, {"x": x}), optimization="all")
 
 
 def test_what_is_taken_into_the_fused_operator_is_found(norm):

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from onnx import numpy_helper, parser
 
-from onnxfi.engine import Engine, EngineContext, open_engine
+from onnxfi.engine import Engine, EngineContext, open_engine, open_workload
 from onnxfi.faults import BitFlip, FaultSpace, Scenario, whole_scenario
 from onnxfi.graph import Model, load
-from onnxfi.workload import read_workload
 
 H, IN, STEPS = 4, 3, 5
 INPUT = f"(float[{STEPS}, batch, {IN}] x) => (float[{STEPS}, 1, batch, {H}] y)"
@@ -58,7 +57,7 @@ def _quantized() -> Model:
 def context(request, bench_of) -> EngineContext:
     model = _lstm() if request.param == "lstm" else _quantized()
     x = np.random.default_rng(2).normal(size=(6, STEPS, IN)).astype(np.float32)
-    return bench_of(model, read_workload({"x": x}, model.inputs)).context
+    return bench_of(model, open_workload(model, {"x": x})).context
 
 
 @pytest.mark.parametrize("name", ["bake", "lift", "ports", "cut"])

@@ -7,12 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from onnxfi.engine import EngineSettings, golden_run, profile, windows
+from onnxfi.engine import EngineSettings, golden_run, open_workload, profile, windows
 from onnxfi.engine._golden import twice
 from onnxfi.errors import GoldenError
 from onnxfi.inject import BatchWindow
 from onnxfi.outcome import BoundCriterion, OutcomeCounts, Top1
-from onnxfi.workload import read_workload
 
 
 def test_outputs_over_the_whole_workload(classifier, images):
@@ -37,7 +36,7 @@ def test_a_padded_fixed_batch(model_of):
     { y = Neg(x) }
     """)
     x = np.arange(18, dtype=np.float32).reshape(6, 3)
-    workload = read_workload({"x": x}, model.inputs)
+    workload = open_workload(model, {"x": x})
     settings = EngineSettings()
     golden = golden_run(model, workload, profile(model, workload, settings), settings)
     assert golden.windows[1] == BatchWindow(start=4, stop=6, size=4)
@@ -51,7 +50,7 @@ def test_random_operators_are_refused(model_of):
     g (float[batch, 3] x) => (float[batch, 3] y)
     { r = RandomNormalLike(x)  y = Add(x, r) }
     """)
-    workload = read_workload({"x": np.ones((4, 3), np.float32)}, model.inputs)
+    workload = open_workload(model, {"x": np.ones((4, 3), np.float32)})
     settings = EngineSettings()
     found = profile(model, workload, settings)
     with pytest.raises(GoldenError, match=r"differs between two fault-free runs.*not reproducible"):
@@ -86,9 +85,9 @@ def test_a_golden_run_that_hangs(model_of):
     }
     """)
     short = {"x": np.ones((2, 2), np.float32), "trips": np.array(2)}
-    workload = read_workload(short, model.inputs)
+    workload = open_workload(model, short)
     found = profile(model, workload, EngineSettings())
-    endless = read_workload({**short, "trips": np.array(2**60)}, model.inputs)
+    endless = open_workload(model, {**short, "trips": np.array(2**60)})
     with pytest.raises(GoldenError, match=r"fails on samples 0\.\.1 of arrays: no result after"):
         golden_run(model, endless, found, EngineSettings(timeout_s=0.1))
 
@@ -122,7 +121,7 @@ def test_outputs_whose_shape_differs_between_runs(model_of):
     { n = NonZero(x) }
     """)
     x = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0]], np.float32)
-    workload = read_workload({"x": x}, model.inputs)
+    workload = open_workload(model, {"x": x})
     settings = EngineSettings()
     golden = golden_run(model, workload, profile(model, workload, settings), settings)
     found = golden.samples("n")

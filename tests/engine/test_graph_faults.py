@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from onnx import parser
 
-from onnxfi.engine import open_engine, trace
+from onnxfi.engine import open_engine, open_workload, trace
 from onnxfi.errors import ConfigError, FaultError
 from onnxfi.faults import BitFlip, FaultSpace, GraphFault, Scenario, check_graph, snippet_of
 from onnxfi.graph import load, run_snippet
-from onnxfi.workload import read_workload
 
 HEAD = '<ir_version: 10, opset_import: ["" : {opset}]>'
 COMPUTED = ("image", "c1", "r1", "p1", "t1", "t2", "t3", "f1", "scores")
@@ -144,7 +143,7 @@ def test_every_type(bench_of, model_of, engines, name, shape):
     dtype = dtype or np.dtype(name)
     model = model_of(OTHER.format(type=name))
     values = np.arange(24).reshape(4, 6) % (2 if name == "bool" else 50)
-    workload = read_workload({"x": values.astype(dtype)}, model.inputs)
+    workload = open_workload(model, {"x": values.astype(dtype)})
     bench = bench_of(model, workload)
     body = "{ y = Not(x) }" if name == "bool" else "{ y = Sum(x) }"
     if name not in ("bool", "bfloat16"):
@@ -166,7 +165,7 @@ def test_values_that_exist_once_per_run(bench_of, model_of, engines):
     body = "{ axis = Constant<value_ints = [0]>() h = ReduceSum<keepdims = 0>(x, axis) y = Neg(h) }"
     model = model_of(f"{text} {body}")
     values = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
-    bench = bench_of(model, read_workload({"x": values}, model.inputs))
+    bench = bench_of(model, open_workload(model, {"x": values}))
     if bench.sites["h"].layout.batch_axis is not None:
         pytest.skip("the profile found samples in it")
     faults = _scenario(bench, _fault("{ y = Neg(x) }"), ("h", 2))
@@ -176,7 +175,7 @@ def test_values_that_exist_once_per_run(bench_of, model_of, engines):
 
 def test_integer_model_and_little_memory(models, bench_of, engines):
     model = load(models / "resnet8_fashion_int8_qdq.onnx")
-    workload = read_workload(models / "fashion_test1000.npz", model.inputs).take(8)
+    workload = open_workload(model, models / "fashion_test1000.npz").take(8)
     bench = bench_of(model, workload, output="logits", batch_size=4, memory_limit_bytes=0)
     computed = [site for site in bench.context.sites if site.kind.value == "activation"]
     site = next(site for site in computed if site.element.name == "FLOAT")
@@ -204,7 +203,7 @@ g (float[n, 3] x) => (float[n, 3] y)
 def test_in_a_loop_it_acts_in_every_iteration(bench_of, model_of, engines):
     model = model_of(LOOP)
     values = np.arange(12, dtype=np.float32).reshape(4, 3) - 5
-    bench = bench_of(model, read_workload({"x": values}, model.inputs))
+    bench = bench_of(model, open_workload(model, {"x": values}))
     inside = next(name for name in bench.sites if name.endswith("/h"))
     faults = _scenario(bench, _fault("<float c = {10.0}> { y = Add(x, c) }"), (inside, 1))
     expected = values.copy()

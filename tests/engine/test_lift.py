@@ -14,6 +14,7 @@ from onnxfi.engine import (
     RunFailedError,
     golden_run,
     open_engine,
+    open_workload,
     profile,
 )
 from onnxfi.engine._mapping import map_weights
@@ -23,7 +24,6 @@ from onnxfi.faults import BitFlip, FaultSpace, enumerate_sites
 from onnxfi.graph import initializer_words, load
 from onnxfi.outcome import OutcomeCounts, choose_criterion
 from onnxfi.sampling import BitErrorRateSampler, UniformSampler
-from onnxfi.workload import read_workload
 
 STORED = ("w1", "b1", "w2", "b2")
 ZOO = (
@@ -51,7 +51,7 @@ def context_of(models):
     def make(name: str, level: str = "all", samples: int = 24) -> EngineContext:
         model = load(models / f"{name}.onnx")
         data = "fashion" if "fashion" in name else "mnist"
-        workload = read_workload(models / f"{data}_test1000.npz", model.inputs).take(samples)
+        workload = open_workload(model, models / f"{data}_test1000.npz").take(samples)
         settings = EngineSettings(optimization=level)
         found = profile(model, workload, settings, [])
         table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)

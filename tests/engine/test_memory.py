@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper, save_model
 
-from onnxfi.engine import EngineSettings, Session, _opened, _session
+from onnxfi.engine import EngineSettings, Session, _opened, _session, open_workload
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._late import LateStart
 from onnxfi.errors import BackendError
 from onnxfi.graph import load
 from onnxfi.outcome import OutcomeCounts
-from onnxfi.workload import read_workload
 
 GEMMS = """
 <ir_version: 10, opset_import: ["" : 17]>
@@ -43,7 +42,7 @@ def gemms(bench_of):
         proto.graph.initializer.append(numpy_helper.from_array(values, name))
     model = load(proto)
     x = rng.normal(size=(12, 8)).astype(np.float32)
-    return bench_of(model, read_workload({"x": x}, model.inputs), batch_size=4)
+    return bench_of(model, open_workload(model, {"x": x}), batch_size=4)
 
 
 def _late(engine, site) -> LateStart:
@@ -106,7 +105,7 @@ def test_graphs_hold_shapes_and_not_values(bench, closing):
 
 def test_places_are_held_once(models, bench_of, closing):
     model = load(models / "resnet8_fashion_fp32.onnx")
-    workload = read_workload("random:4:1", model.inputs)
+    workload = open_workload(model, "random:4:1")
     late = _late(closing(bench_of(model, workload).engine("cut")), model.index.nodes[0].outputs[0])
     moved = [p.position for p in late.graph.places.values() if p.position is not None]
     if not moved:
@@ -220,7 +219,7 @@ def test_external_data(external, bench_of, closing, scenario, monkeypatch, repla
 
         monkeypatch.setattr(_opened, "optimized", optimized)
     x = np.random.default_rng(3).normal(size=(6, 3, 5, 5)).astype(np.float32)
-    bench = bench_of(external, read_workload({"x": x}, external.inputs), batch_size=4)
+    bench = bench_of(external, open_workload(external, {"x": x}), batch_size=4)
     faults = [scenario((site, 3, 30)) for site in ("w", "m", "r", "f", "x")]
     cut, bake = (closing(bench.engine(name)) for name in ("cut", "bake"))
     found = [each.counts for each in cut.run_many(faults)]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onnxfi.engine import open_workload
 from onnxfi.engine._chain import Chain
 from onnxfi.engine._deviation import taken
 from onnxfi.engine._late import ArmedLate, LateStart
@@ -20,7 +21,6 @@ from onnxfi.engine._watchdog import Watchdog
 from onnxfi.engine._windows import windows
 from onnxfi.graph import load
 from onnxfi.inject import BatchWindow
-from onnxfi.workload import read_workload
 
 SIZE = 5
 WINDOW = BatchWindow(start=0, stop=SIZE, size=SIZE)
@@ -39,7 +39,7 @@ def late_of(models, bench_of, watchdog):
 
     def make(*operators):
         model = load(models / "resnet8_fashion_fp32.onnx")
-        workload = read_workload(models / "fashion_test1000.npz", model.inputs).take(3 * SIZE)
+        workload = open_workload(model, models / "fashion_test1000.npz").take(3 * SIZE)
         context = bench_of(model, workload, output="logits", batch_size=SIZE).context
         computed = tuple(site for site in context.sites if site.op_type in operators)
         computed = tuple(site for site in computed if not site.kind.stored)
@@ -256,7 +256,7 @@ def test_crops_are_those_of_the_whole(images):
 def test_integer_convolutions_are_narrow_too(models, bench_of, closing, scenario):
     """Channels last, with scales, zero points and biases of all channels cut along."""
     model = load(models / "resnet8_fashion_int8_qdq.onnx")
-    workload = read_workload(models / "fashion_test1000.npz", model.inputs).take(6)
+    workload = open_workload(model, models / "fashion_test1000.npz").take(6)
     bench = bench_of(model, workload, output="logits", batch_size=6)
     names = [n for n in bench.sites if n.endswith("weight_quantized")]
     cut, lift = (closing(bench.engine(engine, *names)) for engine in ("cut", "lift"))

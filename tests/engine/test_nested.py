@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onnxfi.engine import EngineSettings, Session, _nested, profile
+from onnxfi.engine import EngineSettings, Session, _nested, open_workload, profile
 from onnxfi.faults import SampleLayout, enumerate_sites
 from onnxfi.graph import load
 from onnxfi.inject import can_open, disarmed_feeds, instrument
-from onnxfi.workload import read_workload
 
 HEADER = '<ir_version: 10, opset_import: ["" : 17]>\n'
 LOOP = "(int64 i, bool c, float[P, Q] h) => (bool c2, float[R, S] h2)"
@@ -20,7 +19,7 @@ LOOP = "(int64 i, bool c, float[P, Q] h) => (bool c2, float[R, S] h2)"
 
 def look(model, **arrays):
     """Layouts and reasons of what lies in bodies."""
-    found = profile(model, read_workload(arrays, model.inputs), EngineSettings())
+    found = profile(model, open_workload(model, arrays), EngineSettings())
     inside = {name for name in (*found.layouts, *found.left_out) if model.index.home(name).scope}
     layouts = {name: layout for name, layout in found.layouts.items() if name in inside}
     return layouts, {name: why for name, why in found.left_out.items() if name in inside}
@@ -214,7 +213,7 @@ def test_disarmed_ports_in_nested_branches_change_nothing(name):
         "state": numbers(3, 2, 1, 128),
     }
     arrays = {spec.name: known[spec.name] for spec in model.inputs}
-    workload = read_workload(arrays, model.inputs)
+    workload = open_workload(model, arrays)
     settings = EngineSettings(optimization="disabled")
     found = profile(model, workload, settings)
     table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts, found.left_out)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from onnxfi.engine import open_workload
 from onnxfi.faults import BitFlip, FaultGroup, FaultSpace, Scenario
 from onnxfi.graph import load
 from onnxfi.sampling import UniformSampler
-from onnxfi.workload import read_workload
 
 MODELS = [
     "lenet5_mnist_fp32",
@@ -33,7 +33,7 @@ def study(models, bench_of):
     def make(name, kinds, **settings):
         model = load(models / f"{name}.onnx")
         data = "fashion" if "fashion" in name else "mnist"
-        workload = read_workload(models / f"{data}_test1000.npz", model.inputs).take(IMAGES)
+        workload = open_workload(model, models / f"{data}_test1000.npz").take(IMAGES)
         bench = bench_of(model, workload, output="logits", batch_size=6, **settings)
         names = [site.name for site in bench.context.sites if site.kind.value in kinds]
         return bench, names

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from onnxfi.bits import ElementType
+from onnxfi.engine import open_workload
 from onnxfi.engine._opened import Opening, open_executable
 from onnxfi.engine._places import Place, find_place
 from onnxfi.engine._session import Session
@@ -13,7 +14,6 @@ from onnxfi.engine._watchdog import Watchdog
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, SiteKind
 from onnxfi.graph import expose, load
 from onnxfi.inject import BatchWindow, Columns, faulty_array, window_columns
-from onnxfi.workload import read_workload
 
 pytestmark = pytest.mark.cpu
 
@@ -38,7 +38,7 @@ def opened(models, bench_of, watchdog):
         if name not in made:
             model = load(models / f"{name}.onnx")
             data = "fashion" if "fashion" in name else "mnist"
-            workload = read_workload(models / f"{data}_test1000.npz", model.inputs).take(40)
+            workload = open_workload(model, models / f"{data}_test1000.npz").take(40)
             context = bench_of(model, workload, output="logits", batch_size=SIZE).context
             sites = [site for site in context.sites if not site.kind.stored]
             if "int8" in name:  # floats between integer operators make them others

@@ -7,14 +7,13 @@ import pytest
 from onnx import TensorProto, helper
 
 from onnxfi.bits import ElementType, format_of
-from onnxfi.engine import RunFailedError, Session
+from onnxfi.engine import RunFailedError, Session, open_workload
 from onnxfi.engine._device import DeviceMemory, DeviceTensor
 from onnxfi.engine._ports import PortsEngine
 from onnxfi.errors import BackendError, FaultError
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, Scenario, SiteKind
 from onnxfi.graph import load
 from onnxfi.inject import BatchWindow
-from onnxfi.workload import read_workload
 
 MEMORY = DeviceMemory(kind="cpu")
 
@@ -209,7 +208,7 @@ def test_stored_tensors_of_every_type(element, bench_of, closing, scenario):
     )
     opsets = [helper.make_opsetid("", 19)]
     model = load(helper.make_model(graph, opset_imports=opsets, ir_version=10))
-    workload = read_workload({"x": np.ones((3, 1), np.float32)}, model.inputs)
+    workload = open_workload(model, {"x": np.ones((3, 1), np.float32)})
     bench = bench_of(model, workload, output="z", extra=(_site(element),))
     faults = scenario(("w", 7, form.width - 1), ("w", 2, 0))
     here, there = PortsEngine(bench.context), PortsEngine(bench.context, place=lambda *_: MEMORY)

@@ -7,21 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from onnxfi.engine import EngineSettings, profile
-from onnxfi.errors import GoldenError
+from onnxfi.engine import EngineSettings, open_workload, profile
+from onnxfi.errors import GoldenError, WorkloadError
 from onnxfi.faults import SampleLayout
 from onnxfi.graph import load
-from onnxfi.workload import read_workload
+from onnxfi.workload import sample_choice
 
 
 def _layout(*shape: int, axis: int | None = 0) -> SampleLayout:
     return SampleLayout(shape=shape, batch_axis=axis)
 
 
-def _profile(model, arrays, *, candidates=None, **settings):
-    return profile(
-        model, read_workload(arrays, model.inputs), EngineSettings(**settings), candidates
-    )
+def _profile(model, arrays, *, candidates=None, choice=None, **settings):
+    asked = EngineSettings(**settings)
+    workload = open_workload(model, arrays, choice=choice, settings=asked)
+    return profile(model, workload, asked, candidates)
 
 
 def _floats(*shape: int) -> np.ndarray:
@@ -92,10 +92,11 @@ def test_time_first_rows(model_of):
 def test_batch_on_axis_one(model_of):
     model = model_of("""
     <ir_version: 10, opset_import: ["" : 17]>
-    g (float[time, batch, 3] x) => (float[time, batch, 3] y)
-    { y = Neg(x) }
+    g (float[p, q, 3] x) => (float[p, q, 3] y)
+    <int64 axis = {0}>
+    { y = CumSum(x, axis) }
     """)
-    found = _profile(model, {"x": _floats(5, 4, 3)})
+    found = _profile(model, {"x": _floats(5, 4, 3), "labels": np.arange(5)})
     assert found.layouts["x"] == _layout(4, 1, 3, axis=1)
     assert found.outputs["y"] == _layout(4, 1, 3, axis=1)
     assert found.batch_size == 5
@@ -118,8 +119,11 @@ def test_models_that_mix_samples_run_one_at_a_time(model_of, body):
     <int64 axis = {{0}}>
     {{ {body} }}
     """)
+    with pytest.raises(WorkloadError, match=r"can't be told .* changes output 'y' of others"):
+        _profile(model, {"x": _floats(5, 3)})
+    said = sample_choice(["x=0"])
     for asked in (None, 4):
-        found = _profile(model, {"x": _floats(5, 3)}, batch_size=asked)
+        found = _profile(model, {"x": _floats(5, 3)}, choice=said, batch_size=asked)
         assert found.batch_size == 1
         assert not found.rows_independent
         assert found.reason == "replacing one sample changes output 'y' of others"
@@ -131,7 +135,7 @@ def test_models_that_mix_samples_run_one_at_a_time(model_of, body):
 def test_dynamic_quantization_mixes_samples(models, name):
     model = load(models / f"{name}.onnx")
     data = "mnist" if "mnist" in name else "fashion"
-    workload = read_workload(models / f"{data}_test1000.npz", model.inputs)
+    workload = open_workload(model, models / f"{data}_test1000.npz")
     found = profile(model, workload, EngineSettings(), [])
     assert (found.batch_size, found.rows_independent) == (1, False)
 
@@ -202,7 +206,7 @@ def test_a_fixed_batch_of_mixed_samples(model_of):
     text = FIXED.replace(
         "y = MatMul(u, w)", "m = MatMul(u, w) a = ReduceMax<keepdims = 0>(m) y = Sub(m, a)"
     )
-    found = _profile(model_of(text), {"x": _floats(10, 3)})
+    found = _profile(model_of(text), {"x": _floats(10, 3)}, choice=sample_choice(["x=0"]))
     assert (found.batch_size, found.fixed_batch) == (1, 4)
     assert found.outputs["y"] == _layout(1, 2)
 
@@ -332,7 +336,7 @@ def test_an_output_of_the_run(model_of):
 def test_a_batch_size_that_is_asked_for_needs_isolation_only(models):
     """fp16 without optimisation: alone, samples go through other kernels than in a batch."""
     model = load(models / "lenet5_mnist_fp16.onnx")
-    workload = read_workload(models / "mnist_test1000.npz", model.inputs).take(20)
+    workload = open_workload(model, models / "mnist_test1000.npz").take(20)
     found = profile(model, workload, EngineSettings(optimization="disabled"), [])
     if found.rows_independent:
         pytest.skip("this machine's kernels give the same bits")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from onnxfi.bits import ElementType
+from onnxfi.engine import open_workload
 from onnxfi.engine._grouping import kept_together
 from onnxfi.engine._late import LateStart
 from onnxfi.engine._observe import observe
@@ -18,7 +19,6 @@ from onnxfi.engine._places import Place
 from onnxfi.engine._proof import same_effect
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.graph import expose, load
-from onnxfi.workload import read_workload
 
 STORED = """
 <ir_version: 10, opset_import: ["" : 17]>
@@ -58,7 +58,7 @@ def trust(model_of, bench_of, watchdog):
     def ask(body, sites, values=None, x=None):
         model = model_of(STORED)
         x = np.random.default_rng(2).normal(size=(5, 4)).astype(np.float32) if x is None else x
-        bench = bench_of(model, read_workload({"x": x}, model.inputs), output="y")
+        bench = bench_of(model, open_workload(model, {"x": x}), output="y")
         computed = tuple(bench.sites[name] for name in sites)
         context = replace(bench.context, sites=computed)
         graph = open_stored(context, Opening(computed=computed), watchdog)
@@ -125,7 +125,7 @@ def test_a_place_that_holds_another_value_is_noticed(trust):
 def _zoo(models, bench_of, name, samples=6):
     model = load(models / f"{name}.onnx")
     data = "fashion" if "fashion" in name else "mnist"
-    workload = read_workload(models / f"{data}_test1000.npz", model.inputs).take(samples)
+    workload = open_workload(model, models / f"{data}_test1000.npz").take(samples)
     return bench_of(model, workload, output="logits", batch_size=samples)
 
 

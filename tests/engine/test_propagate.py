@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from onnxfi.engine import _propagate
+from onnxfi.engine import _propagate, open_workload
 from onnxfi.engine._chain import Chain
 from onnxfi.engine._faulty import ValueFaults
 from onnxfi.engine._late import LateStart
@@ -18,7 +18,6 @@ from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import FaultError
 from onnxfi.faults import SampleLayout
 from onnxfi.inject import BatchWindow, faulty_array, window_columns
-from onnxfi.workload import read_workload
 
 RESIDUAL = """
 <ir_version: 10, opset_import: ["" : 17]>
@@ -158,7 +157,7 @@ def study_of(model_of, bench_of, monkeypatch):
         model = model_of(text)
         (spec,) = model.inputs
         x = rng.uniform(-1, 1, (SIZE, spec.shape[1])).astype(np.float32)
-        workload = read_workload({"x": x}, model.inputs)
+        workload = open_workload(model, {"x": x})
         context = bench_of(model, workload, optimization="disabled", batch_size=SIZE).context
         if text is DROPPING:
             context = _believing(context)

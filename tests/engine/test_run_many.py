@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from onnxfi.bits import ElementType
-from onnxfi.engine import ENGINES, _execute, side_by_side
+from onnxfi.engine import ENGINES, _execute, open_workload, side_by_side
 from onnxfi.engine._bake import BakeEngine
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._session import RunFailedError, RunTimedOutError
 from onnxfi.engine._windows import windows
 from onnxfi.faults import FaultSite, SampleLayout, SiteKind
-from onnxfi.workload import read_workload
 
 SAMPLES = 8
 LOOP = """
@@ -58,7 +57,7 @@ def test_scenarios_with_windows_of_their_own(model_of, bench_of, closing, scenar
     { y = Mul(x, scale) }
     """)
     given = {"x": np.eye(5, 3, dtype=np.float32) + 1, "scale": np.array(2, np.float32)}
-    bench = bench_of(model, read_workload(given, model.inputs), batch_size=2)
+    bench = bench_of(model, open_workload(model, given), batch_size=2)
     faults = [scenario(("scale", 0, 31)), scenario(("scale", 0, 31, 2)), scenario(("scale", 0, 0))]
     engine = closing(bench.engine("ports", "scale"))
     alone = [engine.run(each).counts for each in faults]
@@ -70,7 +69,7 @@ def test_scenarios_with_windows_of_their_own(model_of, bench_of, closing, scenar
 @pytest.mark.parametrize("outer", [False, True], ids=["in order", "side by side"])
 def test_beside_one_that_hangs(model_of, bench_of, closing, scenario, outer):
     model = model_of(LOOP)
-    workload = read_workload({"x": np.ones((6, 2), np.float32)}, model.inputs)
+    workload = open_workload(model, {"x": np.ones((6, 2), np.float32)})
     layout = SampleLayout(shape=(), batch_axis=None)
     site = FaultSite(
         name="trips",

@@ -19,13 +19,14 @@ from onnxfi.engine import (
     choose_engine,
     golden_run,
     open_engine,
+    open_workload,
     profile,
 )
 from onnxfi.errors import ConfigError, GoldenError
 from onnxfi.faults import FaultGroup, Scenario, enumerate_sites, find_site
 from onnxfi.graph import Model
 from onnxfi.outcome import choose_criterion
-from onnxfi.workload import Workload, read_workload, stream_of
+from onnxfi.workload import Workload, stream_of
 
 # Only operators whose every bit numpy repeats.
 LEAKY = """
@@ -66,7 +67,7 @@ def _arrays(**more: Any) -> dict[str, Any]:
 
 def _read(model: Model, arrays: Any, *pairs: str) -> Workload:
     stream = stream_of(pairs or ("hn=h",), model.inputs, model.outputs)
-    return read_workload(arrays, model.inputs, stream)
+    return open_workload(model, arrays, stream=stream)
 
 
 def _context(model: Model, workload: Workload, **settings: Any) -> EngineContext:
@@ -229,9 +230,8 @@ def test_a_fault_free_run_that_fails_is_told(model_of: Callable[[str], Model]) -
         }
         """
     )
-    workload = _read(model, _arrays())
     with pytest.raises(GoldenError, match="fails"):
-        profile(model, workload, EngineSettings(stream=workload.stream))
+        _read(model, _arrays())
 
 
 GROWS = """

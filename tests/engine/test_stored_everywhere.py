@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, parser
 
-from onnxfi.engine import Scenarios, choose_engine, open_engine
+from onnxfi.engine import Scenarios, choose_engine, open_engine, open_workload
 from onnxfi.errors import BackendError, ConfigError
 from onnxfi.faults import Scenario
 from onnxfi.graph import load
 from onnxfi.outcome import BoundCriterion, Tolerance
-from onnxfi.workload import read_workload
 
 X = np.random.default_rng(5).normal(size=(5, 4)).astype(np.float32)
 HANDED = """
@@ -122,7 +121,7 @@ PLACES = {
 def place(request, bench_of):
     make, sites, engines = PLACES[request.param]
     model = load(make())
-    bench = bench_of(model, read_workload({"x": X}, model.inputs), optimization="disabled")
+    bench = bench_of(model, open_workload(model, {"x": X}), optimization="disabled")
     output = bench.context.profile.outputs
     criterion = BoundCriterion(criterion=Tolerance(absolute=0.01), output=next(iter(output)))
     return replace(bench, context=replace(bench.context, criterion=criterion)), sites, engines
@@ -185,7 +184,7 @@ def test_external_data(tmp_path, bench_of, scenario, closing):
     stored.external_data.add(key="location", value="w.bin")
     (tmp_path / "m.onnx").write_bytes(proto.SerializeToString())
     model = load(tmp_path / "m.onnx")
-    bench = bench_of(model, read_workload({"x": X}, model.inputs), optimization="disabled")
+    bench = bench_of(model, open_workload(model, {"x": X}), optimization="disabled")
     faults = list(flips(bench.sites["w"], scenario))
     found = []
     for name in ALL:
@@ -200,7 +199,7 @@ def test_external_data(tmp_path, bench_of, scenario, closing):
 
 def test_choosing_beside_baked_sites(bench_of):
     model = load(graph(REGRESSOR, outputs="float[N,1] y"))
-    bench = bench_of(model, read_workload({"x": X}, model.inputs))
+    bench = bench_of(model, open_workload(model, {"x": X}))
     stored = [bench.sites[name] for name in ("lin/coefficients", "lin/intercepts")]
     every = [*stored, bench.sites["x"]]
     one = Scenarios(single_site=True)
@@ -220,7 +219,7 @@ def test_indices_go_where_they_say(scenario, closing, bench_of):
     """Against numpy: the value lies elsewhere, is overwritten, or the model is refused."""
     model = load(sparse(coo=True, constant=False))
     x = np.eye(4, dtype=np.float32)
-    bench = bench_of(model, read_workload({"x": x}, model.inputs), optimization="disabled")
+    bench = bench_of(model, open_workload(model, {"x": x}), optimization="disabled")
     engine = closing(bench.engine("bake", "w", "w/indices"))
     places = np.array([[0, 0], [1, 2], [3, 1]])
     for element in range(6):
@@ -242,7 +241,7 @@ def test_indices_go_where_they_say(scenario, closing, bench_of):
 
 def test_invalid_indices_are_an_outcome_and_an_invalid_model_is_not(scenario, closing, bench_of):
     model = load(sparse(coo=False, constant=False))
-    bench = bench_of(model, read_workload({"x": X}, model.inputs), optimization="disabled")
+    bench = bench_of(model, open_workload(model, {"x": X}), optimization="disabled")
     engine = closing(bench.engine("bake", "w/indices"))
     outside = scenario(("w/indices", 2, 40))
     assert engine.run(outside).counts.due_exception == len(X)

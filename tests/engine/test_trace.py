@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from onnxfi.engine import open_engine, trace
+from onnxfi.engine import open_engine, open_workload, trace
 from onnxfi.graph import load
 from onnxfi.inject import faulty_array
-from onnxfi.workload import read_workload
 
 
 def _by_name(found):
@@ -82,7 +81,7 @@ g (int64[n, 2] x) => (float[n, 2] y)
 def test_samples_without_outputs_are_told(bench_of, model_of, scenario):
     model = model_of(GATHERS)
     values = np.array([[0, 1], [1, 2], [2, 0]])
-    bench = bench_of(model, read_workload({"x": values}, model.inputs))
+    bench = bench_of(model, open_workload(model, {"x": values}))
     found = trace(bench.context, scenario(("z", 0, 40, 1)))
     assert (found.samples, found.silent) == (2, 1)
     everywhere = trace(bench.context, scenario(("z", 0, 40)))
@@ -92,7 +91,7 @@ def test_samples_without_outputs_are_told(bench_of, model_of, scenario):
 
 def test_real_integer_model(models, bench_of, scenario):
     model = load(models / "resnet8_fashion_int8_qdq.onnx")
-    workload = read_workload(models / "fashion_test1000.npz", model.inputs).take(5)
+    workload = open_workload(model, models / "fashion_test1000.npz").take(5)
     bench = bench_of(model, workload, output="logits")
     site = next(site.name for site in bench.context.sites if site.kind.value == "weight")
     found = trace(bench.context, scenario((site, 3, 7)))

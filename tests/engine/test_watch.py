@@ -7,12 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from onnxfi.engine import EngineSettings, golden_statistics, open_engine, profile
+from onnxfi.engine import EngineSettings, golden_statistics, open_engine, open_workload, profile
 from onnxfi.faults import BitFlip, FaultSpace
 from onnxfi.graph import load
 from onnxfi.outcome import Outcome, PartialStatistics, value_statistics
 from onnxfi.sampling import UniformSampler
-from onnxfi.workload import read_workload
 
 WATCHED = ("c1", "r1", "t2", "scores")
 
@@ -121,7 +120,7 @@ g (float[4, 2] x) => (float[4, 2] y) { h = Neg(x)  y = Relu(h) }
 def test_padding_is_not_counted(bench_of, model_of, watched, scenario):
     model = model_of(PADDED)
     values = np.arange(12, dtype=np.float32).reshape(6, 2)
-    bench = bench_of(model, read_workload({"x": values}, model.inputs))
+    bench = bench_of(model, open_workload(model, {"x": values}))
     found = watched("ports", monitors=("h",), bench=bench).run(scenario(("h", 1, 31))).monitors
     assert found["h"].elements == 12
     assert found["h"].changed_share == 0.5
@@ -139,7 +138,7 @@ g (int64[n, 2] x) => (float[n, 2] y)
 def test_runs_without_outputs_are_left_out(bench_of, model_of, watched, scenario):
     model = model_of(GATHERS)
     values = np.array([[0, 1], [1, 2], [2, 0]])
-    bench = bench_of(model, read_workload({"x": values}, model.inputs))
+    bench = bench_of(model, open_workload(model, {"x": values}))
     engine = watched("ports", monitors=("h", "y"), bench=bench)
     whole = engine.run(scenario(("z", 0, 40)))
     assert whole.counts.due_exception == 3
@@ -159,7 +158,7 @@ def test_runs_without_outputs_are_left_out(bench_of, model_of, watched, scenario
 def test_real_models_in_all_engines(models, bench_of, watched, name):
     model = load(models / f"{name}.onnx")
     data = "fashion" if "fashion" in name else "mnist"
-    workload = read_workload(models / f"{data}_test1000.npz", model.inputs).take(6)
+    workload = open_workload(model, models / f"{data}_test1000.npz").take(6)
     bench = bench_of(model, workload, output="logits", batch_size=4)
     names = [node.outputs[0] for node in model.index.nodes if node.op_type == "Relu"] + ["logits"]
     weights = [site for site in bench.context.sites if site.kind.value == "weight"]

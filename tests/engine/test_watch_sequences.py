@@ -7,10 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from onnxfi.engine import EngineContext, EngineSettings, golden_run, open_engine, profile, trace
+from onnxfi.engine import (
+    EngineContext,
+    EngineSettings,
+    golden_run,
+    open_engine,
+    open_workload,
+    profile,
+    trace,
+)
 from onnxfi.faults import enumerate_sites, find_site
 from onnxfi.outcome import choose_criterion
-from onnxfi.workload import read_workload, stream_of
+from onnxfi.workload import stream_of
 
 LEAKY = """
 <ir_version: 10, opset_import: ["" : 17]>
@@ -30,7 +38,7 @@ def context(model_of):
     model = model_of(LEAKY)
     stream = stream_of(("hn=h",), model.inputs, model.outputs)
     x = np.random.default_rng(1).normal(size=(SAMPLES, STEPS, 3)).astype(np.float32)
-    workload = read_workload({"x": x}, model.inputs, stream)
+    workload = open_workload(model, {"x": x}, stream=stream)
     asked = EngineSettings(stream=stream, batch_size=2)
     found = profile(model, workload, asked)
     table = enumerate_sites(

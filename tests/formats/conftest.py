@@ -16,11 +16,10 @@ sys.path.insert(0, str(Path(__file__).parent / "made"))
 from by_hand import BY_HAND
 from quantized import QUANTIZED
 
-from onnxfi.engine import EngineContext, EngineSettings, complete_types, profile
+from onnxfi.engine import EngineContext, EngineSettings, complete_types, open_workload, profile
 from onnxfi.faults import SiteTable, enumerate_sites
 from onnxfi.graph import Model, load
 from onnxfi.outcome import BoundCriterion, Top1
-from onnxfi.workload import read_workload
 
 SAMPLES = "random:4:3"
 #: onnxruntime's own optimisers make something of these that it then refuses.
@@ -51,7 +50,7 @@ def model_named(name: str) -> Model:
 def _study(name: str, optimization: Any) -> Study:
     model = model_named(name)
     settings = EngineSettings(optimization=optimization)
-    workload = read_workload(SAMPLES, model.inputs)
+    workload = open_workload(model, SAMPLES)
     found = profile(model, workload, settings)
     table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts, found.left_out)
     context = EngineContext(

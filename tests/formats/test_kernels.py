@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 
 from onnxfi.bits import from_words, in_bytes
-from onnxfi.engine import EngineSettings, Session, Watchdog, open_engine, profile
+from onnxfi.engine import EngineSettings, Session, Watchdog, open_engine, open_workload, profile
 from onnxfi.engine._openings import Openings
 from onnxfi.engine._optimize import optimized
 from onnxfi.faults import FaultGroup, Scenario, enumerate_sites
 from onnxfi.graph import initializer_words, lift_initializers, load
 from onnxfi.inject import bake, instrument
-from onnxfi.workload import read_workload
 
 pytestmark = pytest.mark.cpu
 
@@ -47,7 +46,7 @@ def _what(site):
 @pytest.fixture(scope="module")
 def resnet():
     model = load(RESNET)
-    found = profile(model, read_workload("random:2:1", model.inputs), EngineSettings())
+    found = profile(model, open_workload(model, "random:2:1"), EngineSettings())
     return model, enumerate_sites(model.index, model.inputs, model.outputs, found.layouts).sites
 
 

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from onnx import numpy_helper, parser
 
 from onnxfi.bits import from_words, to_words
-from onnxfi.engine import EngineContext, EngineSettings, Session, complete_types, profile
+from onnxfi.engine import (
+    EngineContext,
+    EngineSettings,
+    Session,
+    complete_types,
+    open_workload,
+    profile,
+)
 from onnxfi.faults import FaultSite, enumerate_sites
 from onnxfi.graph import Model, expose, initializer_words, load, replace_initializers
 from onnxfi.outcome import BoundCriterion, Top1
@@ -19,7 +26,6 @@ from onnxfi.sensitivity._calibrate import calibrate
 from onnxfi.sensitivity._entries import find_entry
 from onnxfi.sensitivity._gains import gain_of
 from onnxfi.sensitivity._plan import plan
-from onnxfi.workload import read_workload
 
 IMAGE = "float[batch, 4, 6, 6] image"
 ROW = "float[batch, 4] image"
@@ -122,7 +128,7 @@ def model_of(given: str, nodes: str, stored: dict[str, NDArray[Any]]) -> Model:
 def context_of(model: Model, rank: int) -> EngineContext:
     shape = (16, 4) if rank == 1 else (16, 4, 6, 6)
     values = np.random.default_rng(5).normal(0.3, size=shape).astype(np.float32)
-    workload = read_workload({"image": values}, model.inputs)
+    workload = open_workload(model, {"image": values})
     settings = EngineSettings(batch_size=16)
     criterion = BoundCriterion(criterion=Top1(), output="out")
     found = profile(model, workload, settings, [])

@@ -9,13 +9,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from onnxfi.engine import EngineContext, EngineSettings, golden_run, open_engine, profile
+from onnxfi.engine import (
+    EngineContext,
+    EngineSettings,
+    golden_run,
+    open_engine,
+    open_workload,
+    profile,
+)
 from onnxfi.faults import BitFlip, FaultSite, FaultSpace, Scenario, SiteFilter, enumerate_sites
 from onnxfi.graph import load
 from onnxfi.outcome import choose_criterion
 from onnxfi.sampling._scores import scored
 from onnxfi.sensitivity import Sensitivity, SensitivityOptions, measure
-from onnxfi.workload import Workload, read_workload
+from onnxfi.workload import Workload
 
 MNIST, FASHION = "models/mnist_test1000.npz", "models/fashion_test1000.npz"
 
@@ -33,7 +40,7 @@ def subject(model_path: str, data: str, *chosen: str, samples: int = 24) -> Subj
     arrays = np.load(data)
     first = {name: arrays[name][:samples] for name in arrays.files}
     last = {name: arrays[name][-48:] for name in arrays.files}
-    workload, test = (read_workload(each, model.inputs) for each in (first, last))
+    workload, test = (open_workload(model, each) for each in (first, last))
     settings = EngineSettings(batch_size=samples)
     table = enumerate_sites(model.index, model.inputs, model.outputs)
     wanted = SiteFilter(targets=chosen).select(table.sites)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 from onnx import numpy_helper, parser
 
-from onnxfi.engine import EngineContext, EngineSettings, profile
+from onnxfi.engine import EngineContext, EngineSettings, open_workload, profile
 from onnxfi.faults import BitFlip, FaultSpace, enumerate_sites
 from onnxfi.graph import load
 from onnxfi.outcome import BoundCriterion, Top1
 from onnxfi.sensitivity import SensitivityOptions, measure
 from onnxfi.sensitivity._computed import ComputedScores
-from onnxfi.workload import read_workload
 
 ONE_A_RUN = """
 <ir_version: 10, opset_import: ["" : 17]> m (float[1, 6] x) => (float[1, 4] y)
@@ -33,7 +32,7 @@ def _context() -> EngineContext:
         proto.graph.initializer.append(numpy_helper.from_array(values, name))
     model = load(proto)
     values = rng.normal(size=(10, 6)).astype(np.float32)
-    workload = read_workload({"x": values}, model.inputs)
+    workload = open_workload(model, {"x": values})
     how = EngineSettings()
     found = profile(model, workload, how)
     table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)

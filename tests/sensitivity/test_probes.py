@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from onnx import numpy_helper, parser
 
-from onnxfi.engine import EngineContext, EngineSettings, Session, profile
+from onnxfi.engine import EngineContext, EngineSettings, Session, open_workload, profile
 from onnxfi.graph import Model, expose, load
 from onnxfi.outcome import choose_criterion, lost_shares
 from onnxfi.sensitivity import Cost, SensitivityOptions
@@ -18,7 +18,7 @@ from onnxfi.sensitivity._entry import Channels, Target
 from onnxfi.sensitivity._probes import probe
 from onnxfi.sensitivity._response import DOSES, DOWN, UP
 from onnxfi.sensitivity._scores import likelihood
-from onnxfi.workload import Workload, read_workload
+from onnxfi.workload import Workload
 
 MODELS = Path(__file__).parents[2] / "models"
 OPTIONS = SensitivityOptions()
@@ -48,7 +48,7 @@ def zoo(name: str, samples: int = 8, **settings) -> EngineContext:
     model = load(MODELS / name)
     data = np.load(MODELS / "mnist_test1000.npz")
     given = {key: data[key][-samples:] for key in data.files}
-    return context_of(model, read_workload(given, model.inputs), **settings)
+    return context_of(model, open_workload(model, given), **settings)
 
 
 def made(context: EngineContext, operators: Sequence[str]) -> list[str]:
@@ -83,7 +83,7 @@ def perceptron() -> tuple[EngineContext, dict[str, np.ndarray]]:
         proto.graph.initializer.append(numpy_helper.from_array(values, name))
     model = load(proto)
     images = rng.normal(size=(15, 4)).astype(np.float32)
-    context = context_of(model, read_workload({"x": images}, model.inputs))
+    context = context_of(model, open_workload(model, {"x": images}))
     return context, weights
 
 
@@ -279,7 +279,7 @@ def test_runs_that_fail_have_lost_all():
     proto.graph.initializer.append(numpy_helper.from_array(np.array([1, 3]), "three"))
     model = load(proto)
     images = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
-    context = context_of(model, read_workload({"x": images}, model.inputs))
+    context = context_of(model, open_workload(model, {"x": images}))
     best = Target(values=(Channels(value="best", axis=1),), channels=1, spread=1.0, whole=True)
     responses, cost = probe(context, [best], OPTIONS, doses=[0.4, 100.0])
     lost = responses["best", True].lost

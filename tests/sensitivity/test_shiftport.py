@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from onnxfi.bits import ElementType, format_of
-from onnxfi.engine import EngineSettings, Session, profile
+from onnxfi.engine import EngineSettings, Session, open_workload, profile
 from onnxfi.faults import SampleLayout
 from onnxfi.graph import Model, element_to_onnx, insert, load, raise_opset
 from onnxfi.sensitivity._entry import Channels, Target
@@ -18,7 +18,6 @@ from onnxfi.sensitivity._shiftport import (
     shift_groups,
     shift_port,
 )
-from onnxfi.workload import read_workload
 
 SETTINGS = EngineSettings(optimization="disabled")
 ELEMENTS = [
@@ -42,7 +41,7 @@ def identity(element: ElementType, rank: int, opset: int = 13) -> Model:
 def ported(model: Model, layout: SampleLayout, axis: int, *, whole: bool) -> ShiftPort:
     """A port on value y, whose layout is given."""
     values = np.zeros(layout.run_shape(2), format_of(model.inputs[0].element).value)
-    known = profile(model, read_workload({"x": values}, model.inputs), SETTINGS, ["y"])
+    known = profile(model, open_workload(model, {"x": values}), SETTINGS, ["y"])
     object.__setattr__(known, "layouts", {"y": layout})
     channels = layout.shape[axis]
     target = Target(values=(Channels(value="y", axis=axis),), channels=channels, spread=1.0,
@@ -174,7 +173,7 @@ def test_not_a_number_for_floats():
 
 def test_no_port_where_there_is_no_way_in():
     model = identity(ElementType.FLOAT, 2)
-    workload = read_workload({"x": np.zeros((2, 3), np.float32)}, model.inputs)
+    workload = open_workload(model, {"x": np.zeros((2, 3), np.float32)})
     known = profile(model, workload, SETTINGS, ["y"])
 
     def target(value: str, channels: int, axis: int = 1) -> Target:
@@ -193,7 +192,7 @@ def test_texts_have_no_arithmetic():
     graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", made[:1], made[1:])
     imports = [helper.make_opsetid("", 17)]
     model = load(helper.make_model(graph, opset_imports=imports, ir_version=8))
-    workload = read_workload({"x": np.array([["a", "b"], ["c", "d"]])}, model.inputs)
+    workload = open_workload(model, {"x": np.array([["a", "b"], ["c", "d"]])})
     known = profile(model, workload, SETTINGS, ["y"])
     target = Target(values=(Channels(value="y", axis=1),), channels=2, spread=1.0, whole=True)
     assert shift_port(model, target, known, seed=0) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxfi.engine import EngineContext, EngineSettings, profile
+from onnxfi.engine import EngineContext, EngineSettings, open_workload, profile
 from onnxfi.faults import enumerate_sites
 from onnxfi.graph import load
 from onnxfi.outcome import BoundCriterion, Top1
@@ -15,7 +15,6 @@ from onnxfi.sensitivity._response import DOSES, DOWN, UP, Response
 from onnxfi.sensitivity._sides import Side, checked_sides, corrected, largest
 from onnxfi.sensitivity._stored import Gain, StoredScores
 from onnxfi.sensitivity._trials import TrialOptions, flips
-from onnxfi.workload import read_workload
 
 
 def _response(up: float, down: float) -> Response:
@@ -102,7 +101,7 @@ def test_rules_that_hold_are_left_alone() -> None:
 @pytest.fixture(scope="module")
 def context() -> EngineContext:
     model = load("models/lenet5_mnist_fp32.onnx")
-    workload = read_workload("models/mnist_test1000.npz", model.inputs).take(24)
+    workload = open_workload(model, "models/mnist_test1000.npz").take(24)
     how = EngineSettings()
     found = profile(model, workload, how, [])
     table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from onnx import numpy_helper, parser
 
-from onnxfi.engine import EngineContext, EngineSettings, open_engine, profile
+from onnxfi.engine import EngineContext, EngineSettings, open_engine, open_workload, profile
 from onnxfi.errors import ConfigError
 from onnxfi.faults import BitFlip, FaultSite, FaultSpace, Scenario, enumerate_sites, tie
 from onnxfi.graph import Model, load
@@ -23,7 +23,7 @@ from onnxfi.sensitivity._fallback import ladder, try_sites
 from onnxfi.sensitivity._response import DOSES, DOWN, UP
 from onnxfi.sensitivity._stored import StoredScores
 from onnxfi.sensitivity._trials import TrialOptions, Trials, flips, in_turn, sort_of
-from onnxfi.workload import Workload, read_workload
+from onnxfi.workload import Workload
 
 IMAGES = "models/mnist_test1000.npz"
 
@@ -57,7 +57,7 @@ def _model(text: str, **shapes: tuple[int, ...]) -> Model:
 
 
 def _context(model: Model, inputs: Any, samples: int = 24, **settings: Any) -> EngineContext:
-    workload: Workload = read_workload(inputs, model.inputs).take(samples)
+    workload: Workload = open_workload(model, inputs).take(samples)
     how = EngineSettings(**settings)
     found = profile(model, workload, how)
     table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)

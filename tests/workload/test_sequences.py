@@ -7,7 +7,7 @@ import pytest
 
 from onnxfi.bits import ElementType
 from onnxfi.errors import ConfigError, WorkloadError
-from onnxfi.workload import read_workload, stream_of
+from onnxfi.workload import stream_of
 
 
 @pytest.fixture
@@ -21,8 +21,12 @@ def model(spec):
     return inputs, [spec("y", "batch", 1), spec("next", 2, "batch", 3)]
 
 
-def _read(model, arrays, *pairs):
-    return read_workload(arrays, model[0], stream_of(pairs or ("next=state",), *model))
+@pytest.fixture
+def sequences(read):
+    def make(model, arrays, *pairs):
+        return read(arrays, model[0], stream_of(pairs or ("next=state",), *model), model[1])
+
+    return make
 
 
 def _x(samples=3, steps=5):
@@ -32,8 +36,8 @@ def _x(samples=3, steps=5):
 RATE = np.array(16_000)
 
 
-def test_feeds_have_steps_first_and_states_none(model):
-    workload = _read(model, {"x": _x(), "sr": RATE})
+def test_feeds_have_steps_first_and_states_none(model, read, sequences):
+    workload = sequences(model, {"x": _x(), "sr": RATE})
     assert (workload.samples, workload.steps) == (3, 5)
     feeds = workload.batch(1, 3)
     np.testing.assert_array_equal(feeds["x"], _x()[1:3].swapaxes(0, 1))
@@ -41,8 +45,8 @@ def test_feeds_have_steps_first_and_states_none(model):
     np.testing.assert_array_equal(feeds["sr"], [16_000] * 5)
 
 
-def test_the_first_step_is_a_workload_of_single_runs(model):
-    first = _read(model, {"x": _x(), "sr": RATE}).first_step()
+def test_the_first_step_is_a_workload_of_single_runs(model, read, sequences):
+    first = sequences(model, {"x": _x(), "sr": RATE}).first_step()
     assert (first.stream, first.steps) == (None, None)
     feeds = first.batch(0, 3)
     np.testing.assert_array_equal(feeds["x"], _x()[:, 0])
@@ -50,45 +54,45 @@ def test_the_first_step_is_a_workload_of_single_runs(model):
     assert feeds["sr"].shape == ()
 
 
-def test_initial_states_belong_to_samples(model):
+def test_initial_states_belong_to_samples(model, read, sequences):
     state = np.arange(18, dtype=np.float32).reshape(3, 2, 3)
-    workload = _read(model, {"x": _x(), "sr": RATE, "state": state})
+    workload = sequences(model, {"x": _x(), "sr": RATE, "state": state})
     np.testing.assert_array_equal(workload.batch(1, 2)["state"][:, 0], state[1])
-    other = _read(model, {"x": _x(), "sr": RATE, "state": state + 1})
+    other = sequences(model, {"x": _x(), "sr": RATE, "state": state + 1})
     assert other.sha256 != workload.sha256
 
 
-def test_an_input_without_steps_is_held(model):
+def test_an_input_without_steps_is_held(model, read):
     inputs = [
         *model[0],
         model[0][0].__class__(name="speaker", element=ElementType.FLOAT, shape=("batch", 2)),
     ]
     speaker = np.arange(6, dtype=np.float32).reshape(3, 2)
     stream = stream_of(["next=state"], inputs, model[1])
-    workload = read_workload({"x": _x(), "sr": RATE, "speaker": speaker}, inputs, stream)
+    workload = read({"x": _x(), "sr": RATE, "speaker": speaker}, inputs, stream)
     feeds = workload.batch(0, 3)
     assert feeds["speaker"].shape == (5, 3, 2)
     np.testing.assert_array_equal(feeds["speaker"][4], speaker)
 
 
-def test_a_model_without_a_batch_axis_runs_whole_samples(spec):
+def test_a_model_without_a_batch_axis_runs_whole_samples(spec, read, sequences):
     model = [spec("x", 4), spec("h", 3)], [spec("hn", 3)]
-    workload = _read((model[0], model[1]), {"x": _x()}, "hn=h")
+    workload = sequences((model[0], model[1]), {"x": _x()}, "hn=h")
     assert workload.stacked
     np.testing.assert_array_equal(workload.batch(2, 3)["x"], _x()[2])
     np.testing.assert_array_equal(workload.batch(2, 3)["h"], np.zeros(3, np.float32))
 
 
-def test_the_batch_of_an_anonymous_state_is_its_free_axis(spec):
+def test_the_batch_of_an_anonymous_state_is_its_free_axis(spec, read, sequences):
     model = [spec("x", None, 4), spec("h", 2, None, 3)], [spec("hn", None, None, None)]
-    assert _read(model, {"x": _x()}, "hn=h").axes == {"x": 1, "h": 1}
+    assert sequences(model, {"x": _x()}, "hn=h").axes == {"x": 1, "h": 1}
 
 
-def test_labels_are_one_a_sequence(model):
-    labelled = _read(model, {"x": _x(), "sr": RATE, "labels": np.array([0, 1, 0])})
+def test_labels_are_one_a_sequence(model, read, sequences):
+    labelled = sequences(model, {"x": _x(), "sr": RATE, "labels": np.array([0, 1, 0])})
     assert labelled.labels is not None
     with pytest.raises(WorkloadError, match="one label a sequence"):
-        _read(model, {"x": _x(), "sr": RATE, "labels": np.zeros(15, int)})
+        sequences(model, {"x": _x(), "sr": RATE, "labels": np.zeros(15, int)})
 
 
 @pytest.mark.parametrize(
@@ -109,19 +113,19 @@ def test_labels_are_one_a_sequence(model):
         ),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(model, arrays, message):
+def test_arrays_that_do_not_fit_are_refused(model, arrays, message, read, sequences):
     with pytest.raises(WorkloadError, match=message):
-        _read(model, arrays)
+        sequences(model, arrays)
 
 
-def test_a_state_of_open_size_has_to_be_given(spec):
+def test_a_state_of_open_size_has_to_be_given(spec, read, sequences):
     model = [spec("x", "batch", 4), spec("cache", "batch", "length")], [spec("out", "batch", "m")]
     with pytest.raises(
         WorkloadError, match=r"size of state 'cache' open .* give its initial values"
     ):
-        _read(model, {"x": _x()}, "out=cache")
+        sequences(model, {"x": _x()}, "out=cache")
     empty = np.zeros((3, 0), np.float32)
-    assert _read(model, {"x": _x(), "cache": empty}, "out=cache").samples == 3
+    assert sequences(model, {"x": _x(), "cache": empty}, "out=cache").samples == 3
 
 
 @pytest.mark.parametrize(
@@ -145,20 +149,20 @@ def test_something_must_be_fed_in_every_step(spec):
         stream_of(["hn=h"], [spec("h", 3)], [spec("hn", 3)])
 
 
-def test_random_sequences_have_the_steps_asked_for(model):
-    workload = _read(model, "random:2:7:steps=6")
+def test_random_sequences_have_the_steps_asked_for(model, read, sequences):
+    workload = sequences(model, "random:2:7:steps=6")
     assert workload.batch(0, 2)["x"].shape == (6, 2, 4)
     assert not workload.batch(0, 2)["state"].any()
     with pytest.raises(WorkloadError, match=r"how many steps .*:2:7:steps=16"):
-        _read(model, "random:2:7")
+        sequences(model, "random:2:7")
 
 
-def test_all_that_is_open_is_told_at_once(spec):
+def test_all_that_is_open_is_told_at_once(spec, read, sequences):
     model = [spec("x", "batch", "n"), spec("h", "batch", 3)], [spec("hn", "batch", 3)]
     with pytest.raises(WorkloadError, match=r"dimension 1 of input 'x', how .*:2:7:n=16,steps=16"):
-        _read(model, "random:2:7", "hn=h")
+        sequences(model, "random:2:7", "hn=h")
 
 
-def test_folders_hold_single_runs(model, tmp_path):
+def test_folders_hold_single_runs(model, tmp_path, read, sequences):
     with pytest.raises(WorkloadError, match="holds single runs"):
-        _read(model, tmp_path)
+        sequences(model, tmp_path)

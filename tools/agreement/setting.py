@@ -11,12 +11,12 @@ from onnxfi.engine import (
     EngineSettings,
     examine_engine,
     golden_run,
+    open_workload,
     profile,
 )
 from onnxfi.faults import FaultSite, enumerate_sites
 from onnxfi.graph import load
 from onnxfi.outcome import choose_criterion
-from onnxfi.workload import read_workload
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 Level = Literal["disabled", "all"]
@@ -28,7 +28,7 @@ def context_of(
     """Everything that an engine needs, for sites of a kind that all but `lift` can fault."""
     model = load(path)
     data = "fashion" if "fashion" in path.name else "mnist"
-    workload = read_workload(MODELS / f"{data}_test1000.npz", model.inputs).take(images)
+    workload = open_workload(model, MODELS / f"{data}_test1000.npz").take(images)
     settings = EngineSettings(provider=provider, optimization=level)
     found = profile(model, workload, settings)
     table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)

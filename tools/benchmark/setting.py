@@ -22,6 +22,7 @@ from onnxfi.engine import (
     deployed,
     examine_engine,
     golden_run,
+    open_workload,
     profile,
     windows,
 )
@@ -29,7 +30,6 @@ from onnxfi.faults import BitFlip, FaultGroup, FaultSite, FaultSpace, Scenario, 
 from onnxfi.graph import load
 from onnxfi.outcome import choose_criterion
 from onnxfi.sampling import SampledScenarios, UniformSampler
-from onnxfi.workload import read_workload
 
 _WARM_UPS = 3
 
@@ -69,7 +69,7 @@ def context_of(
 ) -> EngineContext:
     """All that a campaign prepares before its first injection: profile, golden run, sites."""
     model = load(subject.model)
-    workload = read_workload(subject.inputs, model.inputs).take(samples or subject.samples)
+    workload = open_workload(model, subject.inputs).take(samples or subject.samples)
     settings = EngineSettings(graph=graph)
     if memory_limit is not None:
         settings = replace(settings, memory_limit_bytes=memory_limit)

@@ -16,6 +16,7 @@ from onnxfi.engine import (
     Profile,
     golden_run,
     open_engine,
+    open_workload,
     profile,
 )
 from onnxfi.errors import GoldenError
@@ -29,7 +30,7 @@ from onnxfi.faults import (
 )
 from onnxfi.graph import Model, load
 from onnxfi.outcome import choose_criterion
-from onnxfi.workload import Workload, read_workload
+from onnxfi.workload import Workload
 
 _TOGETHER = 256
 
@@ -82,7 +83,7 @@ def prepare(target: Target, folders: Sequence[Path], part: slice = TESTED) -> Pr
         part: Which samples of the test set.
     """
     model = load(find_file(f"{target.model}.onnx", folders))
-    workload = read_workload(images(target, folders, part), model.inputs)
+    workload = open_workload(model, images(target, folders, part))
     settings = EngineSettings(engine="cut", batch_size=workload.samples)
     index = model.index
     every = enumerate_sites(index, model.inputs, model.outputs, None, None, ()).sites

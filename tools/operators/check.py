@@ -10,12 +10,11 @@ import numpy as np
 import onnxruntime
 
 from onnxfi.bits import ElementType, apply_masks, format_of, from_words, to_words
-from onnxfi.engine import EngineSettings, RunFailedError, Session, profile
+from onnxfi.engine import EngineSettings, RunFailedError, Session, open_workload, profile
 from onnxfi.errors import BackendError, OnnxFIError
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, Scenario, SiteTable, enumerate_sites
 from onnxfi.graph import Model, expose, initializer_words, load, serialize
 from onnxfi.inject import BatchWindow, Instrumented, arm, can_open, instrument
-from onnxfi.workload import read_workload
 from operators.cases import Case, loads
 
 _WINDOW = BatchWindow(start=0, stop=1, size=1)
@@ -149,7 +148,7 @@ def _sites(case: Case, model: Model, runner: Runner) -> SiteTable:
     layouts: Mapping[str, SampleLayout]
     if case.plain:
         arrays = {name: value[np.newaxis] for name, value in case.inputs.items()}
-        found = profile(model, read_workload(arrays, model.inputs), _SETTINGS)
+        found = profile(model, open_workload(model, arrays), _SETTINGS)
         layouts, unseen = found.layouts, found.left_out
     else:
         layouts, unseen = _layouts(case, model, runner), {}

@@ -19,12 +19,12 @@ from onnxfi.engine import (
     examine_engine,
     golden_run,
     open_engine,
+    open_workload,
     profile,
 )
 from onnxfi.faults import FaultGroup, FaultSite, Scenario, SiteTable, enumerate_sites
 from onnxfi.graph import Model, load
 from onnxfi.outcome import BoundCriterion, Tolerance
-from onnxfi.workload import read_workload
 from reach.files import Arrays, RealModel
 
 _FULL = (1 << 64) - 1
@@ -191,7 +191,7 @@ def _context(
     model: Model, feed: Arrays, sites: Sequence[FaultSite], optimization: Optimization
 ) -> EngineContext:
     fed = {spec.name: feed[spec.name] for spec in model.inputs}
-    workload = read_workload(fed, model.inputs)
+    workload = open_workload(model, fed)
     settings = EngineSettings(timeout_s=120, optimization=optimization)
     layouts = profile(model, workload, settings, candidates=())
     criterion = BoundCriterion(criterion=Tolerance(0.0), output=next(iter(layouts.outputs)))

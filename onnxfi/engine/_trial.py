@@ -1,0 +1,143 @@
+"""Trying one reading of the samples: does the model run on it, and does it keep samples apart?"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.engine._bits import same
+from onnxfi.engine._independence import Mode, Verdict
+from onnxfi.engine._layouts import of_one_sample
+from onnxfi.engine._probe import Prober
+from onnxfi.engine._session import Session
+from onnxfi.engine._verdict import judge
+from onnxfi.graph import Model
+from onnxfi.workload import Reading, Workload
+
+#: Operators that take the range of their numbers over all samples of a run. Samples are samples
+#: none the less: they differ by rounding only, and run alone.
+_RANGED = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"})
+_NEAR = 0.5  # of the length of an output, by which such rounding may change it
+_SAMPLES = 3
+
+
+class Proof(enum.IntEnum):
+    """How well runs bear a reading out."""
+
+    APART = 3
+    """Outputs have the samples on an axis, and none changes when another is replaced."""
+    SINGLE = 2
+    """A run holds one sample, by its shapes or since the model takes no more."""
+    ROUNDED = 1
+    """Samples of a run change each other by rounding, or gave no sign of it."""
+    NONE = 0
+    """Entries change each other's outputs, or outputs have no axis for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A reading, tried.
+
+    Attributes:
+        reading: The reading.
+        workload: The samples, read so.
+        proof: How well runs bear it out.
+        reason: Why, in words.
+    """
+
+    reading: Reading
+    workload: Workload
+    proof: Proof
+    reason: str
+
+
+def tried(model: Model, session: Session, workload: Workload) -> Trial:
+    """Run a model on a workload's first samples.
+
+    Raises:
+        GoldenError: It fails on a single sample.
+    """
+    reading = workload.reading
+    prober = Prober(session, workload, workload.fixed_batch)
+    if workload.stacked and any(axis is not None for axis in workload.axes.values()):
+        # Each run holds one sample. Whether the rows are samples shows with the rest held.
+        prober.solo(0)
+        held = _held(workload)
+        workload_tried, prober = held, Prober(session, held, held.fixed_batch)
+    else:
+        workload_tried = workload
+    verdict = judge(model, prober, workload_tried)
+    proof = _proof(model, prober, workload_tried, verdict)
+    return Trial(reading=reading, workload=workload, proof=proof, reason=verdict.reason)
+
+
+def _held(workload: Workload) -> Workload:
+    """The samples with the first of all entries that single runs get in every run."""
+    several = {name: a for name, a in workload.inputs.items() if workload.axes[name] is not None}
+    entries = {name: a[0, ...] for name, a in workload.inputs.items() if name not in several}
+    return replace(
+        workload,
+        inputs=MappingProxyType(several),
+        axes=MappingProxyType({name: workload.axes[name] for name in several}),
+        constants=MappingProxyType({**workload.constants, **entries}),
+    )
+
+
+def _proof(model: Model, prober: Prober, workload: Workload, verdict: Verdict) -> Proof:
+    if verdict.mode is Mode.ALONE:
+        return Proof.SINGLE
+    placed = any(layout.batch_axis is not None for layout in verdict.outputs.values())
+    if verdict.isolated:
+        return Proof.APART if placed else Proof.NONE
+    if workload.samples == 1:
+        return Proof.SINGLE
+    return Proof.ROUNDED if _alike(model, prober, verdict) else Proof.NONE
+
+
+def _alike(model: Model, prober: Prober, verdict: Verdict) -> bool:
+    """Whether samples give alone what they give together, or nearly so."""
+    samples = prober.rows or _SAMPLES
+    together = prober.base(samples)
+    alone = [prober.solo(sample) for sample in range(samples)]
+    ranged = any(node.op_type in _RANGED for node in model.index.nodes)
+    placed = {n: layout for n, layout in verdict.outputs.items() if layout.batch_axis is not None}
+    fewer = prober.base(2) if prober.rows is None else together
+    for name, whole in together.items():
+        parts = [each[name] for each in alone]
+        if name in placed:
+            mine = [of_one_sample(whole, placed[name], k) for k in range(samples)]
+            own = [of_one_sample(part, placed[name], 0) for part in parts]
+            fine = all(_near(a, b, ranged=ranged) for a, b in zip(mine, own, strict=True))
+        else:
+            # The same for all samples; or of a size that depends on them, and so on their number.
+            varies = bool(placed) and fewer[name].shape != whole.shape
+            fine = varies or all(same(whole, part) for part in parts) or _joined(whole, parts)
+        if not fine:
+            return False
+    return True
+
+
+def _near(mine: NDArray[Any], alone: NDArray[Any], *, ranged: bool) -> bool:
+    """Whether a sample's output in a run of several is its output alone, but for rounding."""
+    if same(mine, alone):
+        return True
+    if not (ranged and mine.shape == alone.shape and mine.dtype.kind == "f"):
+        return False
+    gap = np.linalg.norm(mine.astype(np.float64) - alone.astype(np.float64))
+    return bool(gap <= _NEAR * np.linalg.norm(alone.astype(np.float64)))
+
+
+def _joined(whole: NDArray[Any], parts: list[NDArray[Any]]) -> bool:
+    """Whether a value is the parts one after another, along some axis."""
+    if any(part.ndim != whole.ndim or part.dtype != whole.dtype for part in parts):
+        return False
+    for axis in range(whole.ndim):
+        rest = {(*part.shape[:axis], *part.shape[axis + 1 :]) for part in (*parts, whole)}
+        if len(rest) == 1 and same(np.concatenate(parts, axis=axis), whole):
+            return True
+    return False
