@@ -45,8 +45,8 @@ def load_subject(path: str, inputs: str | None, options: Mapping[str, Any]) -> S
     Args:
         path: The model file.
         inputs: Source of a workload, or None.
-        options: Values of the options ``graph``, ``optimization``, ``custom_ops``, ``state``, and of
-            those that say what a sample is.
+        options: Values of the options ``graph``, ``optimization``, ``custom_ops``, ``state``, and
+            of those that say what a sample is.
     """
     from onnxfi.engine import complete_types
     from onnxfi.faults import enumerate_sites

@@ -55,7 +55,10 @@ def open_workload(
     """
     signature = Signature(inputs=model.inputs, outputs=model.outputs, stream=stream)
     opened = open_source(source, signature, choice)
-    plain = replace(settings or EngineSettings(), stream=stream, graph="stored")
+    asked = settings or EngineSettings()
+    # What can't be studied is refused later, where the reason is known.
+    provider = "cpu" if asked.graph == "deployed" else asked.provider
+    plain = replace(asked, stream=stream, graph="stored", provider=provider)
     with closing(Watchdog()) as watchdog:
         return _Choice(model, opened, plain, watchdog).workload()
 

@@ -22,7 +22,8 @@ from onnxfi.workload import Reading, Workload
 #: Operators that take the range of their numbers over all samples of a run. Samples are samples
 #: none the less: they differ by rounding only, and run alone.
 _RANGED = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"})
-_NEAR = 0.5  # of the length of an output, by which such rounding may change it
+_RANGES = 0.5  # of the length of an output, by which such rounding may change it
+_KERNELS = 0.05  # the same for kernels that round otherwise in a batch than alone
 _SAMPLES = 3
 
 
@@ -73,7 +74,9 @@ def tried(model: Model, session: Session, workload: Workload) -> Trial:
         workload_tried = workload
     verdict = judge(model, prober, workload_tried)
     proof = _proof(model, prober, workload_tried, verdict)
-    return Trial(reading=reading, workload=workload, proof=proof, reason=verdict.reason)
+    placed = any(layout.batch_axis is not None for layout in verdict.outputs.values())
+    reason = "no output grows with them" if verdict.isolated and not placed else verdict.reason
+    return Trial(reading=reading, workload=workload, proof=proof, reason=reason)
 
 
 def _held(workload: Workload) -> Workload:
@@ -92,19 +95,22 @@ def _proof(model: Model, prober: Prober, workload: Workload, verdict: Verdict) -
     if verdict.mode is Mode.ALONE:
         return Proof.SINGLE
     placed = any(layout.batch_axis is not None for layout in verdict.outputs.values())
-    if verdict.isolated:
-        return Proof.APART if placed else Proof.NONE
+    if verdict.isolated and placed:
+        if verdict.independent or _alike(prober, verdict, _KERNELS):
+            return Proof.APART
+        return Proof.NONE
     if workload.samples == 1:
         return Proof.SINGLE
-    return Proof.ROUNDED if _alike(model, prober, verdict) else Proof.NONE
+    ranged = any(node.op_type in _RANGED for node in model.index.nodes)
+    alike = not verdict.isolated and _alike(prober, verdict, _RANGES if ranged else 0.0)
+    return Proof.ROUNDED if alike else Proof.NONE
 
 
-def _alike(model: Model, prober: Prober, verdict: Verdict) -> bool:
+def _alike(prober: Prober, verdict: Verdict, tolerance: float) -> bool:
     """Whether samples give alone what they give together, or nearly so."""
     samples = prober.rows or _SAMPLES
     together = prober.base(samples)
     alone = [prober.solo(sample) for sample in range(samples)]
-    ranged = any(node.op_type in _RANGED for node in model.index.nodes)
     placed = {n: layout for n, layout in verdict.outputs.items() if layout.batch_axis is not None}
     fewer = prober.base(2) if prober.rows is None else together
     for name, whole in together.items():
@@ -112,7 +118,7 @@ def _alike(model: Model, prober: Prober, verdict: Verdict) -> bool:
         if name in placed:
             mine = [of_one_sample(whole, placed[name], k) for k in range(samples)]
             own = [of_one_sample(part, placed[name], 0) for part in parts]
-            fine = all(_near(a, b, ranged=ranged) for a, b in zip(mine, own, strict=True))
+            fine = all(_near(a, b, tolerance) for a, b in zip(mine, own, strict=True))
         else:
             # The same for all samples; or of a size that depends on them, and so on their number.
             varies = bool(placed) and fewer[name].shape != whole.shape
@@ -122,14 +128,18 @@ def _alike(model: Model, prober: Prober, verdict: Verdict) -> bool:
     return True
 
 
-def _near(mine: NDArray[Any], alone: NDArray[Any], *, ranged: bool) -> bool:
+def _near(mine: NDArray[Any], alone: NDArray[Any], tolerance: float) -> bool:
     """Whether a sample's output in a run of several is its output alone, but for rounding."""
     if same(mine, alone):
         return True
-    if not (ranged and mine.shape == alone.shape and mine.dtype.kind == "f"):
+    if mine.shape != alone.shape or mine.dtype.kind in "OUSTb":
         return False
-    gap = np.linalg.norm(mine.astype(np.float64) - alone.astype(np.float64))
-    return bool(gap <= _NEAR * np.linalg.norm(alone.astype(np.float64)))
+    ours, theirs = (value.astype(np.float64) for value in (mine, alone))
+    if not np.array_equal(np.isfinite(ours), np.isfinite(theirs)):
+        return False
+    finite = np.isfinite(ours)
+    gap = np.linalg.norm(ours[finite] - theirs[finite])
+    return bool(gap <= tolerance * np.linalg.norm(theirs[finite]))
 
 
 def _joined(whole: NDArray[Any], parts: list[NDArray[Any]]) -> bool:

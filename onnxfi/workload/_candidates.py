@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from onnxfi.errors import WorkloadError
 from onnxfi.graph import TensorSpec
 from onnxfi.workload._dims import Dim, fits, is_free, shape_text, symbol_of, without
+from onnxfi.workload._families import first_axes
 from onnxfi.workload._reading import EACH, WHOLE, InputRole, Reading, SampleChoice
 from onnxfi.workload._ways import Ways
 
@@ -55,16 +56,35 @@ def array_ways(given: Given) -> Ways:
         WorkloadError: There is none: a shape does not fit, or numbers of samples differ.
     """
     roles = {spec.name: _roles(spec, given) for spec in given.inputs}
-    found = [reading for _, reading in sorted(_combined(given, roles), key=lambda each: each[0])]
+    closed = all(_closed(spec, given.shapes[spec.name]) for spec in given.inputs)
+    if closed and not given.choice.explicit and all(WHOLE in o for o in roles.values()):
+        found = _fixed(given)
+    else:
+        found = [way for _, way in sorted(_combined(given, roles), key=lambda each: each[0])]
     whole = None
     if given.labels in (None, 1) and all(WHOLE in options for options in roles.values()):
         whole = given.reading(dict.fromkeys(roles, WHOLE))
-    fixed = not any(is_free(dim) for spec in given.inputs for dim in spec.shape or (None,))
-    certain = fixed or given.labels == 1 or all(o == [WHOLE] for o in roles.values())
+    certain = closed or given.labels == 1 or all(o == [WHOLE] for o in roles.values())
     fallback = whole if certain else None
     if not found and fallback is None:
         _refuse(given, roles)
     return Ways(ways=tuple(found[:_WAYS]), fallback=fallback, whole=whole)
+
+
+def _closed(spec: TensorSpec, shape: tuple[int, ...]) -> bool:
+    """Whether all dimensions are fixed; one that is declared as 0, and is, too."""
+    return spec.shape is not None and not any(
+        is_free(dim) and shape[axis : axis + 1] != (dim,) for axis, dim in enumerate(spec.shape)
+    )
+
+
+def _fixed(given: Given) -> list[Reading]:
+    """Where arrays are one run's inputs and nothing is open: the rows of a batch, perhaps."""
+    rows = {name for family in first_axes(given.inputs) for name, _, _ in family.places}
+    lead = InputRole(axis=0, at=0)
+    roles = {spec.name: lead if spec.name in rows else WHOLE for spec in given.inputs}
+    counts = {given.shapes[name][0] for name in rows}
+    return [given.reading(roles)] if rows and given.labels in (None, *counts) else []
 
 
 def _roles(spec: TensorSpec, given: Given) -> list[InputRole]:
@@ -89,7 +109,7 @@ def _roles(spec: TensorSpec, given: Given) -> list[InputRole]:
     ]
     if said is not None:
         return _as_said(said, placed, given, shape)
-    return [role for role in placed if _plausible(role, shape, declared)] + whole
+    return [role for role in placed if _plausible(role, declared, fitting=bool(whole))] + whole
 
 
 def _rest(shape: tuple[int, ...], at: int) -> tuple[int, ...]:
@@ -107,15 +127,15 @@ def _as_said(
     return (counted or wanted)[:1]
 
 
-def _plausible(role: InputRole, shape: tuple[int, ...], declared: Sequence[Dim]) -> bool:
+def _plausible(role: InputRole, declared: Sequence[Dim], *, fitting: bool) -> bool:
     """Whether a dimension may be that of the samples; a fixed one only where it has to be."""
     assert role.axis is not None
-    assert role.at is not None
     dim = declared[role.axis]
-    if is_free(dim) or role.axis == 0:
+    if is_free(dim):
         return True
-    closed = not any(is_free(each) for each in declared)
-    return closed and shape[role.at] != dim and not fits(shape, declared)
+    if role.axis == 0:
+        return dim == 1 or not fitting
+    return not fitting and not any(is_free(each) for each in declared)
 
 
 def _combined(
@@ -147,20 +167,14 @@ def _combined(
 def _consistent(given: Given, roles: Mapping[str, InputRole]) -> bool:
     """Whether roles go together: something has samples, laid out in one way, in one batch."""
     moved = {role.at == role.axis for role in roles.values() if role.axis}
-    batches = set()
-    lead = False
-    for spec in given.inputs:
-        role = roles[spec.name]
-        if role.axis is None:
-            lead = lead or role is EACH
-            continue
-        dim = None if spec.shape is None else spec.shape[role.axis]
-        if not is_free(dim):
-            batches.add(dim)
-        # A list of numbers of declared length is one thing, unless it goes with a batch.
-        listed = spec.shape == given.shapes[spec.name] and len(spec.shape) == 1
-        lead = lead or not listed or spec.name in given.choice.axes
-    return lead and len(moved) < 2 and len(batches) < 2 and _by_name(given, roles)
+    batches = {
+        dim
+        for spec in given.inputs
+        if (axis := roles[spec.name].axis) is not None and spec.shape is not None
+        if not is_free(dim := spec.shape[axis])
+    }
+    some = any(role.at is not None for role in roles.values())
+    return some and len(moved) < 2 and len(batches) < 2 and _by_name(given, roles)
 
 
 def _order(given: Given, roles: Mapping[str, InputRole]) -> tuple[object, ...]:

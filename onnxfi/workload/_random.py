@@ -78,7 +78,8 @@ def random_ways(
     """The readings of random inputs: samples are on the dimensions that no size is given for.
 
     Where sizes are given for all open dimensions, each sample is what one run gets. A model whose
-    dimensions are all fixed is tried with samples on the first axis of its inputs.
+    dimensions are all fixed is tried with samples on the first axis of its inputs; one whose first
+    axes are of size 1 takes one sample a run.
 
     Args:
         request: What is asked for.
@@ -98,13 +99,17 @@ def random_ways(
         if any(request.size(name, axis, dim) is None for name, axis, dim in family.places)
     ]
     free = any(is_free(dim) for spec in inputs for dim in spec.shape or ())
-    if choice.runs or (free and not open_ones and not choice.axes):
+    first = first_axes(inputs)
+    said = bool(choice.axes or choice.whole)
+    single = any(dim == 1 for family in first for _, _, dim in family.places)
+    if choice.runs:
         found = every
-    elif open_ones or choice.axes or choice.whole:
+    elif not said and ((single and not _leading(open_ones)) or (first and not free)):
+        found = _batched(inputs, first, choice, outputs)
+    elif open_ones or said:
         found = _batched(inputs, _of_samples(open_ones, choice), choice, outputs)
     else:
-        first = _batched(inputs, first_axes(inputs), choice, outputs)
-        found = first if any(role.batched for role in first.inputs.values()) else every
+        found = every
     _refuse_open(request, inputs, found, stepped=stepped)
     return Ways(ways=(found,), fallback=None if free else every)
 
@@ -114,8 +119,12 @@ def _of_samples(open_ones: Sequence[Family], choice: SampleChoice) -> list[Famil
     said = {(name, role.axis) for name, role in choice.axes.items()}
     if said:
         return [f for f in open_ones if any((name, axis) in said for name, axis, _ in f.places)]
-    leading = [family for family in open_ones if any(axis == 0 for _, axis, _ in family.places)]
-    return leading or list(open_ones[:1])
+    return _leading(open_ones) or list(open_ones[:1])
+
+
+def _leading(open_ones: Sequence[Family]) -> list[Family]:
+    """Those that are the first axis of an input."""
+    return [family for family in open_ones if any(axis == 0 for _, axis, _ in family.places)]
 
 
 def _batched(

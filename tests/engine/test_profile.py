@@ -213,7 +213,9 @@ def test_a_fixed_batch_of_mixed_samples(model_of):
 
 def test_a_fixed_batch_whose_places_differ(model_of):
     text = FIXED.replace("y = MatMul(u, w)", "m = MatMul(u, w) y = Add(m, b)")
-    found = _profile(model_of(text), {"x": _floats(10, 3)})
+    with pytest.raises(WorkloadError, match="what a sample is"):
+        _profile(model_of(text), {"x": _floats(10, 3)})
+    found = _profile(model_of(text), {"x": _floats(10, 3)}, choice=sample_choice(["x=0"]))
     assert (found.batch_size, found.rows_independent) == (1, False)
     assert "other bits for a sample in a batch than alone" in found.reason
 
