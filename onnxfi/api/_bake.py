@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from onnxfi.api._sites import Inputs, load_model, site_table
+from onnxfi.api._sites import Inputs, ReadingArguments, load_model, reading_choice, site_table
 from onnxfi.faults import Scenario, find_site
 from onnxfi.graph import save, serialize
 from onnxfi.inject import bake as bake_model
@@ -21,6 +21,7 @@ def bake(
     inputs: Inputs | None = None,
     state: Mapping[str, str] | None = None,
     custom_ops: Sequence[str | PathLike[str]] = (),
+    **said: Unpack[ReadingArguments],
 ) -> bytes:
     """Write a scenario into a model, as an ordinary ONNX file for any runtime.
 
@@ -32,6 +33,7 @@ def bake(
             file does not tell.
         state: Outputs of a streaming model and the inputs that they are fed back to.
         custom_ops: Shared libraries with operators that the model uses; code that runs.
+        **said: What a sample is: ``batch_axes``, ``whole_inputs``, ``samples_are_runs``.
 
     Returns:
         The faulty model, serialized.
@@ -41,7 +43,8 @@ def bake(
         ModelError: The model is unusable.
     """
     loaded = load_model(model, custom_ops)
-    sites = {site.name: site for site in site_table(loaded, inputs, state, custom_ops).sites}
+    table = site_table(loaded, inputs, state, custom_ops, reading_choice(said))
+    sites = {site.name: site for site in table.sites}
     for name in scenario.sites:  # steps and gates are not in the table
         found = find_site(name, sites)
         if found is not None:

@@ -11,12 +11,26 @@ from onnxfi.engine import EngineSettings, complete_types, open_workload, profile
 from onnxfi.faults import FaultSite, SiteFilter, SiteTable
 from onnxfi.faults import enumerate_sites as all_sites
 from onnxfi.graph import Model, load
-from onnxfi.workload import stream_of
+from onnxfi.workload import SampleChoice, sample_choice, stream_of
 
 Inputs = str | PathLike[str] | Mapping[str, Any]
 
 
-class SiteChoice(TypedDict, total=False):
+class ReadingArguments(TypedDict, total=False):
+    """What a sample of the inputs is, where it is not to be inferred; as ``Campaign.create``.
+
+    Attributes:
+        batch_axes: Batch axes of inputs and outputs, as ``{"x": 1}``.
+        whole_inputs: Inputs that get the same array in every run.
+        samples_are_runs: Whether each entry of the arrays' first axis is what one run gets.
+    """
+
+    batch_axes: Mapping[str, int | str]
+    whole_inputs: Sequence[str]
+    samples_are_runs: bool
+
+
+class SiteChoice(ReadingArguments, total=False):
     """Which sites to list; what is not given does not restrict.
 
     Attributes:
@@ -56,7 +70,7 @@ def enumerate_sites(
         state: Outputs of a streaming model and the inputs that they are fed back to.
         custom_ops: Shared libraries with operators that the model uses; code that runs.
         chosen: Which sites: ``targets``, ``include``, ``exclude``, ``op_types``, ``steps``,
-            ``parts``, ``over_steps``.
+            ``parts``, ``over_steps``; and what a sample is, see :class:`ReadingArguments`.
 
     Raises:
         ModelError: The model is unusable.
@@ -73,7 +87,8 @@ def enumerate_sites(
         parts=tuple(chosen.get("parts", ())),
         over_steps=chosen.get("over_steps", False),
     )
-    sites = site_table(load_model(model, custom_ops), inputs, state, custom_ops).sites
+    said = reading_choice(chosen)
+    sites = site_table(load_model(model, custom_ops), inputs, state, custom_ops, said).sites
     return sites if wanted == SiteFilter() else wanted.select(sites)
 
 
@@ -83,11 +98,21 @@ def load_model(model: Any, custom_ops: Sequence[str | PathLike[str]] = ()) -> Mo
     return complete_types(opened, EngineSettings(custom_ops=paths_of(custom_ops)))
 
 
+def reading_choice(given: ReadingArguments) -> SampleChoice:
+    """What arguments say about samples."""
+    return sample_choice(
+        [f"{name}={axis}" for name, axis in given.get("batch_axes", {}).items()],
+        given.get("whole_inputs", ()),
+        runs=given.get("samples_are_runs", False),
+    )
+
+
 def site_table(
     model: Model,
     inputs: Inputs | None,
     state: Mapping[str, str] | None = None,
     custom_ops: Sequence[str | PathLike[str]] = (),
+    choice: SampleChoice | None = None,
 ) -> SiteTable:
     """All sites of a model, and what is left out; with run-time layouts where inputs are given."""
     pairs = [f"{output}={name}" for output, name in (state or {}).items()]
@@ -96,7 +121,7 @@ def site_table(
     if inputs is None:
         return all_sites(model.index, model.inputs, model.outputs, states=states)
     settings = EngineSettings(stream=stream, custom_ops=paths_of(custom_ops))
-    workload = open_workload(model, inputs, stream=stream, settings=settings)
+    workload = open_workload(model, inputs, stream=stream, choice=choice, settings=settings)
     found = profile(model, workload, settings)
     layouts, unseen = found.layouts, found.left_out
     return all_sites(model.index, model.inputs, model.outputs, layouts, unseen, states)

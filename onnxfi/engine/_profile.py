@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+import numpy as np
+
 from onnxfi.engine._batch import default_batch_size
 from onnxfi.engine._independence import Verdict, gives_the_same_alone
 from onnxfi.engine._nested import nested_layouts
@@ -20,6 +22,8 @@ from onnxfi.errors import BackendError
 from onnxfi.faults import SampleLayout
 from onnxfi.graph import Model, expose
 from onnxfi.workload import Stream, Workload
+
+_COMPARED = 8  # samples of the first batch that are run alone, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,14 +138,15 @@ def _batch_size(
     rows = workload.fixed_batch
     if rows is not None:
         return min(rows, asked or rows), f"the model takes batches of {rows}"
+    default = default_batch_size(model, workload.first_step())
+    size = default if asked is None else min(asked, workload.samples)
+    differs = None if verdict.independent else verdict.reason
+    if differs is None:
+        some = np.linspace(0, size - 1, _COMPARED).astype(int).tolist()
+        differs = gives_the_same_alone(prober, verdict.outputs, dict.fromkeys(some), size)
     if asked is not None:
-        note = "" if verdict.independent else f", though {verdict.reason}"
-        return min(asked, workload.samples), f"as asked for{note}"
-    size = default_batch_size(model, workload.first_step())
-    differs = gives_the_same_alone(prober, verdict.outputs, (0, size - 1), size)
-    if differs is not None:
-        return 1, differs
-    return size, "by the size of the model's tensors"
+        return size, "as asked for" if differs is None else f"as asked for, though {differs}"
+    return (size, "by the size of the model's tensors") if differs is None else (1, differs)
 
 
 def _wanted(model: Model, workload: Workload, candidates: Sequence[str] | None) -> list[str]:

@@ -174,7 +174,7 @@ class _Choice:
             # All of it in one run may be the only way in which the model runs at all.
             whole = None if ways.whole is None else self._try(ways.whole)
             if whole is None:
-                raise self._errors[0]
+                raise self._errors[0] if ways.doubt is None else WorkloadError(ways.doubt)
             return whole.workload
         raise WorkloadError(self._none(trials, ways))
 

@@ -68,7 +68,9 @@ def array_ways(given: Given) -> Ways:
     fallback = whole if certain else None
     if not found and fallback is None:
         _refuse(given, roles)
-    return Ways(ways=tuple(found[:_WAYS]), fallback=fallback, whole=whole)
+    return Ways(
+        ways=tuple(found[:_WAYS]), fallback=fallback, whole=whole, doubt=_disagreement(given)
+    )
 
 
 def _closed(spec: TensorSpec, shape: tuple[int, ...]) -> bool:
@@ -223,6 +225,23 @@ def _said(given: Given, name: str) -> bool:
     return name in given.choice.axes or name in given.choice.whole
 
 
+def _disagreement(given: Given) -> str | None:
+    """Inputs whose first axes have one name and different sizes, in words."""
+    sizes: dict[str, dict[str, int]] = {}
+    for name, axis, symbol in _named(given):
+        if axis == 0 and given.shapes[name]:
+            sizes.setdefault(symbol, {})[name] = given.shapes[name][0]
+    for counts in sizes.values():
+        if len(set(counts.values())) > 1:
+            return _disagree(given.where, counts)
+    return None
+
+
+def _disagree(where: str, counts: Mapping[str, int]) -> str:
+    listed = ", ".join(f"{name!r} has {count}" for name, count in counts.items())
+    return f"{where}: inputs disagree on the number of samples: {listed}"
+
+
 def _refuse(given: Given, roles: Mapping[str, Sequence[InputRole]]) -> None:
     """Say why there is no reading."""
     where, shapes = given.where, given.shapes
@@ -242,8 +261,7 @@ def _refuse(given: Given, roles: Mapping[str, Sequence[InputRole]]) -> None:
     if 0 in counts.values():
         raise WorkloadError(f"{where}: there are no samples (axis 0 is empty)")
     if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{name!r} has {count}" for name, count in counts.items())
-        raise WorkloadError(f"{where}: inputs disagree on the number of samples: {listed}")
+        raise WorkloadError(_disagree(where, counts))
     samples = next(iter(counts.values()), 1)
     if given.labels is not None and given.labels != samples:
         raise WorkloadError(

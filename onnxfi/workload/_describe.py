@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Mapping
 
 from onnxfi.faults import SampleLayout
 from onnxfi.workload._workload import Workload
+
+_ALIKE = 4  # values of one shape in a row that are named; LLMs have dozens of them
 
 
 def sample_text(workload: Workload, outputs: Mapping[str, SampleLayout]) -> str:
@@ -16,31 +19,46 @@ def sample_text(workload: Workload, outputs: Mapping[str, SampleLayout]) -> str:
         outputs: Where they lie in each output, as the profile has found.
     """
     several = {name: values.shape[1:] for name, values in workload.inputs.items()}
-    given = ", ".join(_sized(name, shape) for name, shape in several.items()) or "nothing"
-    made = ", ".join(_sized(name, _own(layout)) for name, layout in outputs.items())
     axes = {name: role.axis for name, role in workload.reading.inputs.items()}
     fed = {name: axis for name, axis in axes.items() if axis is not None and name in several}
-    parts = [f"{given} → {made}"]
-    if workload.steps is not None:
-        parts[0] = f"a sequence of {workload.steps} steps, {parts[0]}"
-    stepped = () if workload.stream is None else workload.stream.state_outputs
-    shown = {
-        name: layout.batch_axis - (workload.stream is not None and name not in stepped)
-        for name, layout in outputs.items()
-        if layout.batch_axis is not None
-    }
+    given = _listed({name: str(list(shape)) for name, shape in several.items()}) or "nothing"
+    made = _listed({name: str(list(_own(layout))) for name, layout in outputs.items()})
+    steps = "" if workload.steps is None else f"a sequence of {workload.steps} steps, "
+    parts = [f"{steps}{given} → {made}"]
     if fed:
-        listed = " ".join(f"{name}:{axis}" for name, axis in {**fed, **shown}.items())
-        parts.append(f"batch axis {listed}")
+        parts.append(f"batch axis {_listed({**fed, **_placed(workload, outputs)}, ':', ' ')}")
     else:
         parts.append("no batch axis, a run each")
     if fed and len(fed) < len(several):
         rest = ", ".join(name for name in several if name not in fed)
         parts.append(f"one a run: {rest}")
     if workload.constants:
-        same = ", ".join(_sized(name, a.shape) for name, a in workload.constants.items())
-        parts.append(f"the same for all: {same}")
+        same = workload.first_step().constants
+        shapes = {name: str(list(values.shape)) for name, values in same.items()}
+        parts.append(f"the same for all: {_listed(shapes)}")
     return "; ".join(parts)
+
+
+def _placed(workload: Workload, outputs: Mapping[str, SampleLayout]) -> dict[str, int]:
+    """Batch axes of outputs in single runs."""
+    stream = workload.stream
+    return {
+        name: layout.batch_axis - (stream is not None and name not in stream.state_outputs)
+        for name, layout in outputs.items()
+        if layout.batch_axis is not None
+    }
+
+
+def _listed(facts: Mapping[str, object], mark: str = " ", divider: str = ", ") -> str:
+    """``x [7, 5], y [3]``; of many in a row that are alike the first."""
+    told = []
+    for fact, alike in itertools.groupby(facts.items(), lambda each: each[1]):
+        names = [name for name, _ in alike]
+        if len(names) > _ALIKE:
+            told.append(f"{names[0]}{mark}{fact} and {len(names) - 1} alike")
+        else:
+            told += [f"{name}{mark}{fact}" for name in names]
+    return divider.join(told)
 
 
 def _own(layout: SampleLayout) -> tuple[int, ...]:
@@ -49,7 +67,3 @@ def _own(layout: SampleLayout) -> tuple[int, ...]:
     if axis is None or layout.rows != 1:
         return layout.shape
     return (*layout.shape[:axis], *layout.shape[axis + 1 :])
-
-
-def _sized(name: str, shape: Sequence[int]) -> str:
-    return f"{name} {list(shape)}"

@@ -15,8 +15,10 @@ class Ways:
         ways: Readings to be tried by running the model, likely ones first.
         fallback: What holds where none of them is borne out by runs; None to refuse then.
         whole: The reading of all arrays, as they are, as one run's inputs; None if they don't fit.
+        doubt: What is odd about the arrays, for messages where the model runs in no reading.
     """
 
     ways: tuple[Reading, ...]
     fallback: Reading | None
     whole: Reading | None = None
+    doubt: str | None = None
