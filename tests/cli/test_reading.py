@@ -73,7 +73,10 @@ def test_python_says_it_too(steps, tmp_path):
     whole = Campaign.create(tmp_path / "w", whole_inputs=["x"], criterion="tolerance:0.1", **common)
     assert whole.summary().samples == 1
     runs = Campaign.create(
-        tmp_path / "r", **{**common, "inputs": {"x": steps[0][None]}, "samples_are_runs": True}
+        tmp_path / "r",
+        criterion="tolerance:0.1",
+        samples_are_runs=True,
+        **{**common, "inputs": {"x": steps[0][None]}},
     )
     assert (runs.summary().samples, runs.opened.plan.reading) == (1, {"x": "each"})
     with pytest.raises(ConfigError, match="is not NAME=AXIS"):
