@@ -124,6 +124,7 @@ def test_samples_that_run_alone_anyway_are_not_said_to_influence_each_other(crea
         model.graph.initializer.append(onnx.numpy_helper.from_array(weights, "W"))
         onnx.save(model, tmp_path / f"{name}.onnx")
         chosen = {"model": str(tmp_path / f"{name}.onnx"), "inputs": "random:3:0"}
+        chosen["batch_axes"] = ("image=0",)
         campaign = create(name, **chosen)
         said[name] = any("influence each other" in note for note in summarize(campaign).notes)
         assert campaign.plan.batch_size == 1
