@@ -7,8 +7,11 @@ with that bit flipped; with a bit of an output flipped, what numpy makes of it.
 
     python tools/operator_cases.py             # all of them, about two minutes
     python tools/operator_cases.py --every 12  # every twelfth, by name
+    python tools/operator_cases.py --campaigns auto  # a short campaign on each, ten minutes
 
-Exits with 1 if a case does not hold that is not known not to.
+A campaign (of the engine named) has to be refused before a folder is made, or to run to its end.
+
+Exits with 1 if a case does not hold that is not known not to, or a campaign fails late.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from operators.campaigns import carried_lines, carry_out
 from operators.cases import collect
 from operators.check import check
 from operators.table import broken, lines
@@ -29,8 +33,13 @@ def main() -> int:
     )
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th case")
     parser.add_argument("--only", default="", help="only cases whose name contains this")
+    parser.add_argument("--campaigns", metavar="ENGINE", help="run a campaign on each instead")
     options = parser.parse_args()
     cases = [case for case in collect()[:: options.every] if options.only in case.name]
+    if options.campaigns:
+        found = [carry_out(case, options.campaigns) for case in cases]
+        print("\n".join(carried_lines(found, options.campaigns)))
+        return 1 if any(each.state == "late" for each in found) else 0
     findings = [check(case) for case in cases]
     print("\n".join(lines(findings)))
     return 1 if broken(findings) else 0

@@ -9,10 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
+from operators.campaigns import carried_lines, carry_out
 from operators.cases import Case, collect
 from operators.check import Finding, check
 from operators.table import KNOWN, broken, lines
 
+from onnxfi import Campaign
 from onnxfi.inject import _primitive
 
 #: All of them take a minute; these, one in fifteen by name, are those of every run.
@@ -38,6 +40,25 @@ def test_what_is_known_not_to_hold_does_not(cases):
     found = {case.name: check(case) for case in cases if case.name in KNOWN}
     assert found.keys() == KNOWN.keys()
     assert {each.state for each in found.values()} == {"broken"}
+
+
+@pytest.mark.parametrize("engine", ["auto", "ports", "cut"])
+def test_campaigns_are_refused_first_or_run(cases, engine):
+    found = [carry_out(case, engine, 3) for case in cases[:: 25 * EVERY]]
+    assert Counter(each.state for each in found)["ran"] >= 2
+    assert not [each for each in found if each.state == "late"]
+
+
+def test_what_fails_late_is_told(monkeypatch):
+    assert carry_out(_case(), "bake").said == "bake"
+    assert carry_out(_case(), "lift").state == "refused"
+
+    def fail(*_):
+        raise ValueError("it fell")
+
+    monkeypatch.setattr(Campaign, "run", fail)
+    late = carry_out(_case(), "bake")
+    assert "late: add: ValueError: it fell" in list(carried_lines([late], "bake"))
 
 
 def _case() -> Case:
