@@ -109,7 +109,8 @@ def of_one_sample(value: NDArray[Any], layout: SampleLayout, sample: int) -> NDA
     if layout.batch_axis is None:
         return value
     first = sample * layout.rows
-    return np.take(value, range(first, first + layout.rows), axis=layout.batch_axis)
+    # A slice, since a value whose size depends on the data may have fewer.
+    return value[(slice(None),) * layout.batch_axis + (slice(first, first + layout.rows),)]
 
 
 def _time_first(layout: SampleLayout) -> SampleLayout | None:

@@ -18,13 +18,14 @@ def sample_text(workload: Workload, outputs: Mapping[str, SampleLayout]) -> str:
         workload: The samples.
         outputs: Where they lie in each output, as the profile has found.
     """
+    if not workload.inputs:
+        return f"{_all(workload)} → {_made(outputs)}; all of it in one run"
     several = {name: values.shape[1:] for name, values in workload.inputs.items()}
     axes = {name: role.axis for name, role in workload.reading.inputs.items()}
     fed = {name: axis for name, axis in axes.items() if axis is not None and name in several}
-    given = _listed({name: str(list(shape)) for name, shape in several.items()}) or "nothing"
-    made = _listed({name: str(list(_own(layout))) for name, layout in outputs.items()})
+    given = _listed({name: str(list(shape)) for name, shape in several.items()})
     steps = "" if workload.steps is None else f"a sequence of {workload.steps} steps, "
-    parts = [f"{steps}{given} → {made}"]
+    parts = [f"{steps}{given} → {_made(outputs)}"]
     if fed:
         parts.append(f"batch axis {_listed({**fed, **_placed(workload, outputs)}, ':', ' ')}")
     else:
@@ -33,10 +34,18 @@ def sample_text(workload: Workload, outputs: Mapping[str, SampleLayout]) -> str:
         rest = ", ".join(name for name in several if name not in fed)
         parts.append(f"one a run: {rest}")
     if workload.constants:
-        same = workload.first_step().constants
-        shapes = {name: str(list(values.shape)) for name, values in same.items()}
-        parts.append(f"the same for all: {_listed(shapes)}")
+        parts.append(f"the same for all: {_all(workload)}")
     return "; ".join(parts)
+
+
+def _all(workload: Workload) -> str:
+    """Inputs that are the same in every run."""
+    same = workload.first_step().constants
+    return _listed({name: str(list(values.shape)) for name, values in same.items()}) or "nothing"
+
+
+def _made(outputs: Mapping[str, SampleLayout]) -> str:
+    return _listed({name: str(list(_own(layout))) for name, layout in outputs.items()})
 
 
 def _placed(workload: Workload, outputs: Mapping[str, SampleLayout]) -> dict[str, int]:

@@ -12,6 +12,7 @@ from onnxfi.engine._golden import twice
 from onnxfi.errors import GoldenError
 from onnxfi.inject import BatchWindow
 from onnxfi.outcome import BoundCriterion, OutcomeCounts, Top1
+from onnxfi.workload import Signature, read_workload, sample_choice
 
 
 def test_outputs_over_the_whole_workload(classifier, images):
@@ -36,7 +37,7 @@ def test_a_padded_fixed_batch(model_of):
     { y = Neg(x) }
     """)
     x = np.arange(18, dtype=np.float32).reshape(6, 3)
-    workload = open_workload(model, {"x": x})
+    workload = open_workload(model, {"x": x}, choice=sample_choice(["x=0"]))
     settings = EngineSettings()
     golden = golden_run(model, workload, profile(model, workload, settings), settings)
     assert golden.windows[1] == BatchWindow(start=4, stop=6, size=4)
@@ -65,7 +66,7 @@ def test_a_dropout_that_drops_is_refused(model_of):
     <float ratio = {0.5}, bool training = {1}>
     { y = Dropout<seed = 0>(x, ratio, training) }
     """)
-    workload = read_workload({"x": np.ones((1, 60), np.float32)}, model.inputs)
+    workload = open_workload(model, {"x": np.ones((1, 60), np.float32)})
     settings = EngineSettings(optimization="disabled")
     found = profile(model, workload, settings)
     with pytest.raises(GoldenError, match="not reproducible"):
@@ -87,7 +88,8 @@ def test_a_golden_run_that_hangs(model_of):
     short = {"x": np.ones((2, 2), np.float32), "trips": np.array(2)}
     workload = open_workload(model, short)
     found = profile(model, workload, EngineSettings())
-    endless = open_workload(model, {**short, "trips": np.array(2**60)})
+    signature = Signature(inputs=model.inputs, outputs=model.outputs)
+    endless = read_workload({**short, "trips": np.array(2**60)}, signature, workload.reading)
     with pytest.raises(GoldenError, match=r"fails on samples 0\.\.1 of arrays: no result after"):
         golden_run(model, endless, found, EngineSettings(timeout_s=0.1))
 
