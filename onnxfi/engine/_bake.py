@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from dataclasses import replace
 from typing import ClassVar
 
+from onnxfi.engine._agreement import Agreement, OwnAnswers
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._execute import Armed, Windows, scenario_windows
 from onnxfi.engine._reference import Reference, golden_room
+from onnxfi.engine._route import Route
 from onnxfi.engine._session import ModelRefusedError, RunFailedError, Session
 from onnxfi.errors import BackendError
 from onnxfi.faults import Scenario
 from onnxfi.graph import Model, raise_opset
 from onnxfi.inject import BatchWindow, bake, opset_for, opset_needed, without_effect
-from onnxfi.outcome import RunOutputs
+from onnxfi.outcome import GraphUse, RunOutputs
 from onnxfi.workload import Workload
+
+_ASKED = "each scenario is a model of its own in engine bake"
 
 
 class BakeEngine(EngineBase):
@@ -33,22 +39,45 @@ class BakeEngine(EngineBase):
 
     def __init__(self, context: EngineContext) -> None:
         super().__init__(context)
+        self._own = OwnAnswers(context, self._watchdog)
+        self._agreements: dict[Hashable, Agreement] = {}
         self._raised: dict[int, Model] = {}
         self._references: Cache[Reference] = Cache(context.settings.memory_limit_bytes)
 
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
         """A scenario ready to run, and the windows to run it in."""
         self._check_sites(scenario)
-        computed = tuple(
-            (group.site, group.graph)
-            for group in scenario.groups
-            if not self._sites[group.site].kind.stored
+        reference = self._references.get(
+            self._computed(scenario), lambda: self._reference(scenario)
         )
-        reference = self._references.get(computed, lambda: self._reference(scenario))
         cut = scenario_windows(self._context, scenario)
         # The reference must stand before a refusal of the faulty model can be blamed on the fault.
         reference.golden(cut[0])
         return _BakedModel(self._faulty(scenario), reference, self._context.workload), cut
+
+    def graph_of(self, scenario: Scenario) -> GraphUse:
+        """The graph that a scenario runs in, and why that one."""
+        return self.in_place_of(scenario, Route(use=GraphUse(graph="baked", reason=_ASKED)))
+
+    def in_place_of(self, scenario: Scenario, route: Route) -> GraphUse:
+        """The graph of a scenario for which there is a reason not to run in another one."""
+        key = self._computed(scenario)
+        if not key:  # then it is the model itself
+            samples = self._own.first.samples
+            return replace(route.use, compared=samples, differing=0)
+        if key not in self._agreements:
+            reference = self._references.get(key, lambda: self._reference(scenario))
+            self._agreements[key] = self._own.compare(reference.golden(self._own.first))
+        found = self._agreements[key]
+        return replace(route.use, compared=found.samples, differing=found.differing)
+
+    def _computed(self, scenario: Scenario) -> Hashable:
+        """What is equal for scenarios with the same fault-free model."""
+        return tuple(
+            (group.site, group.graph)
+            for group in scenario.groups
+            if not self._sites[group.site].kind.stored
+        )
 
     def close(self) -> None:
         """Let go of sessions and threads."""

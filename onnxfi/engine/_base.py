@@ -15,7 +15,7 @@ from onnxfi.engine._watch import Watch
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import ConfigError, FaultError
 from onnxfi.faults import Scenario, check_graph
-from onnxfi.outcome import OutcomeCounts
+from onnxfi.outcome import GraphUse, OutcomeCounts
 
 
 class EngineBase(ABC):
@@ -67,7 +67,9 @@ class EngineBase(ABC):
                 arms = [partial(self.arm, portion[position]) for position in positions]
                 together = [Counted(Tally(self._context, self._watch), fixed, arm) for arm in arms]
                 in_turns(together)
-                found |= zip(positions, (each.injection for each in together), strict=True)
+                for position, each in zip(positions, together, strict=True):
+                    use = self.graph_of(portion[position])
+                    found[position] = each.injection._replace(graph=use)
             yield from (found[position] for position in range(len(portion)))
 
     def results(self, scenario: Scenario) -> Iterator[BatchResult]:
@@ -82,6 +84,10 @@ class EngineBase(ABC):
         Scenarios armed at the same time must not disturb each other, in whatever order their
         windows run. Errors as :meth:`Engine.run`.
         """
+
+    @abstractmethod
+    def graph_of(self, scenario: Scenario) -> GraphUse:
+        """The graph that a scenario runs in, and why that one; errors as :meth:`Engine.run`."""
 
     def _shared_by(self, scenario: Scenario) -> Hashable:
         """What is equal for scenarios that run side by side: what they share may be large."""

@@ -12,7 +12,14 @@ from onnxfi.engine._settings import EngineSettings
 from onnxfi.faults import FaultSite, Scenario
 from onnxfi.graph import Model
 from onnxfi.inject import BatchWindow
-from onnxfi.outcome import BoundCriterion, Outcome, OutcomeCounts, RunOutputs, ValueStatistics
+from onnxfi.outcome import (
+    BoundCriterion,
+    GraphUse,
+    Outcome,
+    OutcomeCounts,
+    RunOutputs,
+    ValueStatistics,
+)
 from onnxfi.workload import Workload
 
 
@@ -54,11 +61,13 @@ class Injection(NamedTuple):
         counts: Outcomes of all samples.
         run_s: Wall time in seconds.
         monitors: Statistics of the monitored values, by name.
+        graph: The graph that it ran in, and why that one.
     """
 
     counts: OutcomeCounts
     run_s: float
     monitors: Mapping[str, ValueStatistics] = MappingProxyType({})
+    graph: GraphUse | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,10 +8,12 @@ from typing import ClassVar
 from onnxfi.engine._bake import BakeEngine
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._context import EngineContext
-from onnxfi.engine._execute import Armed, Windows, scenario_windows
+from onnxfi.engine._execute import Armed, Windows, bound_sites, scenario_windows
 from onnxfi.engine._late import ArmedLate
 from onnxfi.engine._openings import Openings
+from onnxfi.engine._route import Route
 from onnxfi.faults import Scenario
+from onnxfi.outcome import GraphUse
 
 
 class CutEngine(EngineBase):
@@ -20,8 +22,8 @@ class CutEngine(EngineBase):
     Values that cross a cut are computed once for each batch and kept. A fault changes one of them
     (or a stored tensor that a part reads) on the host; then only those parts run that it reaches
     (late start), and only for the samples in which what they read differs from golden (early
-    stop). Any number of faults may act at once, in any sites. What would cost integer operators as
-    an input is baked.
+    stop). Any number of faults may act at once, in any sites. What no graph holds as it is deployed
+    is baked.
 
     Args:
         context: Model, workload and sites.
@@ -37,17 +39,25 @@ class CutEngine(EngineBase):
 
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
         """A scenario ready to run, and the windows to run it in."""
-        self._check_sites(scenario)
-        if self._openings.baked(scenario.sites):
+        route = self._route(scenario)
+        if route.opening is None:
             return self._baking.arm(scenario)
-        late = self._openings.late(scenario.sites)
+        late = self._openings.late(route)
         return ArmedLate(late, scenario), scenario_windows(self._context, scenario)
 
+    def graph_of(self, scenario: Scenario) -> GraphUse:
+        """The graph that a scenario runs in, and why that one."""
+        route = self._route(scenario)
+        return route.use if route.opening is not None else self._baking.in_place_of(scenario, route)
+
     def _shared_by(self, scenario: Scenario) -> Hashable:
+        opening = self._route(scenario).opening
+        # A baked one alone: each baked model has a session of its own.
+        return id(scenario) if opening is None else opening.key
+
+    def _route(self, scenario: Scenario) -> Route:
         self._check_sites(scenario)
-        if self._openings.baked(scenario.sites):
-            return id(scenario)  # alone: each baked model has a session of its own
-        return self._openings.shared_by(scenario.sites)
+        return self._openings.route(scenario.sites, bakeable=not bound_sites(scenario))
 
     def close(self) -> None:
         """Let go of sessions and threads."""

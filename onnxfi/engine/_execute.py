@@ -38,6 +38,15 @@ class Armed(Protocol):
         ...
 
 
+def bound_sites(scenario: Scenario) -> frozenset[str]:
+    """Names of the sites in which a scenario has faults that are bound to one sample."""
+    return frozenset(
+        group.site
+        for group in scenario.groups
+        if group.sample is not None and group.sample.max(initial=-1) >= 0
+    )
+
+
 def scenario_windows(context: EngineContext, scenario: Scenario) -> Windows:
     """Windows that a scenario runs in.
 
@@ -45,11 +54,7 @@ def scenario_windows(context: EngineContext, scenario: Scenario) -> Windows:
     neighbours as well: such a scenario runs its samples singly.
     """
     profile, samples = context.profile, context.workload.samples
-    bound = {
-        group.site
-        for group in scenario.groups
-        if group.sample is not None and group.sample.max(initial=-1) >= 0
-    }
+    bound = bound_sites(scenario)
     per_run = bound and any(
         site.name in bound and site.layout is not None and site.layout.batch_axis is None
         for site in context.sites

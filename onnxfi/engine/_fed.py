@@ -1,4 +1,4 @@
-"""Stored tensors as inputs: those that onnxruntime then overlooks have to be baked."""
+"""Stored tensors as inputs: what onnxruntime overlooks, and what costs kernels, is baked."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from onnxfi.engine._context import EngineContext
+from onnxfi.engine._grouping import Deployed, low_bit_kernels, optimized_with
 from onnxfi.engine._optimize import overlooked_inputs
 from onnxfi.errors import BackendError, ModelError, RewriteError
 from onnxfi.faults import FaultSite
@@ -34,10 +35,12 @@ class FedSites:
 
     Args:
         context: Model and settings.
+        deployed: What the model is deployed as.
     """
 
-    def __init__(self, context: EngineContext) -> None:
+    def __init__(self, context: EngineContext, deployed: Deployed) -> None:
         self._context = context
+        self._deployed = deployed
         self._found: dict[tuple[str, ...], Settled] = {}
 
     def settle(self, sites: Sequence[FaultSite]) -> Settled:
@@ -46,6 +49,28 @@ class FedSites:
         if key not in self._found:
             self._found[key] = self._settle(tuple(sites))
         return self._found[key]
+
+    def against(self, sites: Sequence[FaultSite]) -> str | None:
+        """Why some stored tensors had better stay constants, None if they can be inputs.
+
+        Fed, faults would reach nothing; or the model would lack kernels that it is deployed with,
+        as it does with most scales of QDQ models as inputs.
+        """
+        lost = self.settle(sites).lost
+        if lost:
+            return f"as an input, {lost[0].name!r} is overlooked by onnxruntime"
+        wanted = self._deployed.kernels
+        if not wanted:
+            return None
+        context = self._context
+        opened = lift_initializers(context.model, [site.name for site in sites])
+        found = low_bit_kernels(optimized_with(opened, (), context.settings))
+        if found == wanted:
+            return None
+        gone = ", ".join(sorted(wanted - found)) or "other kernels"
+        return (
+            f"as an input, {sites[0].name!r} costs kernels that the model is deployed with: {gone}"
+        )
 
     def _settle(self, sites: tuple[FaultSite, ...]) -> Settled:
         settings = self._context.settings

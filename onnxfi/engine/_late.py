@@ -69,11 +69,11 @@ class LateStart:
         loose = sorted(traced - graph.packed)
         self.loose = {name: self.lifted.feeds[name] for name in loose}
         words = sum(words.nbytes for words in self.stored.values())
-        fixed, chains = words + self.lifted.nbytes + graph.nbytes, [self.chain]
+        fixed, chains, lifted = words + graph.nbytes, [self.chain], self.lifted
         self._chains = chains
 
         def beside() -> int:  # no method: in a circle, nothing is freed when it is dropped
-            return fixed + sum(chain.nbytes for chain in chains)
+            return fixed + lifted.nbytes + sum(chain.nbytes for chain in chains)
 
         self._beside = beside
         self.clean = CleanValues(
@@ -129,9 +129,9 @@ class LateStart:
 
     @cached_property
     def _returned(self) -> dict[str, NDArray[Any]]:
-        """Stored tensors that the model returns as they are."""
-        model, found = self._context.model, {}
-        for spec in model.outputs:
+        """Stored tensors, or what was folded into them, that the model returns as they are."""
+        model, found = self.graph.model, {}
+        for spec in self._context.model.outputs:
             entry = model.index.initializers.get(spec.name)
             if entry is not None and spec.name not in self.graph.fed:
                 if entry.element is None:
@@ -217,8 +217,9 @@ class ArmedLate:
         self._narrow = {} if many else self._narrowed()
         # A part that runs alone, for some channels, gives what it gives with packed weights.
         alone = not self._groups and len(self._narrow) == len(self._positions) == 1
-        packed = () if alone else packed_for(graph, self._changes)
-        self._packed = {name: late.lifted.feeds[name] for name in packed}
+        changed = {change.initializer for change in self._changes}
+        packed = () if alone else packed_for(graph, changed)
+        self._packed = {name: late.lifted.array(name) for name in packed}
         self._bound = any(group.sample is not None for group in self._groups)
         self._values: dict[BatchWindow | int, dict[str, list[ValueFaults]]] = {}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from onnxfi.engine._agreement import Agreement, OwnAnswers
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
@@ -21,8 +22,10 @@ from onnxfi.errors import BackendError, ConfigError, ModelError
 from onnxfi.faults import Scenario
 from onnxfi.graph import initializer_words, lift_initializers
 from onnxfi.inject import BatchWindow
-from onnxfi.outcome import RunOutputs
+from onnxfi.outcome import GraphUse, RunOutputs
 from onnxfi.workload import Workload
+
+_ONLY = "engine lift has no other"
 
 
 class LiftEngine(EngineBase):
@@ -45,6 +48,8 @@ class LiftEngine(EngineBase):
     def __init__(self, context: EngineContext) -> None:
         super().__init__(context)
         self._graph = _prepare(context, self._watchdog)
+        self._own = OwnAnswers(context, self._watchdog)
+        self._agreements: dict[tuple[str, ...], Agreement] = {}
         self._stored = {name: initializer_words(context.model, name) for name in self._sites}
         images = self._graph.images.values()
         traced = sorted({image.initializer for each in images for image in each})
@@ -56,10 +61,32 @@ class LiftEngine(EngineBase):
         """A scenario ready to run, and the windows to run it in."""
         self._check_sites(scenario)
         changes = changes_of(scenario, self._sites, self._stored, self._graph.images)
-        names = (*self._loose, *packed_for(self._graph, changes))
-        lifted = self._lifted.get(names, lambda: self._lift(names))
-        armed = _ArmedModel(lifted, changes, self._context.workload)
+        armed = _ArmedModel(self._model(scenario), changes, self._context.workload)
         return armed, scenario_windows(self._context, scenario)
+
+    def graph_of(self, scenario: Scenario) -> GraphUse:
+        """The graph that a scenario runs in, and why that one."""
+        names = self._names(scenario)
+        if names not in self._agreements:
+            golden = self._model(scenario).reference.golden(self._own.first)
+            self._agreements[names] = self._own.compare(golden)
+        found = self._agreements[names]
+        return GraphUse(
+            graph="executable",
+            reason=_ONLY,
+            compared=found.samples,
+            differing=found.differing,
+        )
+
+    def _model(self, scenario: Scenario) -> LiftedModel:
+        names = self._names(scenario)
+        return self._lifted.get(names, lambda: self._lift(names))
+
+    def _names(self, scenario: Scenario) -> tuple[str, ...]:
+        """Initializers that are inputs for a scenario."""
+        images = (image for name in scenario.sites for image in self._graph.images[name])
+        packed = packed_for(self._graph, {image.initializer for image in images})
+        return (*self._loose, *packed)
 
     def close(self) -> None:
         """Let go of sessions and threads."""
@@ -92,6 +119,12 @@ def _prepare(context: EngineContext, watchdog: Watchdog) -> OpenGraph:
     if graph.unmapped:
         name, reason = next(iter(graph.unmapped.items()))
         raise ConfigError(f"site {name!r} can't be lifted: {reason}")
+    for name, images in graph.images.items():
+        if any(image.initializer in graph.constant for image in images):
+            raise ConfigError(
+                f"site {name!r} can't be lifted: the kernel that reads it rounds its activations"
+                " only while it is a constant"
+            )
     return graph
 
 
@@ -117,7 +150,7 @@ class LiftedModel:
         model = lift_initializers(graph.model, names)
         self.session = Session(model, context.settings, watchdog, replay=True)
         self.tensors = tensors
-        self.feeds: Mapping[str, NDArray[Any]] = {name: tensors.feeds[name] for name in names}
+        self.feeds: Mapping[str, NDArray[Any]] = {name: tensors.array(name) for name in names}
         self.reference = Reference(self.session, context.workload, self.feeds, golden_room(context))
 
     @property

@@ -78,24 +78,33 @@ class LiftedTensors:
 
     Args:
         graph: The graph that holds the tensors.
-        names: Its initializers.
+        names: Its initializers, those that are sure to be lifted.
     """
 
     def __init__(self, graph: Model, names: Iterable[str]) -> None:
         self.feeds: dict[str, NDArray[Any]] = {}
         self._held: dict[str, _Held] = {}
+        self.nbytes = 0
+        self._graph = graph
         for name in names:
-            entry = graph.index.initializers[name]
+            self.array(name)
+
+    def array(self, name: str) -> NDArray[Any]:
+        """The array of an initializer, whether it was among the names or not."""
+        if name not in self.feeds:
+            entry = self._graph.index.initializers[name]
             assert entry.element is not None
-            words = initializer_words(graph, name)
+            words = initializer_words(self._graph, name)
             array = in_bytes if entry.in_bytes else from_words
-            self.feeds[name] = array(words, entry.element, entry.shape)
-            flat = self.feeds[name].reshape(-1)
+            values = array(words, entry.element, entry.shape)
+            flat = values.reshape(-1)
             if entry.in_bytes:
                 self._held[name] = _Packed(flat, entry.element)
             else:
                 self._held[name] = _Plain(flat.view(format_of(entry.element).word))
-        self.nbytes = sum(values.nbytes for values in self.feeds.values())
+            self.feeds[name] = values
+            self.nbytes += values.nbytes
+        return self.feeds[name]
 
     @contextmanager
     def armed(self, changes: Sequence[Change]) -> Iterator[None]:

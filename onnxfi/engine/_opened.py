@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from numpy.typing import NDArray
 
+from onnxfi.bits import has_format
 from onnxfi.engine._context import EngineContext
-from onnxfi.engine._grouping import in_halves
-from onnxfi.engine._lifted import Change
+from onnxfi.engine._grouping import rounded_when_packed, stays_whole
 from onnxfi.engine._mapping import Image, map_weights
 from onnxfi.engine._observe import Observation, observe
 from onnxfi.engine._optimize import optimized
@@ -21,6 +21,7 @@ from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.faults import FaultSite
 from onnxfi.graph import (
+    Form,
     Model,
     expose,
     initializer_words,
@@ -50,17 +51,28 @@ class Opening:
         computed: Computed tensors; they have to exist in the graph.
         fed: Stored tensors that are inputs before the graph is optimised.
         mapped: Stored tensors that are traced into the optimised graph.
+        beside: Names of computed tensors that exist in the graph as well, wherever faults are:
+            what the graph is like then does not depend on which of them a campaign is about.
+        shared: Whether many scenarios share the graph: sites that it can't hold after all are told
+            from the others. The graph of one scenario has to hold all of its sites.
     """
 
     computed: tuple[FaultSite, ...] = ()
     fed: tuple[FaultSite, ...] = ()
     mapped: tuple[FaultSite, ...] = ()
+    beside: tuple[str, ...] = ()
+    shared: bool = False
 
     @property
     def key(self) -> tuple[tuple[str, ...], ...]:
         """What tells it from the other openings of a campaign: names, by how faults get in."""
         roles = (self.computed, self.fed, self.mapped)
-        return tuple(tuple(site.name for site in sites) for sites in roles)
+        return (*(tuple(site.name for site in sites) for sites in roles), self.beside)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Names of the computed tensors that exist in the graph, in an order of their own."""
+        return tuple(dict.fromkeys((*self.beside, *sorted(site.name for site in self.computed))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,7 +87,10 @@ class OpenGraph:
         places: Where computed tensors lie, by site.
         fed: Clean arrays of the inputs beside the workload's, by site.
         images: Where mapped tensors lie, by site.
-        packed: Initializers that sessions pack: lifted only if touched.
+        packed: Initializers with an image that sessions pack: lifted only if touched.
+        matrices: All initializers that sessions pack, small ones left out: lifted where a scenario
+            touches several.
+        constant: Initializers that must not be lifted, since kernels would round otherwise.
         unmapped: Why a tensor could not be mapped, by site.
         by_work: Whether it may be cut wherever work begins, not only where faults enter.
     """
@@ -87,6 +102,8 @@ class OpenGraph:
     fed: Mapping[str, NDArray[Any]]
     images: Mapping[str, tuple[Image, ...]]
     packed: frozenset[str]
+    matrices: frozenset[str]
+    constant: frozenset[str]
     unmapped: Mapping[str, str]
     by_work: bool = True
 
@@ -125,7 +142,7 @@ def open_executable(
     settings = context.settings
     stored = with_inputs(context.model, opening.fed)
     fed = _clean(context.model, opening.fed)
-    names = [site.name for site in opening.computed]
+    names = opening.kept
     if apart:
         inner = [name for name in names if stored.index.producer(name) is not None]
         model = separate(stored, inner)
@@ -153,6 +170,8 @@ def open_executable(
         fed=MappingProxyType(fed),
         images=MappingProxyType(found.images),
         packed=frozenset(_packed(executable, found.images, settings)),
+        matrices=_matrices(executable, settings),
+        constant=rounded_when_packed(executable),
         unmapped=MappingProxyType(found.unmapped),
     )
 
@@ -175,8 +194,10 @@ def open_stored(context: EngineContext, opening: Opening, watchdog: Watchdog) ->
         fed=MappingProxyType(fed),
         images=MappingProxyType(images),
         packed=frozenset(packed),
+        matrices=frozenset(),
+        constant=frozenset(),
         unmapped=MappingProxyType({}),
-        by_work=not (find_provider(context.settings).on_cpu and in_halves(context.model)),
+        by_work=not (find_provider(context.settings).on_cpu and stays_whole(context.model)),
     )
 
 
@@ -196,18 +217,38 @@ def _packed(
     if settings.optimization == "disabled":  # then nothing is packed
         return set()
     names = {image.initializer for each in images.values() for image in each}
-    return {
-        name
-        for name in names
-        if any(use.node.op_type in _PACKING for use in executable.index.consumers(name))
-    }
+    return {name for name in names if _packs(executable, name)}
 
 
-def packed_for(graph: OpenGraph, changes: Sequence[Change]) -> tuple[str, ...]:
+def _matrices(executable: Model, settings: EngineSettings) -> frozenset[str]:
+    """Initializers that some operator would pack, but for vectors, which none does."""
+    if settings.optimization == "disabled":
+        return frozenset()
+    return frozenset(
+        entry.name
+        for entry in executable.index.initializers.values()
+        if len(entry.shape) > 1
+        and entry.element is not None
+        and has_format(entry.element)
+        and not entry.scope
+        and entry.form is Form.TENSOR
+        and _packs(executable, entry.name)
+    )
+
+
+def _packs(executable: Model, name: str) -> bool:
+    return any(use.node.op_type in _PACKING for use in executable.index.consumers(name))
+
+
+def packed_for(graph: OpenGraph, changed: Set[str]) -> tuple[str, ...]:
     """Packed tensors that are lifted for a scenario: the one that it changes.
 
-    Where it changes several, all that scenarios may change: so the sessions depend on the
+    Where it changes several, these and all matrices of the graph: so the sessions depend on the
     scenario alone, and there are few of them.
+
+    Args:
+        graph: The graph.
+        changed: Initializers that the scenario changes.
     """
-    touched = {change.initializer for change in changes} & graph.packed
-    return tuple(sorted(touched if len(touched) <= 1 else graph.packed))
+    touched = changed & graph.packed
+    return tuple(sorted(touched if len(touched) <= 1 else touched | graph.matrices))

@@ -1,38 +1,40 @@
-"""Openings: which graph the scenarios of a campaign run in, by the sites that they touch."""
+"""Openings: which graph a scenario runs in, by the sites that it touches and nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import replace
+import logging
+from collections.abc import Hashable, Iterator, Sequence
 from functools import cached_property
 
+from onnxfi.engine._agreement import Agreement, OwnAnswers
 from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._fed import FedSites
-from onnxfi.engine._grouping import (
-    Together,
-    integer_kernels,
-    kept_together,
-    optimized_with,
-)
+from onnxfi.engine._grouping import Deployed, kept_together, stored_sites
 from onnxfi.engine._late import LateStart
-from onnxfi.engine._opened import Opening, open_executable, open_stored, with_inputs
-from onnxfi.engine._optimize import replay_differs
-from onnxfi.engine._proof import same_effect
+from onnxfi.engine._opened import Opening, packed_for
+from onnxfi.engine._opener import Opener
 from onnxfi.engine._providers import find_provider
+from onnxfi.engine._route import Held, Route
 from onnxfi.engine._trim import trim
 from onnxfi.engine._watchdog import Watchdog
-from onnxfi.errors import BackendError, ModelError, RewriteError
 from onnxfi.faults import FaultSite
-from onnxfi.graph import expose
-from onnxfi.inject import can_bake
+from onnxfi.inject import can_bake, can_open
+from onnxfi.outcome import GraphUse
+
+_log = logging.getLogger(__name__)
+
+_SHARED = "shared by all scenarios of its kind"
 
 
 class Openings:
     """The graphs of a campaign, opened when a scenario first needs them, and kept.
 
-    Most sites share the executable graph. Those that can't exist in it together with the others
-    have one of their own, and where there is none that can be trusted, the stored graph is taken.
+    Scenarios in stored tensors share the graph that onnxruntime makes of the file; those in
+    computed ones a graph in which all values of the model exist that can. What neither of them
+    holds has a graph with what the scenario touches and nothing else, or is baked. A graph is used
+    if faults in it are proven to be faults in the model, and if without faults it answers as the
+    file's own session does. So it depends on the scenario alone, never on the campaign.
 
     Args:
         context: Model, workload and sites.
@@ -41,183 +43,215 @@ class Openings:
 
     def __init__(self, context: EngineContext, watchdog: Watchdog) -> None:
         self._context = context
-        self._watchdog = watchdog
         # What lies in a control-flow body can't exist on its own in a graph like these.
         self._sites = {site.name: site for site in context.sites if not site.body}
-        self._held: Cache[LateStart] = Cache(context.settings.memory_limit_bytes)
+        self._opener = Opener(context, watchdog)
+        self._own = OwnAnswers(context, watchdog)
+        self._deployed = Deployed(context)
+        self._fed = FedSites(context, self._deployed)
+        self._held: Cache[Held] = Cache(context.settings.memory_limit_bytes)
         self._used: Hashable = None
-        self._fed = FedSites(context)
-        self._loses: dict[tuple[str, ...], bool] = {}
+        self._routes: dict[tuple[str, ...], Route] = {}
+        self._agreements: dict[Hashable, Agreement] = {}
 
-    def baked(self, touched: Sequence[str]) -> bool:
-        """Whether scenarios that touch some sites have to be baked.
+    def route(self, touched: Sequence[str], *, bakeable: bool = True) -> Route:
+        """How scenarios that touch some sites are carried out.
 
-        Fed, some faults would reach nothing; others would cost the model integer operators.
-        """
-        return not self._lost(touched).isdisjoint(touched) or self._costs_kernels(touched)
-
-    def late(self, touched: Sequence[str]) -> LateStart:
-        """The graph of the scenarios that touch some sites.
+        Args:
+            touched: Names of the sites.
+            bakeable: Whether their faults can be baked: those bound to one sample can't.
 
         Raises:
             BackendError: onnxruntime refuses the model.
             GoldenError: The fault-free run fails, or is not reproducible.
+            RewriteError: A graph can't be edited: a fault of ours.
         """
-        return self._kept(self._opening(touched))
+        sites = [self._sites[name] for name in sorted(touched)]
+        bakeable = bakeable and all(can_bake(site) is None for site in sites)
+        key = tuple(site.name for site in sites)
+        found = self._routes.get(key)
+        if found is None or (found.opening is None and not bakeable):
+            found = self._found(sites, bakeable=bakeable)
+            if len(sites) == 1:  # of the others there may be as many as scenarios
+                self._routes[key] = found
+            _log.debug("faults in %s: %s graph; %s", key, found.use.graph, found.use.reason)
+        return found
 
-    def shared_by(self, touched: Sequence[str]) -> Hashable:
-        """What is equal for scenarios that run in the same graph, by the sites that they touch."""
-        opening = self._opening(touched)
-        return None if opening is self._main else opening.key
-
-    def _costs_kernels(self, touched: Sequence[str]) -> bool:
-        """Whether a graph with inputs in place of stored tensors lacks integer operators.
-
-        A stored tensor without a map is an input before the graph is optimised. Where that costs
-        integer operators, as most scales of QDQ models do, the model would run otherwise than
-        deployed: as a constant, faulty or not, the tensor leaves them.
-        """
-        sites = [self._sites[name] for name in touched if name in self._sites]
-        if len(sites) < len(touched) or not all(site.kind.stored for site in sites):
-            return False
-        if any(can_bake(site) is not None for site in sites) or not self._integer_kernels:
-            return False
-        lost = tuple(sorted(set(touched) - self._together))
-        if lost not in self._loses:
-            self._loses[lost] = bool(lost) and self._loses_kernels(lost)
-        return self._loses[lost]
-
-    def _loses_kernels(self, names: Sequence[str]) -> bool:
-        context = self._context
-        opened = with_inputs(context.model, [self._sites[name] for name in names])
-        found = integer_kernels(optimized_with(opened, (), context.settings))
-        return found < self._integer_kernels
-
-    @cached_property
-    def _integer_kernels(self) -> int:
-        """Integer operators that the model is deployed with; 0 where nothing is known."""
-        context = self._context
-        if not find_provider(context.settings).on_cpu:
-            return 0
-        return max(0, integer_kernels(optimized_with(context.model, (), context.settings)))
+    def late(self, route: Route) -> LateStart:
+        """The graph of a route that is not baked; errors as :meth:`route`."""
+        assert route.opening is not None
+        late = self._open(route.opening).late
+        assert late is not None
+        return late
 
     def clear(self) -> None:
         """Let go of all graphs."""
         self._held.clear()
 
-    @cached_property
-    def _shared(self) -> Together:
-        return kept_together(self._context)
+    def _found(self, sites: Sequence[FaultSite], *, bakeable: bool) -> Route:
+        against: list[str] = []
+        last: Route | None = None
+        for opening in self._candidates(sites, against, bakeable=bakeable):
+            held = self._open(opening)
+            objection, agreement = self._objection(opening, held, sites)
+            against += held.tried.against
+            if held.late is None or held.tried.kind is None:
+                continue
+            use = GraphUse(
+                graph=held.tried.kind,
+                reason="; ".join(dict.fromkeys(against)) or _SHARED,
+                compared=0 if agreement is None else agreement.samples,
+                differing=0 if agreement is None else agreement.differing,
+            )
+            last = Route(use=use, opening=opening)
+            if objection is None:
+                return last
+            against.append(objection)
+        if bakeable or last is None:
+            reason = "; ".join(dict.fromkeys(against))
+            return Route(use=GraphUse(graph="baked", reason=reason))
+        return last
 
-    @cached_property
-    def _main(self) -> Opening:
-        """The opening of the graph that most scenarios run in."""
-        index = self._context.model.index
-        # What a control-flow body holds, or the model returns, can't be lifted part by part.
-        mapped = (
-            site
-            for site in self._context.sites
-            if site.kind.stored
-            and not (index.initializers[site.name].scope or index.returned(site.name))
+    def _candidates(
+        self, sites: Sequence[FaultSite], against: list[str], *, bakeable: bool
+    ) -> Iterator[Opening]:
+        """Openings that may do, the best first; why one is left out is added to ``against``."""
+        computed = tuple(site for site in sites if not site.kind.stored)
+        stored = tuple(site for site in sites if site.kind.stored)
+        if self._on_cpu:
+            if all(site.name in self._names for site in computed):
+                yield self._shared(computed=bool(computed), stored=bool(stored))
+            else:
+                against.append(self._apart(computed))
+        if not computed:
+            yield from self._alone(stored, against, bakeable=bakeable)
+        elif len(sites) == 1 or not bakeable:
+            yield Opening(computed=computed, mapped=stored)
+        else:
+            against.append("a graph of its own would serve this scenario alone")
+
+    def _alone(
+        self, sites: tuple[FaultSite, ...], against: list[str], *, bakeable: bool
+    ) -> Iterator[Opening]:
+        """Openings of stored tensors that the graph shared by all does not hold."""
+        shared = (
+            self._open(self._shared(computed=False, stored=True)).late if self._on_cpu else None
         )
-        return Opening(computed=self._shared.sites, mapped=tuple(mapped))
+        if shared is None:
+            every = stored_sites(self._context.model, {site.kind for site in sites})
+            lifted = tuple(site for site in every if self._can_lift(site))
+            fed = tuple(site for site in sites if not self._can_lift(site))
+            yield Opening(mapped=lifted, fed=fed)
+            return
+        mapped = tuple(site for site in sites if site.name in shared.graph.images)
+        fed = tuple(site for site in sites if site not in mapped)
+        if bakeable and (mapped or len(fed) > 1):
+            if fed:
+                against.append("a graph of its own would serve this scenario alone")
+            return
+        reason = self._fed.against(fed) if fed else None
+        if reason is not None:
+            against.append(reason)
+        if reason is None or not bakeable:
+            yield Opening(mapped=mapped, fed=fed)
 
-    @cached_property
-    def _together(self) -> frozenset[str]:
-        """Names of the sites that are open in it."""
-        main = self._main
-        unmapped = self._kept(main).graph.unmapped if main.mapped else {}
-        names = {site.name for site in (*main.computed, *main.mapped)}
-        return frozenset(names.difference(unmapped))
-
-    def _opening(self, touched: Sequence[str]) -> Opening:
-        if self._together.issuperset(touched):
-            return self._main
-        # What is opened runs otherwise than deployed: integer operators that a float comes between,
-        # and half-precision values, which are rounded to where they have to exist. So no more of
-        # it than need be; but a graph for every set of sites would be too many.
-        sites = self._beside(touched)
+    def _shared(self, *, computed: bool, stored: bool) -> Opening:
+        """The opening that scenarios of a kind share."""
+        names = self._names if computed else {}
         return Opening(
-            computed=tuple(site for site in sites if not site.kind.stored),
-            mapped=tuple(s for s in sites if s.kind.stored and s.name in self._together),
-            fed=self._fed.settle(self._to_feed(sites)).kept,
+            computed=tuple(site for site in self._sites.values() if site.name in names),
+            mapped=self._mapped if stored else (),
+            beside=tuple(names),
+            shared=True,
         )
 
-    def _beside(self, touched: Sequence[str]) -> Sequence[FaultSite]:
-        """The sites that are open together with some that are not in the main graph."""
-        shared, one = self._shared, len(touched) == 1
-        if shared.halves or (one and (shared.quantized or self._sites[touched[0]].kind.stored)):
-            return [self._sites[name] for name in sorted(touched)]
-        return tuple(self._sites.values())
+    def _apart(self, computed: Sequence[FaultSite]) -> str:
+        """Why some computed sites do not exist beside all others."""
+        name = next(site.name for site in computed if site.name not in self._names)
+        if self._deployed.halves:
+            return f"{name!r} is rounded to half precision wherever it exists"
+        return f"where {name!r} exists, other kernels run than the model is deployed with"
 
-    def _lost(self, touched: Sequence[str]) -> frozenset[str]:
-        """Names of the sites that would have to be fed, and can't be."""
-        if self._together.issuperset(touched):
-            return frozenset()
-        lost = self._fed.settle(self._to_feed(self._beside(touched))).lost
-        return frozenset(site.name for site in lost)
+    def _objection(
+        self, opening: Opening, held: Held, sites: Sequence[FaultSite]
+    ) -> tuple[str | None, Agreement | None]:
+        """Why a graph does not do for some sites, and how it agrees with the file's session."""
+        late = held.late
+        if late is None:
+            return None, None
+        graph, changed = late.graph, set[str]()
+        for site in sites:
+            if site.name in held.tried.untrusted:
+                return f"faults in {site.name!r} would miss some who read it", None
+            if not site.kind.stored or site.name in graph.fed:
+                continue
+            if site.name not in graph.images:
+                reason = graph.unmapped.get(site.name, "it can't be an input of a part")
+                return f"{site.name!r} has no map: {reason}", None
+            changed |= {image.initializer for image in graph.images[site.name]}
+        fixed = sorted(changed & graph.constant)
+        if fixed:
+            return (
+                f"the kernel that reads {fixed[0]!r} rounds its activations only while that is a"
+                " constant"
+            ), None
+        found = self._agreement(opening, late, packed_for(graph, changed))
+        return (None if self._agrees(opening, found) else str(found)), found
 
-    def _to_feed(self, sites: Sequence[FaultSite]) -> list[FaultSite]:
-        return [site for site in sites if site.kind.stored and site.name not in self._together]
+    def _agrees(self, opening: Opening, found: Agreement) -> bool:
+        """Whether a graph that answers so may stand for the file.
 
-    def _kept(self, opening: Opening) -> LateStart:
+        Integer kernels do in all bits: a difference means that others run. A graph of one scenario
+        in such a model has others beside what is touched, so that only answers count.
+        """
+        deployed = self._deployed
+        if deployed.quantized and opening.shared:
+            return found.holds(exact=True)
+        if deployed.quantized or deployed.halves:
+            return not found.differing
+        return found.holds(exact=False)
+
+    def _agreement(self, opening: Opening, late: LateStart, packed: Sequence[str]) -> Agreement:
+        key = (opening.key, tuple(packed))
+        if key not in self._agreements:
+            lifted = {name: late.lifted.array(name) for name in packed}
+            values = late.clean.of(self._own.first, lifted)
+            found = self._own.compare({name: values[name] for name in late.chain.outputs})
+            self._agreements[key] = found
+        return self._agreements[key]
+
+    @cached_property
+    def _on_cpu(self) -> bool:
+        return find_provider(self._context.settings).on_cpu
+
+    @cached_property
+    def _names(self) -> dict[str, None]:
+        """Names of the computed sites of the model that all exist in one graph, in their order."""
+        return dict.fromkeys(site.name for site in kept_together(self._context, self._deployed))
+
+    @cached_property
+    def _mapped(self) -> tuple[FaultSite, ...]:
+        """Stored sites of the campaign that may be lifted part by part."""
+        return tuple(site for site in self._sites.values() if self._can_lift(site))
+
+    def _can_lift(self, site: FaultSite) -> bool:
+        if not site.kind.stored or can_open(site) is not None:
+            return False
+        # What a control-flow body holds, or the model returns, can't be lifted part by part.
+        index = self._context.model.index
+        return not (index.initializers[site.name].scope or index.returned(site.name))
+
+    def _open(self, opening: Opening) -> Held:
         key = opening.key
         if key != self._used:
             # Golden values of one graph at a time: they may fill the memory limit.
-            for late in self._held.items:
-                late.clean.clear()
+            for held in self._held.items:
+                if held.late is not None:
+                    held.late.clean.clear()
             self._used = key
         return self._held.get(key, lambda: self._started(opening))
 
-    def _started(self, opening: Opening) -> LateStart:
-        late = self._opened(opening)
+    def _started(self, opening: Opening) -> Held:
+        held = self._opener.open(opening)
         trim()
-        return late
-
-    def _opened(self, opening: Opening) -> LateStart:
-        if find_provider(self._context.settings).on_cpu:
-            for apart in (False, True):
-                try:
-                    found = self._executable(opening, apart=apart)
-                except (BackendError, ModelError, RewriteError):
-                    continue
-                if found is not None:
-                    return found
-        return self._stored(opening)
-
-    def _stored(self, opening: Opening) -> LateStart:
-        context, watchdog = self._context, self._watchdog
-        return LateStart(context, open_stored(context, opening, watchdog), watchdog)
-
-    def _executable(self, opening: Opening, *, apart: bool) -> LateStart | None:
-        """The executable graph; None if its places can't be trusted."""
-        context, watchdog = self._context, self._watchdog
-        graph = open_executable(context, opening, watchdog, apart=apart)
-        if opening is not self._main and graph.unmapped:
-            lost = tuple(site for site in opening.mapped if site.name in graph.unmapped)
-            kept = tuple(site for site in opening.mapped if site.name not in graph.unmapped)
-            more = replace(opening, mapped=kept, fed=(*opening.fed, *lost))
-            return self._executable(more, apart=apart)
-        late = LateStart(context, graph, watchdog)
-        if not self._trusted(opening, late, apart=apart):
-            return None
-        late.prove()
-        return late
-
-    def _trusted(self, opening: Opening, late: LateStart, *, apart: bool) -> bool:
-        """Whether a graph is what its own session runs, and faults in it are those of the stored.
-
-        A graph that was taken apart has no session of its own to be compared with.
-        """
-        graph, context = late.graph, self._context
-        if not apart:
-            model = with_inputs(context.model, opening.fed)
-            model = expose(model, [site.name for site in opening.computed])
-            study = context.workload, context.profile, context.settings
-            if replay_differs(model, graph.model, *study, graph.fed) is not None:
-                return False
-        if not graph.places:
-            return True
-        stored = self._stored(replace(opening, mapped=()))
-        lifted = (stored.chain, stored.loose), (late.chain, late.loose)
-        return same_effect(context, *lifted, graph.places, graph.fed)
+        return held

@@ -2,47 +2,59 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 from onnxfi.engine._ability import Survey
+from onnxfi.engine._agreement import Agreement, OwnAnswers
 from onnxfi.engine._bake import BakeEngine
 from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._device import Place, device_memory
-from onnxfi.engine._execute import Armed, Windows, scenario_windows
+from onnxfi.engine._execute import Armed, Windows, bound_sites, scenario_windows
 from onnxfi.engine._fed import FedSites
 from onnxfi.engine._golden import Feeds
+from onnxfi.engine._grouping import Deployed, stored_sites
 from onnxfi.engine._inputs import open_inputs
 from onnxfi.engine._kept import Kept
-from onnxfi.engine._late import LateStart
 from onnxfi.engine._lifted import changes_of
 from onnxfi.engine._opened import packed_for
 from onnxfi.engine._openings import Openings
 from onnxfi.engine._providers import find_provider
 from onnxfi.engine._reference import Reference, golden_room
 from onnxfi.engine._replayed import ArmedReplay, ReplayedModel, can_replay
+from onnxfi.engine._route import Route
 from onnxfi.engine._session import Session
 from onnxfi.engine._stepped import SteppedInputs, whole_sites
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError, ModelError
 from onnxfi.faults import FaultGraph, FaultSite, Scenario
 from onnxfi.graph import initializer_words
-from onnxfi.inject import BatchWindow, Instrumented, instrument
-from onnxfi.outcome import RunOutputs
+from onnxfi.inject import BatchWindow, Instrumented, can_open, instrument
+from onnxfi.outcome import GraphUse, RunOutputs
 
 _INDEXABLE = 2**31
+
+_FILE = "devices and sequences run the file's graph, with ports in it"
+_BODY = "what is in a control-flow body, or can't be cut behind, is reached in the file's graph"
+_GRAPHS = "graphs that are faults become part of the file's graph"
+_RAISED = "an operator of the executable graph can't be raised to the opset of ports"
+_OVERLOOKED = "as an input it is overlooked by onnxruntime"
+
+_log = logging.getLogger(__name__)
 
 
 class PortsEngine(EngineBase):
     """Keeps a session for each set of open sites.
 
     A scenario that touches one site runs in a session where only that site is open, since open
-    sites cost time and move kernels; any other scenario runs in a session with all sites of the
-    campaign open. So the session, and with it the result, depends on the scenario alone.
+    sites cost time and move kernels; any other scenario in one with more sites open, which follow
+    from the scenario and the model. So the result depends on the scenario alone.
 
     On the CPU that is a session of the executable graph, in the same graph as engine `cut`'s; the
     stored graph is instrumented where there is none that can be trusted, for other providers, and
@@ -78,42 +90,110 @@ class PortsEngine(EngineBase):
         opened = replace(context, sites=reached)
         self._openings = Openings(opened, self._watchdog) if executable else None
         self._baking = BakeEngine(context)
-        self._fed = FedSites(context)
+        self._fed = FedSites(context, Deployed(context))
+        self._own = OwnAnswers(context, self._watchdog)
+        # By what is open, for as long as that is: sessions come and go.
+        self._agreements: WeakKeyDictionary[OpenModel | ReplayedModel, Agreement]
+        self._agreements = WeakKeyDictionary()
 
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
         """A scenario ready to run, and the windows to run it in."""
         self._check_sites(scenario)
         windows = scenario_windows(self._context, scenario)
-        touched = scenario.sites
         if scenario.graphs:
             return _ArmedModel(self._with_graphs(scenario), scenario), windows
-        if self._openings is not None and self._whole.isdisjoint(touched):
-            if self._openings.baked(touched):
+        if self._in_executable(scenario):
+            route = self._route(scenario)
+            if route.opening is None:
                 return self._baking.arm(scenario)
-            late = self._openings.late(touched)
-            replayed = self._replayed(late, scenario) if can_replay(self._context, late) else None
+            replayed = self._replayed(scenario, route)
             if replayed is not None:
                 return replayed, windows
-        tensors = {self._sites[name].tensor for name in touched}
-        only = tensors.pop() if len(tensors) == 1 else None
-        every = self._context.sites
-        sites = every if only is None else tuple(site for site in every if site.tensor == only)
+        opened = self._instrumented(scenario)
+        if opened is None:
+            return self._baking.arm(scenario)
+        return _ArmedModel(opened, scenario), windows
+
+    def graph_of(self, scenario: Scenario) -> GraphUse:
+        """The graph that a scenario runs in, and why that one."""
+        reason = _FILE if self._openings is None else _BODY
+        opened: OpenModel | ReplayedModel | None
+        if scenario.graphs:
+            opened, reason = self._with_graphs(scenario), _GRAPHS
+        elif self._in_executable(scenario):
+            route = self._route(scenario)
+            if route.opening is None:
+                return self._baking.in_place_of(scenario, route)
+            if self._model(scenario, route) is not None:
+                return route.use
+            opened = self._instrumented(scenario)
+            reason = _RAISED if route.use.graph != "stored" else route.use.reason
+        else:
+            opened = self._instrumented(scenario)
+        if opened is None:
+            route = Route(use=GraphUse(graph="baked", reason=_OVERLOOKED))
+            return self._baking.in_place_of(scenario, route)
+        if opened not in self._agreements:
+            golden = opened.reference.golden(self._own.first)
+            self._agreements[opened] = self._own.compare(golden)
+        found = self._agreements[opened]
+        compared, differing = found.samples, found.differing
+        return GraphUse(graph="stored", reason=reason, compared=compared, differing=differing)
+
+    def _route(self, scenario: Scenario) -> Route:
+        assert self._openings is not None
+        return self._openings.route(scenario.sites, bakeable=not bound_sites(scenario))
+
+    def _in_executable(self, scenario: Scenario) -> bool:
+        return self._openings is not None and self._whole.isdisjoint(scenario.sites)
+
+    def _instrumented(self, scenario: Scenario) -> OpenModel | None:
+        """The stored graph with ports; None if onnxruntime would overlook some of the faults."""
+        touched = scenario.sites
+        sites = self._open_with(touched)
         settled = self._fed.settle([site for site in sites if site.kind.stored])
         lost = {site.name for site in settled.lost}
         if not self._inside.isdisjoint(touched):
             lost.difference_update(touched)
         if not lost.isdisjoint(touched):
-            return self._baking.arm(scenario)
-        opened = self._open.get((only, *sorted(lost)), lambda: self._opened(sites, lost))
+            return None
+        key = (*(site.name for site in sites), *sorted(lost))
+        opened = self._open.get(key, lambda: self._opened(sites, lost))
         assert isinstance(opened, OpenModel)
-        return _ArmedModel(opened, scenario), windows
+        return opened
 
-    def _replayed(self, late: LateStart, scenario: Scenario) -> ArmedReplay | None:
-        """The executable graph with ports; None if it has an operator that can't be raised."""
-        late.clean.clear()  # this engine has golden outputs of its own
-        places = late.graph.places
+    def _open_with(self, touched: Sequence[str]) -> tuple[FaultSite, ...]:
+        """Sites that are open in the stored graph together with those that a scenario touches.
+
+        These alone; where several stored tensors are touched, all of their kinds, lest each
+        scenario have a session of its own.
+        """
+        tensors = {self._sites[name].tensor for name in touched}
+        sites = tuple(site for site in self._context.sites if site.tensor in tensors)
+        if len(tensors) == 1 or not all(site.kind.stored for site in sites):
+            return sites
+        every = stored_sites(self._context.model, {site.kind for site in sites})
+        return tuple(site for site in every if can_open(site) is None)
+
+    def _replayed(self, scenario: Scenario, route: Route) -> ArmedReplay | None:
+        """The executable graph with ports, armed; None if there is none."""
+        found = self._model(scenario, route)
+        if found is None:
+            return None
+        late = found.late
         changes = changes_of(scenario, late.sites, late.stored, late.graph.images)
-        packed = packed_for(late.graph, changes)
+        return ArmedReplay(found, scenario, changes)
+
+    def _model(self, scenario: Scenario, route: Route) -> ReplayedModel | None:
+        """The executable graph with ports; None if it is none, or can't be raised to the opset."""
+        assert self._openings is not None
+        late = self._openings.late(route)
+        if not can_replay(self._context, late):
+            return None
+        late.clean.clear()  # this engine has golden outputs of its own
+        places, images = late.graph.places, late.graph.images
+        changed = {i.initializer for name in scenario.sites for i in images.get(name, ())}
+        packed = packed_for(late.graph, changed)
         computed = tuple(places)
         if len(scenario.sites) == 1:
             computed = tuple(name for name in scenario.sites if name in places)
@@ -122,10 +202,11 @@ class PortsEngine(EngineBase):
                 (late, computed, packed),
                 lambda: ReplayedModel(self._context, late, computed, packed, self._watchdog),
             )
-        except (BackendError, ModelError):
+        except (BackendError, ModelError) as error:
+            _log.info("no ports in the %s graph: %s", route.use.graph, error)
             return None
         assert isinstance(found, ReplayedModel)
-        return ArmedReplay(found, scenario, changes)
+        return found
 
     def close(self) -> None:
         """Let go of sessions and threads."""

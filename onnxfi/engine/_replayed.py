@@ -85,7 +85,7 @@ class ReplayedModel:
         self.session = Session(model, context.settings, watchdog, replay=True)
         self.extra: Mapping[str, NDArray[Any]] = {
             **{name: value for name, value in graph.fed.items() if name in whole.reads},
-            **{name: late.lifted.feeds[name] for name in lifted},
+            **{name: late.lifted.array(name) for name in lifted},
             **disarmed_feeds(self.instrumented, {}),
         }
         self.reference = Reference(self.session, self.batches, self.extra, golden_room(context))

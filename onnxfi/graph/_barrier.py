@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from onnxfi.errors import RewriteError
+from onnxfi.errors import RewriteError, UnsupportedModelError
 from onnxfi.graph._edits import Edits
 from onnxfi.graph._infer import infer_types
 from onnxfi.graph._model import Model
@@ -26,7 +26,8 @@ def separate(model: Model, names: Sequence[str]) -> Model:
         names: Values that top-level nodes compute.
 
     Raises:
-        RewriteError: A value is not computed at the top level, or its type is not known.
+        RewriteError: A value is not computed at the top level.
+        UnsupportedModelError: The type of a value is not known, or a name that is needed in use.
     """
     proto = model._copy()
     graph = proto.graph
@@ -35,11 +36,13 @@ def separate(model: Model, names: Sequence[str]) -> Model:
     pieces = {name: f"{name}{_BEHIND}" for name in names}
     for name, piece in pieces.items():
         element = model.index.element_of(name)
-        if name not in made or element is None:
-            why = "its element type is not known" if name in made else "no node computes it"
-            raise RewriteError(f"the model can't be taken apart at {name!r}: {why}")
+        whole = f"the model can't be taken apart at {name!r}"
+        if name not in made:
+            raise RewriteError(f"{whole}: no node computes it")
+        if element is None:
+            raise UnsupportedModelError(f"{whole}: its element type is not known")
         if piece in model._names:
-            raise RewriteError(f"the model can't be taken apart at {name!r}: {piece!r} is in use")
+            raise UnsupportedModelError(f"{whole}: the name {piece!r} is in use")
         shape = model.index.shape_of(name)
         graph.input.append(value_info(TensorSpec(name=piece, element=element, shape=shape)))
         if name not in outputs:

@@ -11,6 +11,7 @@ from onnxfi.outcome._counts import OutcomeCounts, scenario_failed
 from onnxfi.outcome._criterion import BoundCriterion, Criterion, Metric
 from onnxfi.outcome._divergence import Divergence, divergence
 from onnxfi.outcome._function import FunctionCriterion
+from onnxfi.outcome._graphuse import GraphKind, GraphUse
 from onnxfi.outcome._kinds import Outcome
 from onnxfi.outcome._lost import at_stake, lost_shares
 from onnxfi.outcome._outputs import RunOutputs, blank, filled_up, flatten_outputs, storable
@@ -42,6 +43,8 @@ __all__ = [
     "Criterion",
     "Divergence",
     "FunctionCriterion",
+    "GraphKind",
+    "GraphUse",
     "InjectionRecord",
     "LabelLost",
     "Metric",

@@ -7,6 +7,7 @@ import pytest
 
 from onnxfi.engine import open_workload
 from onnxfi.engine._fed import FedSites
+from onnxfi.engine._grouping import Deployed
 from onnxfi.engine._optimize import optimized
 from onnxfi.graph import lift_initializers, operators
 
@@ -42,7 +43,7 @@ def test_what_is_taken_into_the_fused_operator_is_found(norm):
     assert "LayerNormalization" in operators(optimized(model, settings))
     fused = optimized(lift_initializers(model, ["tiny"]), settings)
     assert "LayerNormalization" in operators(fused), "with an epsilon of onnxruntime's own"
-    fed = FedSites(norm.context)
+    fed = FedSites(norm.context, Deployed(norm.context))
     for name in STORED:
         settled = fed.settle([norm.sites[name]])
         lost = [site.name for site in settled.lost]
@@ -70,4 +71,4 @@ def test_faults_in_it_are_baked(norm, scenario, closing, name):
 def test_nothing_is_overlooked_without_optimisation(norm, bench_of):
     bench = bench_of(norm.context.model, norm.context.workload, optimization="disabled")
     sites = [bench.sites[name] for name in STORED]
-    assert FedSites(bench.context).settle(sites).kept == tuple(sites)
+    assert FedSites(bench.context, Deployed(bench.context)).settle(sites).kept == tuple(sites)

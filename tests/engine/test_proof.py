@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from onnxfi.bits import ElementType
-from onnxfi.engine import open_workload
-from onnxfi.engine._grouping import kept_together
+from onnxfi.engine import _opener, open_workload
+from onnxfi.engine._grouping import Deployed, kept_together
 from onnxfi.engine._late import LateStart
 from onnxfi.engine._observe import observe
 from onnxfi.engine._opened import OpenGraph, Opening, open_executable, open_stored
@@ -49,6 +49,10 @@ def watchdog():
     made = Watchdog()
     yield made
     made.close()
+
+
+def _late(openings, name):
+    return openings.late(openings.route([name]))
 
 
 @pytest.fixture
@@ -140,13 +144,14 @@ def _integer_operators(model):
 def test_floats_between_integer_operators_are_opened_alone(models, bench_of):
     bench = _zoo(models, bench_of, "resnet8_fashion_int8_qdq")
     context = bench.context
-    together = kept_together(context)
-    assert together.quantized
-    assert not together.halves
+    deployed = Deployed(context)
+    together = kept_together(context, deployed)
+    assert deployed.quantized
+    assert not deployed.halves
     computed = [site for site in context.sites if not site.kind.stored]
-    names = {site.name for site in together.sites}
+    names = {site.name for site in together}
     assert names < {site.name for site in computed}
-    kinds = {site.element for site in together.sites}
+    kinds = {site.element for site in together}
     assert {ElementType.INT8, ElementType.UINT8} & kinds, "quantized values are kept"
     plain = _integer_operators(optimized(context.model, context.settings))
     assert len(plain) > 5
@@ -165,52 +170,60 @@ def test_half_precision_is_opened_only_where_a_scenario_touches_it(
     models, bench_of, scenario, watchdog
 ):
     bench = _zoo(models, bench_of, "lenet5_mnist_fp16")
-    together = kept_together(bench.context)
-    assert together.halves
-    assert not together.quantized
-    assert together.sites
-    assert ElementType.FLOAT16 not in {site.element for site in together.sites}
+    deployed = Deployed(bench.context)
+    together = kept_together(bench.context, deployed)
+    assert deployed.halves
+    assert not deployed.quantized
+    assert together
+    assert ElementType.FLOAT16 not in {site.element for site in together}
     halves = [
         site.name
         for site in bench.context.sites
         if site.element is ElementType.FLOAT16 and not site.kind.stored
     ]
     openings = Openings(bench.context, watchdog)
-    one, two = openings.late(halves[:1]), openings.late(halves[1:2])
+    one, two = (_late(openings, name) for name in halves[:2])
     assert set(one.graph.places) == {halves[0]}
     assert set(two.graph.places) == {halves[1]}
-    assert openings.late(halves[:1]) is one
+    assert _late(openings, halves[0]) is one
 
 
 def test_models_of_one_kind_share_one_graph(models, bench_of, watchdog):
     bench = _zoo(models, bench_of, "lenet5_mnist_fp32")
-    together = kept_together(bench.context)
-    assert not together.quantized
-    assert not together.halves
-    assert len(together.sites) == sum(not site.kind.stored for site in bench.context.sites)
+    deployed = Deployed(bench.context)
+    together = kept_together(bench.context, deployed)
+    assert not deployed.quantized
+    assert not deployed.halves
+    assert len(together) == sum(not site.kind.stored for site in bench.context.sites)
     openings = Openings(bench.context, watchdog)
-    found = {openings.late([site.name]) for site in bench.context.sites}
-    assert len(found) == 1
+    for stored in (False, True):
+        sites = (site for site in bench.context.sites if site.kind.stored is stored)
+        assert len({_late(openings, site.name) for site in sites}) == 1
 
 
 def test_a_graph_that_is_not_trusted_is_not_used(models, bench_of, watchdog, monkeypatch):
     """Then it is taken apart; if that can't be trusted either, the stored graph is taken."""
-    from onnxfi.engine import _openings
-
     bench = _zoo(models, bench_of, "lenet5_mnist_fp32", samples=3)
     answers: list[bool] = []
-    monkeypatch.setattr(_openings, "same_effect", lambda *_: answers.pop(0))
-    for given, replay, same in (
-        ([True], True, False),
-        ([False, True], True, True),
-        ([False, False], False, True),
+    monkeypatch.setattr(_opener, "same_effect", lambda *_: answers.pop(0))
+    name = "/relu1/Relu_output_0"
+    context = replace(
+        bench.context, sites=tuple(site for site in bench.context.sites if site.name == name)
+    )
+    for given, graph in (
+        ([True], "executable"),
+        ([False, True], "apart"),
+        ([False, False, True], "executable"),  # with nothing else in it
+        ([False, False, False, True], "apart"),
+        ([False, False, False, False], "stored"),
     ):
         answers[:] = given
-        late = Openings(bench.context, watchdog).late(["/relu1/Relu_output_0"])
+        openings = Openings(context, watchdog)
+        route = openings.route([name])
         assert not answers
-        assert late.graph.replay is replay
-        stored_names = all(place.value == name for name, place in late.graph.places.items())
-        assert stored_names >= same
+        assert route.use.graph == graph
+        assert openings.late(route).graph.replay is (graph != "stored")
+        assert ("is not what reads that value sees" in route.use.reason) is (len(given) > 1)
 
 
 def test_a_graph_taken_apart_holds_its_sites_under_their_names(models, bench_of, watchdog):
