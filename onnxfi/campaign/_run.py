@@ -13,6 +13,7 @@ from onnxfi.campaign._campaign import OpenCampaign
 from onnxfi.campaign._dispatch import Dispatcher
 from onnxfi.campaign._executors import executor_factory
 from onnxfi.campaign._folder import running
+from onnxfi.campaign._graphs import GraphTalk
 from onnxfi.campaign._isolate import ExecutorFactory, Finished, Unit
 from onnxfi.campaign._looks import Looker, StopRule
 from onnxfi.campaign._order import homes_of
@@ -143,6 +144,7 @@ class _Run:
         self._looker = Looker(campaign, options.stop, store) if options.stop.active else None
         self._looked_at = -1
         self._retries: dict[Unit, int] = {}
+        self._graphs = GraphTalk()
         self._again: list[Unit] = []
 
     def go(self, done: set[int], on_progress: Callable[[Progress], None]) -> None:
@@ -210,6 +212,7 @@ class _Run:
 
     def _add(self, records: list[InjectionRecord] | tuple[InjectionRecord, ...]) -> None:
         self._store.add(records)
+        self._graphs.hear(records)
         self._done_now += len(records)
         golden, drop = self._campaign.plan.golden_correct, self._campaign.settings.drop
         self._failures += sum(scenario_failed(r.counts, golden, drop) for r in records)

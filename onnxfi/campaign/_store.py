@@ -16,13 +16,14 @@ from onnxfi.outcome import (
     MONITORS,
     RECORD_COLUMNS,
     SPIKES,
+    GraphUse,
     InjectionRecord,
     OutcomeCounts,
     spikes_from,
     statistics_from,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -33,7 +34,16 @@ CREATE TABLE results (
     metrics TEXT NOT NULL,
     run_s REAL NOT NULL,
     worker TEXT NOT NULL,
-    finished_at TEXT NOT NULL
+    finished_at TEXT NOT NULL,
+    graph INTEGER REFERENCES graphs
+);
+CREATE TABLE graphs (
+    id INTEGER PRIMARY KEY,
+    graph TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    compared INTEGER NOT NULL,
+    differing INTEGER NOT NULL,
+    UNIQUE (graph, reason, compared, differing)
 );
 CREATE TABLE attempts (
     id INTEGER PRIMARY KEY,
@@ -119,12 +129,40 @@ class ResultStore:
 
     def add(self, records: Iterable[InjectionRecord]) -> None:
         """Store records in one transaction; a scenario that is stored already is left as it is."""
-        marks = ", ".join("?" * len(RECORD_COLUMNS))
+        columns = (*RECORD_COLUMNS, "graph")
+        marks = ", ".join("?" * len(columns))
         with self._connection:
             self._connection.executemany(
-                f"INSERT OR IGNORE INTO results ({', '.join(RECORD_COLUMNS)}) VALUES ({marks})",
-                [_row(record) for record in records],
+                f"INSERT OR IGNORE INTO results ({', '.join(columns)}) VALUES ({marks})",
+                [(*_row(record), self._graph_id(record.graph)) for record in records],
             )
+
+    def _graph_id(self, use: GraphUse | None) -> int | None:
+        """The number of a graph in this store, which it is given when it is first met."""
+        if use is None:
+            return None
+        values = (use.graph, use.reason, use.compared, use.differing)
+        self._connection.execute(
+            "INSERT OR IGNORE INTO graphs (graph, reason, compared, differing) VALUES (?, ?, ?, ?)",
+            values,
+        )
+        found = self._connection.execute(
+            "SELECT id FROM graphs WHERE (graph, reason, compared, differing) = (?, ?, ?, ?)",
+            values,
+        )
+        return int(found.fetchone()[0])
+
+    def graphs(self) -> dict[GraphUse, list[int]]:
+        """The graphs that stored injections ran in, with the scenarios of each, ascending."""
+        rows = self._connection.execute(
+            "SELECT g.graph, g.reason, g.compared, g.differing, r.scenario FROM results r"
+            " JOIN graphs g ON g.id = r.graph ORDER BY r.scenario"
+        )
+        found: dict[GraphUse, list[int]] = {}
+        for graph, reason, compared, differing, scenario in rows:
+            use = GraphUse(graph=graph, reason=reason, compared=compared, differing=differing)
+            found.setdefault(use, []).append(scenario)
+        return found
 
     def add_attempt(self, scenarios: Sequence[int], error: str) -> None:
         """Note that the machinery failed once, on these scenarios; they stay pending."""

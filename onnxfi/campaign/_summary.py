@@ -28,6 +28,7 @@ from onnxfi.campaign._document import CampaignDocument
 from onnxfi.campaign._domains import facets_of
 from onnxfi.campaign._experiment import Experiment
 from onnxfi.campaign._goldenfile import GoldenFile
+from onnxfi.campaign._graphs import GraphCount, graph_counts
 from onnxfi.campaign._notes import Rows, notes_of
 from onnxfi.engine import RemovedTensor
 from onnxfi.errors import ConfigError
@@ -81,6 +82,7 @@ class CampaignSummary:
         fit: Failures in 10^9 hours, if an upset rate was given.
         removed: Tensors that optimisation removes: of the stored graph those that are sites, of
             the deployed one all of the file.
+        graphs: The graphs that injections ran in, and why; of all stored ones.
         left_out: What the settings choose and is no site, by reason.
     """
 
@@ -123,6 +125,7 @@ class CampaignSummary:
     search: bool = False
     fit: FailuresInTime | None = None
     removed: tuple[RemovedTensor, ...] = ()
+    graphs: tuple[GraphCount, ...] = ()
     left_out: tuple[LeftOutGroup, ...] = ()
 
 
@@ -149,6 +152,7 @@ def summarize(
     with campaign.open_store() as store:
         used, run_s = campaign.used_in(store), store.mean_run_s()
         rows = Rows(store.progress().done, used, store.attempts(), store.looks())
+        ran = store.graphs()
     records = campaign.records(used)
     experiment = campaign.experiment()
     seen = observe(records, golden_correct=plan.golden_correct, drop=settings.drop)
@@ -193,6 +197,7 @@ def summarize(
         search=experiment.header.design == TOP,
         fit=None if fit_per_mbit is None else _fit(campaign, estimates, fit_per_mbit),
         removed=_removed(document),
+        graphs=graph_counts(ran, experiment.source),
         left_out=document.left_out,
     )
 

@@ -112,6 +112,7 @@ class Bench:
                     counts=injection.counts,
                     run_s=injection.run_s,
                     monitors=injection.monitors,
+                    graph=injection.graph,
                     spikes=spike_counts(injection.monitors, self.experiment.spikes),
                     worker=self._worker,
                     finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),

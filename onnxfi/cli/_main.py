@@ -16,6 +16,7 @@ import click
 from onnxfi import __version__
 from onnxfi.cli._exit import Terminated, guarded
 from onnxfi.cli._options import common_options
+from onnxfi.cli._talk import telling_of_records
 
 #: In the order of the help page, which is the order of a first session.
 COMMANDS = (
@@ -59,7 +60,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with guarded(ctx):
+        with guarded(ctx), telling_of_records(ctx):
             return super().invoke(ctx)
 
 

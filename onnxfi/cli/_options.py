@@ -40,7 +40,12 @@ def _debugging(ctx: click.Context, _param: click.Parameter, on: bool) -> None:
 #: Taken by the group and by every command, wherever on the line they stand.
 common_options = _stack(
     click.option(
-        "-v", "--verbose", count=True, expose_value=False, callback=_louder, help="Say more."
+        "-v",
+        "--verbose",
+        count=True,
+        expose_value=False,
+        callback=_louder,
+        help="Say more; twice: all.",
     ),
     click.option(
         "-q", "--quiet", count=True, expose_value=False, callback=_quieter, help="Say less."
@@ -50,7 +55,7 @@ common_options = _stack(
         is_flag=True,
         expose_value=False,
         callback=_debugging,
-        help="Show the traceback of an error.",
+        help="Show the traceback of an error, and all log records.",
     ),
 )
 

@@ -47,7 +47,7 @@ def _document(summary: CampaignSummary, left_s: float | None) -> dict[str, Any]:
     whole = summary_document(summary)
     about = ("folder", "identity", "model", "samples", "sample", "scenarios")
     how = ("engine", "provider", "optimization", "batch_size")
-    kept = (*about, *how, "rates", "run_s", "attempts")
+    kept = (*about, *how, "graphs", "rates", "run_s", "attempts")
     content = {key: whole[key] for key in kept}
     content["pending"] = summary.total - summary.done
     content["time_left_s"] = left_s
@@ -61,6 +61,8 @@ def _page(summary: CampaignSummary, left_s: float | None) -> Page:
         count_text,
         duration_text,
         engine_fact,
+        graphs_fact,
+        graphs_views,
         progress_text,
         rates_view,
     )
@@ -73,5 +75,7 @@ def _page(summary: CampaignSummary, left_s: float | None) -> Page:
         facts.append(Fact(label="resume", text=f"onnxfi run {shlex.quote(summary.folder)}"))
     facts.append(Fact(label="a sample", text=summary.sample))
     facts.append(engine_fact(summary))
-    tables = (rates_view(summary),) if summary.rates else ()
+    facts += graphs_fact(summary)
+    rates = (rates_view(summary),) if summary.rates else ()
+    tables = (*rates, *graphs_views(summary))
     return Page(title=summary.folder, facts=tuple(facts), tables=tables, notes=summary.notes)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import click
+
+_LOGGER = "onnxfi"
 
 
 @dataclass(slots=True)
@@ -37,3 +42,39 @@ def detail(message: str) -> None:
     """Say something on stderr only with ``-v``."""
     if talk().level > 0:
         click.echo(message, err=True)
+
+
+@contextlib.contextmanager
+def telling_of_records(ctx: click.Context) -> Iterator[None]:
+    """Show the package's log records on stderr: warnings, with ``-v`` more, with ``-vv`` all."""
+    logger, handler = logging.getLogger(_LOGGER), _Records(ctx)
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+
+class _Records(logging.Handler):
+    """Log records, as loud as the command line asks for at the time.
+
+    Args:
+        ctx: The root context.
+    """
+
+    def __init__(self, ctx: click.Context) -> None:
+        super().__init__()
+        self._ctx = ctx
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a record, if it is loud enough."""
+        said = self._ctx.find_root().ensure_object(Talk)
+        assert isinstance(said, Talk)
+        # -q leaves errors, nothing warnings, -v what is worth knowing, -vv everything.
+        least = logging.DEBUG if said.debug else logging.WARNING - 10 * said.level
+        if record.levelno >= least:
+            warning = "warning: " if record.levelno >= logging.WARNING else ""
+            click.echo(f"{warning}{record.getMessage()}", err=True)

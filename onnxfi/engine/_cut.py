@@ -10,8 +10,8 @@ from onnxfi.engine._base import EngineBase
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._execute import Armed, Windows, bound_sites, scenario_windows
 from onnxfi.engine._late import ArmedLate
-from onnxfi.engine._openings import Openings
 from onnxfi.engine._route import Route
+from onnxfi.engine._routes import Routes
 from onnxfi.faults import Scenario
 from onnxfi.outcome import GraphUse
 
@@ -34,7 +34,7 @@ class CutEngine(EngineBase):
 
     def __init__(self, context: EngineContext) -> None:
         super().__init__(context)
-        self._openings = Openings(context, self._watchdog)
+        self._routes = Routes(context, self._watchdog)
         self._baking = BakeEngine(context)
 
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
@@ -42,7 +42,7 @@ class CutEngine(EngineBase):
         route = self._route(scenario)
         if route.opening is None:
             return self._baking.arm(scenario)
-        late = self._openings.late(route)
+        late = self._routes.late(route)
         return ArmedLate(late, scenario), scenario_windows(self._context, scenario)
 
     def graph_of(self, scenario: Scenario) -> GraphUse:
@@ -57,10 +57,10 @@ class CutEngine(EngineBase):
 
     def _route(self, scenario: Scenario) -> Route:
         self._check_sites(scenario)
-        return self._openings.route(scenario.sites, bakeable=not bound_sites(scenario))
+        return self._routes.route(scenario.sites, bakeable=not bound_sites(scenario))
 
     def close(self) -> None:
         """Let go of sessions and threads."""
-        self._openings.clear()
+        self._routes.clear()
         self._baking.close()
         self._watchdog.close()

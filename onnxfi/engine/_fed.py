@@ -12,6 +12,8 @@ from onnxfi.errors import BackendError, ModelError, RewriteError
 from onnxfi.faults import FaultSite
 from onnxfi.graph import lift_initializers
 
+OVERLOOKED = "as an input the tensor is overlooked by onnxruntime"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
@@ -56,9 +58,8 @@ class FedSites:
         Fed, faults would reach nothing; or the model would lack kernels that it is deployed with,
         as it does with most scales of QDQ models as inputs.
         """
-        lost = self.settle(sites).lost
-        if lost:
-            return f"as an input, {lost[0].name!r} is overlooked by onnxruntime"
+        if self.settle(sites).lost:
+            return OVERLOOKED
         wanted = self._deployed.kernels
         if not wanted:
             return None
@@ -68,9 +69,7 @@ class FedSites:
         if found == wanted:
             return None
         gone = ", ".join(sorted(wanted - found)) or "other kernels"
-        return (
-            f"as an input, {sites[0].name!r} costs kernels that the model is deployed with: {gone}"
-        )
+        return f"as an input the tensor costs kernels that the model is deployed with: {gone}"
 
     def _settle(self, sites: tuple[FaultSite, ...]) -> Settled:
         settings = self._context.settings

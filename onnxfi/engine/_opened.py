@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -64,10 +64,11 @@ class Opening:
     shared: bool = False
 
     @property
-    def key(self) -> tuple[tuple[str, ...], ...]:
+    def key(self) -> tuple[Hashable, ...]:
         """What tells it from the other openings of a campaign: names, by how faults get in."""
         roles = (self.computed, self.fed, self.mapped)
-        return (*(tuple(site.name for site in sites) for sites in roles), self.beside)
+        names = (tuple(site.name for site in sites) for sites in roles)
+        return (*names, self.beside, self.shared)
 
     @property
     def kept(self) -> tuple[str, ...]:

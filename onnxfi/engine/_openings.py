@@ -1,40 +1,32 @@
-"""Openings: which graph a scenario runs in, by the sites that it touches and nothing else."""
+"""Opening graphs: the kinds there are, the best first, and why one is passed over."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import replace
 
-from onnxfi.engine._agreement import Agreement, OwnAnswers
-from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
-from onnxfi.engine._fed import FedSites
-from onnxfi.engine._grouping import Deployed, kept_together, stored_sites
 from onnxfi.engine._late import LateStart
-from onnxfi.engine._opened import Opening, packed_for
-from onnxfi.engine._opener import Opener
+from onnxfi.engine._opened import Opening, open_executable, open_stored, with_inputs
+from onnxfi.engine._optimize import replay_differs
+from onnxfi.engine._proof import same_effect
 from onnxfi.engine._providers import find_provider
-from onnxfi.engine._route import Held, Route
-from onnxfi.engine._trim import trim
+from onnxfi.engine._route import Held, Tried
 from onnxfi.engine._watchdog import Watchdog
-from onnxfi.faults import FaultSite
-from onnxfi.inject import can_bake, can_open
-from onnxfi.outcome import GraphUse
+from onnxfi.errors import BackendError, ModelError, RewriteError
+from onnxfi.graph import expose
+from onnxfi.outcome import GraphKind
 
 _log = logging.getLogger(__name__)
 
-_SHARED = "shared by all scenarios of its kind"
+
+class _PassedOver(Exception):  # noqa: N818  (no error: the next kind of graph is tried)
+    """A graph is not used, and why."""
 
 
 class Openings:
-    """The graphs of a campaign, opened when a scenario first needs them, and kept.
-
-    Scenarios in stored tensors share the graph that onnxruntime makes of the file; those in
-    computed ones a graph in which all values of the model exist that can. What neither of them
-    holds has a graph with what the scenario touches and nothing else, or is baked. A graph is used
-    if faults in it are proven to be faults in the model, and if without faults it answers as the
-    file's own session does. So it depends on the scenario alone, never on the campaign.
+    """Opens graphs, and proves that faults in them are faults in the model.
 
     Args:
         context: Model, workload and sites.
@@ -43,215 +35,91 @@ class Openings:
 
     def __init__(self, context: EngineContext, watchdog: Watchdog) -> None:
         self._context = context
-        # What lies in a control-flow body can't exist on its own in a graph like these.
-        self._sites = {site.name: site for site in context.sites if not site.body}
-        self._opener = Opener(context, watchdog)
-        self._own = OwnAnswers(context, watchdog)
-        self._deployed = Deployed(context)
-        self._fed = FedSites(context, self._deployed)
-        self._held: Cache[Held] = Cache(context.settings.memory_limit_bytes)
-        self._used: Hashable = None
-        self._routes: dict[tuple[str, ...], Route] = {}
-        self._agreements: dict[Hashable, Agreement] = {}
+        self._watchdog = watchdog
+        self._on_cpu = find_provider(context.settings).on_cpu
 
-    def route(self, touched: Sequence[str], *, bakeable: bool = True) -> Route:
-        """How scenarios that touch some sites are carried out.
+    def open(self, opening: Opening) -> Held:
+        """The executable graph with an opening; where there is none, the stored graph.
 
-        Args:
-            touched: Names of the sites.
-            bakeable: Whether their faults can be baked: those bound to one sample can't.
+        Of a graph that many scenarios share only the executable one will do: the stored graph is
+        cut where a scenario touches it, and nowhere else.
 
         Raises:
-            BackendError: onnxruntime refuses the model.
-            GoldenError: The fault-free run fails, or is not reproducible.
+            BackendError, GoldenError: The stored graph does not run.
             RewriteError: A graph can't be edited: a fault of ours.
         """
-        sites = [self._sites[name] for name in sorted(touched)]
-        bakeable = bakeable and all(can_bake(site) is None for site in sites)
-        key = tuple(site.name for site in sites)
-        found = self._routes.get(key)
-        if found is None or (found.opening is None and not bakeable):
-            found = self._found(sites, bakeable=bakeable)
-            if len(sites) == 1:  # of the others there may be as many as scenarios
-                self._routes[key] = found
-            _log.debug("faults in %s: %s graph; %s", key, found.use.graph, found.use.reason)
-        return found
-
-    def late(self, route: Route) -> LateStart:
-        """The graph of a route that is not baked; errors as :meth:`route`."""
-        assert route.opening is not None
-        late = self._open(route.opening).late
-        assert late is not None
-        return late
-
-    def clear(self) -> None:
-        """Let go of all graphs."""
-        self._held.clear()
-
-    def _found(self, sites: Sequence[FaultSite], *, bakeable: bool) -> Route:
         against: list[str] = []
-        last: Route | None = None
-        for opening in self._candidates(sites, against, bakeable=bakeable):
-            held = self._open(opening)
-            objection, agreement = self._objection(opening, held, sites)
-            against += held.tried.against
-            if held.late is None or held.tried.kind is None:
+        if not self._on_cpu:
+            against.append("only graphs optimised for the CPU provider can be run as they are")
+        # Without computed sites there is nothing to take a graph apart at.
+        kinds = (False, True) if opening.computed else (False,)
+        for apart in kinds if self._on_cpu else ():
+            kind: GraphKind = "apart" if apart else "executable"
+            try:
+                late, untrusted = self._executable(opening, apart=apart)
+            except (BackendError, ModelError, _PassedOver) as error:
+                _log.debug("%s graph of %s: %s", kind, _shown(opening), error)
+                against.append(f"{'taken apart, ' if apart else ''}{error}")
                 continue
-            use = GraphUse(
-                graph=held.tried.kind,
-                reason="; ".join(dict.fromkeys(against)) or _SHARED,
-                compared=0 if agreement is None else agreement.samples,
-                differing=0 if agreement is None else agreement.differing,
+            except RewriteError as error:
+                raise RewriteError(
+                    f"the {kind} graph for faults in {_shown(opening)} can't be made: {error}; this"
+                    " is a fault of onnxfi, please report it; --engine bake does without that graph"
+                ) from error
+            return Held(
+                late=late, tried=Tried(kind=kind, against=tuple(against), untrusted=untrusted)
             )
-            last = Route(use=use, opening=opening)
-            if objection is None:
-                return last
-            against.append(objection)
-        if bakeable or last is None:
-            reason = "; ".join(dict.fromkeys(against))
-            return Route(use=GraphUse(graph="baked", reason=reason))
-        return last
+        if opening.shared:
+            return Held(late=None, tried=Tried(kind=None, against=tuple(against)))
+        return Held(late=self._stored(opening), tried=Tried(kind="stored", against=tuple(against)))
 
-    def _candidates(
-        self, sites: Sequence[FaultSite], against: list[str], *, bakeable: bool
-    ) -> Iterator[Opening]:
-        """Openings that may do, the best first; why one is left out is added to ``against``."""
-        computed = tuple(site for site in sites if not site.kind.stored)
-        stored = tuple(site for site in sites if site.kind.stored)
-        if self._on_cpu:
-            if all(site.name in self._names for site in computed):
-                yield self._shared(computed=bool(computed), stored=bool(stored))
-            else:
-                against.append(self._apart(computed))
-        if not computed:
-            yield from self._alone(stored, against, bakeable=bakeable)
-        elif len(sites) == 1 or not bakeable:
-            yield Opening(computed=computed, mapped=stored)
-        else:
-            against.append("a graph of its own would serve this scenario alone")
+    def _stored(self, opening: Opening) -> LateStart:
+        context, watchdog = self._context, self._watchdog
+        return LateStart(context, open_stored(context, opening, watchdog), watchdog)
 
-    def _alone(
-        self, sites: tuple[FaultSite, ...], against: list[str], *, bakeable: bool
-    ) -> Iterator[Opening]:
-        """Openings of stored tensors that the graph shared by all does not hold."""
-        shared = (
-            self._open(self._shared(computed=False, stored=True)).late if self._on_cpu else None
-        )
-        if shared is None:
-            every = stored_sites(self._context.model, {site.kind for site in sites})
-            lifted = tuple(site for site in every if self._can_lift(site))
-            fed = tuple(site for site in sites if not self._can_lift(site))
-            yield Opening(mapped=lifted, fed=fed)
-            return
-        mapped = tuple(site for site in sites if site.name in shared.graph.images)
-        fed = tuple(site for site in sites if site not in mapped)
-        if bakeable and (mapped or len(fed) > 1):
-            if fed:
-                against.append("a graph of its own would serve this scenario alone")
-            return
-        reason = self._fed.against(fed) if fed else None
-        if reason is not None:
-            against.append(reason)
-        if reason is None or not bakeable:
-            yield Opening(mapped=mapped, fed=fed)
+    def _executable(self, opening: Opening, *, apart: bool) -> tuple[LateStart, frozenset[str]]:
+        """The executable graph, and the sites whose places can't be trusted."""
+        context, watchdog = self._context, self._watchdog
+        graph = open_executable(context, opening, watchdog, apart=apart)
+        if graph.unmapped and not opening.shared:
+            raise _PassedOver(f"the tensor has no map: {next(iter(graph.unmapped.values()))}")
+        if not apart:
+            # A graph that was taken apart has no session of its own to be compared with.
+            model = expose(with_inputs(context.model, opening.fed), opening.kept)
+            study = context.workload, context.profile, context.settings
+            differs = replay_differs(model, graph.model, *study, graph.fed)
+            if differs is not None:
+                raise _PassedOver(differs)
+        late = LateStart(context, graph, watchdog)
+        untrusted = self._untrusted(opening, late, tuple(graph.places))
+        if untrusted and (not opening.shared or len(untrusted) == len(graph.places)):
+            raise _PassedOver("faults in its place would miss some of those who read the value")
+        late.prove()
+        return late, untrusted
 
-    def _shared(self, *, computed: bool, stored: bool) -> Opening:
-        """The opening that scenarios of a kind share."""
-        names = self._names if computed else {}
-        return Opening(
-            computed=tuple(site for site in self._sites.values() if site.name in names),
-            mapped=self._mapped if stored else (),
-            beside=tuple(names),
-            shared=True,
-        )
+    def _untrusted(self, opening: Opening, late: LateStart, names: Sequence[str]) -> frozenset[str]:
+        """Those of some places where faults have not the effect that they have in the stored graph.
 
-    def _apart(self, computed: Sequence[FaultSite]) -> str:
-        """Why some computed sites do not exist beside all others."""
-        name = next(site.name for site in computed if site.name not in self._names)
-        if self._deployed.halves:
-            return f"{name!r} is rounded to half precision wherever it exists"
-        return f"where {name!r} exists, other kernels run than the model is deployed with"
-
-    def _objection(
-        self, opening: Opening, held: Held, sites: Sequence[FaultSite]
-    ) -> tuple[str | None, Agreement | None]:
-        """Why a graph does not do for some sites, and how it agrees with the file's session."""
-        late = held.late
-        if late is None:
-            return None, None
-        graph, changed = late.graph, set[str]()
-        for site in sites:
-            if site.name in held.tried.untrusted:
-                return f"faults in {site.name!r} would miss some who read it", None
-            if not site.kind.stored or site.name in graph.fed:
-                continue
-            if site.name not in graph.images:
-                reason = graph.unmapped.get(site.name, "it can't be an input of a part")
-                return f"{site.name!r} has no map: {reason}", None
-            changed |= {image.initializer for image in graph.images[site.name]}
-        fixed = sorted(changed & graph.constant)
-        if fixed:
-            return (
-                f"the kernel that reads {fixed[0]!r} rounds its activations only while that is a"
-                " constant"
-            ), None
-        found = self._agreement(opening, late, packed_for(graph, changed))
-        return (None if self._agrees(opening, found) else str(found)), found
-
-    def _agrees(self, opening: Opening, found: Agreement) -> bool:
-        """Whether a graph that answers so may stand for the file.
-
-        Integer kernels do in all bits: a difference means that others run. A graph of one scenario
-        in such a model has others beside what is touched, so that only answers count.
+        What holds for all of them at once holds for each; else they are tried in halves, so that
+        the answer for one does not depend on the others.
         """
-        deployed = self._deployed
-        if deployed.quantized and opening.shared:
-            return found.holds(exact=True)
-        if deployed.quantized or deployed.halves:
-            return not found.differing
-        return found.holds(exact=False)
+        if not names:
+            return frozenset()
+        context, places = self._context, {name: late.graph.places[name] for name in names}
+        computed = tuple(site for site in opening.computed if site.name in places)
+        stored = self._stored(replace(opening, computed=computed, mapped=()))
+        lifted = (stored.chain, stored.loose), (late.chain, late.loose)
+        if same_effect(context, *lifted, places, late.graph.fed):
+            return frozenset()
+        if len(names) == 1:
+            return frozenset(names)
+        half = len(names) // 2
+        first, second = names[:half], names[half:]
+        return self._untrusted(opening, late, first) | self._untrusted(opening, late, second)
 
-    def _agreement(self, opening: Opening, late: LateStart, packed: Sequence[str]) -> Agreement:
-        key = (opening.key, tuple(packed))
-        if key not in self._agreements:
-            lifted = {name: late.lifted.array(name) for name in packed}
-            values = late.clean.of(self._own.first, lifted)
-            found = self._own.compare({name: values[name] for name in late.chain.outputs})
-            self._agreements[key] = found
-        return self._agreements[key]
 
-    @cached_property
-    def _on_cpu(self) -> bool:
-        return find_provider(self._context.settings).on_cpu
-
-    @cached_property
-    def _names(self) -> dict[str, None]:
-        """Names of the computed sites of the model that all exist in one graph, in their order."""
-        return dict.fromkeys(site.name for site in kept_together(self._context, self._deployed))
-
-    @cached_property
-    def _mapped(self) -> tuple[FaultSite, ...]:
-        """Stored sites of the campaign that may be lifted part by part."""
-        return tuple(site for site in self._sites.values() if self._can_lift(site))
-
-    def _can_lift(self, site: FaultSite) -> bool:
-        if not site.kind.stored or can_open(site) is not None:
-            return False
-        # What a control-flow body holds, or the model returns, can't be lifted part by part.
-        index = self._context.model.index
-        return not (index.initializers[site.name].scope or index.returned(site.name))
-
-    def _open(self, opening: Opening) -> Held:
-        key = opening.key
-        if key != self._used:
-            # Golden values of one graph at a time: they may fill the memory limit.
-            for held in self._held.items:
-                if held.late is not None:
-                    held.late.clean.clear()
-            self._used = key
-        return self._held.get(key, lambda: self._started(opening))
-
-    def _started(self, opening: Opening) -> Held:
-        held = self._opener.open(opening)
-        trim()
-        return held
+def _shown(opening: Opening) -> str:
+    """The sites of an opening, in a few words."""
+    sites = (*opening.computed, *opening.fed, *opening.mapped)
+    names = ", ".join(repr(site.name) for site in sites[:2])
+    return f"{names}, …" if len(sites) > 2 else names

@@ -17,18 +17,18 @@ from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._device import Place, device_memory
 from onnxfi.engine._execute import Armed, Windows, bound_sites, scenario_windows
-from onnxfi.engine._fed import FedSites
+from onnxfi.engine._fed import OVERLOOKED, FedSites
 from onnxfi.engine._golden import Feeds
 from onnxfi.engine._grouping import Deployed, stored_sites
 from onnxfi.engine._inputs import open_inputs
 from onnxfi.engine._kept import Kept
 from onnxfi.engine._lifted import changes_of
 from onnxfi.engine._opened import packed_for
-from onnxfi.engine._openings import Openings
 from onnxfi.engine._providers import find_provider
 from onnxfi.engine._reference import Reference, golden_room
 from onnxfi.engine._replayed import ArmedReplay, ReplayedModel, can_replay
 from onnxfi.engine._route import Route
+from onnxfi.engine._routes import Routes
 from onnxfi.engine._session import Session
 from onnxfi.engine._stepped import SteppedInputs, whole_sites
 from onnxfi.engine._watchdog import Watchdog
@@ -44,7 +44,6 @@ _FILE = "devices and sequences run the file's graph, with ports in it"
 _BODY = "what is in a control-flow body, or can't be cut behind, is reached in the file's graph"
 _GRAPHS = "graphs that are faults become part of the file's graph"
 _RAISED = "an operator of the executable graph can't be raised to the opset of ports"
-_OVERLOOKED = "as an input it is overlooked by onnxruntime"
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +87,7 @@ class PortsEngine(EngineBase):
         self._whole = self._inside.union(Survey(context.model).held(context.sites))
         reached = tuple(site for site in context.sites if site.name not in self._whole)
         opened = replace(context, sites=reached)
-        self._openings = Openings(opened, self._watchdog) if executable else None
+        self._routes = Routes(opened, self._watchdog) if executable else None
         self._baking = BakeEngine(context)
         self._fed = FedSites(context, Deployed(context))
         self._own = OwnAnswers(context, self._watchdog)
@@ -116,7 +115,7 @@ class PortsEngine(EngineBase):
 
     def graph_of(self, scenario: Scenario) -> GraphUse:
         """The graph that a scenario runs in, and why that one."""
-        reason = _FILE if self._openings is None else _BODY
+        reason = _FILE if self._routes is None else _BODY
         opened: OpenModel | ReplayedModel | None
         if scenario.graphs:
             opened, reason = self._with_graphs(scenario), _GRAPHS
@@ -131,7 +130,7 @@ class PortsEngine(EngineBase):
         else:
             opened = self._instrumented(scenario)
         if opened is None:
-            route = Route(use=GraphUse(graph="baked", reason=_OVERLOOKED))
+            route = Route(use=GraphUse(graph="baked", reason=OVERLOOKED))
             return self._baking.in_place_of(scenario, route)
         if opened not in self._agreements:
             golden = opened.reference.golden(self._own.first)
@@ -141,11 +140,11 @@ class PortsEngine(EngineBase):
         return GraphUse(graph="stored", reason=reason, compared=compared, differing=differing)
 
     def _route(self, scenario: Scenario) -> Route:
-        assert self._openings is not None
-        return self._openings.route(scenario.sites, bakeable=not bound_sites(scenario))
+        assert self._routes is not None
+        return self._routes.route(scenario.sites, bakeable=not bound_sites(scenario))
 
     def _in_executable(self, scenario: Scenario) -> bool:
-        return self._openings is not None and self._whole.isdisjoint(scenario.sites)
+        return self._routes is not None and self._whole.isdisjoint(scenario.sites)
 
     def _instrumented(self, scenario: Scenario) -> OpenModel | None:
         """The stored graph with ports; None if onnxruntime would overlook some of the faults."""
@@ -186,8 +185,8 @@ class PortsEngine(EngineBase):
 
     def _model(self, scenario: Scenario, route: Route) -> ReplayedModel | None:
         """The executable graph with ports; None if it is none, or can't be raised to the opset."""
-        assert self._openings is not None
-        late = self._openings.late(route)
+        assert self._routes is not None
+        late = self._routes.late(route)
         if not can_replay(self._context, late):
             return None
         late.clean.clear()  # this engine has golden outputs of its own
@@ -212,8 +211,8 @@ class PortsEngine(EngineBase):
         """Let go of sessions and threads."""
         self._open.clear()
         self._baking.close()
-        if self._openings is not None:
-            self._openings.clear()
+        if self._routes is not None:
+            self._routes.clear()
         if self._kept is not None:
             self._kept.batches.clear()
         self._watchdog.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from onnxfi.outcome._counts import OutcomeCounts
+from onnxfi.outcome._graphuse import GraphUse
 from onnxfi.outcome._kinds import Outcome
 from onnxfi.outcome._spikes import SpikeCount, spikes_document
 from onnxfi.outcome._statistics import ValueStatistics, statistics_document
@@ -34,6 +35,7 @@ class InjectionRecord:
         finished_at: When it ended, ISO 8601 in UTC.
         monitors: Statistics of monitored values, by name.
         spikes: Spikes by layer of neurons, where they are counted.
+        graph: The graph that it ran in, and why that one; None if a crash left no word of it.
     """
 
     scenario: int
@@ -43,6 +45,7 @@ class InjectionRecord:
     finished_at: str
     monitors: Mapping[str, ValueStatistics] = field(default_factory=dict)
     spikes: Mapping[str, SpikeCount] = field(default_factory=dict)
+    graph: GraphUse | None = None
 
     @property
     def metrics(self) -> dict[str, Any]:

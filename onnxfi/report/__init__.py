@@ -15,6 +15,7 @@ from onnxfi.report._format import (
     share_text,
 )
 from onnxfi.report._gate import Condition, parse_condition
+from onnxfi.report._graphs import graphs_fact, graphs_views
 from onnxfi.report._html import render_html
 from onnxfi.report._left_out import left_out_text
 from onnxfi.report._markdown import render_markdown
@@ -39,6 +40,8 @@ __all__ = [
     "duration_text",
     "engine_fact",
     "full_page",
+    "graphs_fact",
+    "graphs_views",
     "interval_text",
     "json_text",
     "left_out_text",

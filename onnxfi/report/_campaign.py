@@ -16,6 +16,7 @@ from onnxfi.report._format import (
     share_text,
     short_spec,
 )
+from onnxfi.report._graphs import graphs_fact, graphs_views
 from onnxfi.report._left_out import left_out_fact, left_out_views
 from onnxfi.report._monitors import monitor_views
 from onnxfi.report._removed import removed_fact, removed_views
@@ -90,6 +91,7 @@ def full_page(summary: CampaignSummary) -> Page:
     tables += [domain_view(table) for table in summary.tables.values() if table.rows]
     tables += spike_views(summary)
     tables += monitor_views(summary)
+    tables += graphs_views(summary)
     tables += left_out_views(summary.left_out)
     tables += removed_views(summary)
     return Page(
@@ -123,6 +125,7 @@ def campaign_facts(summary: CampaignSummary) -> Iterator[Fact]:
     if summary.fit is not None:
         yield _fit_fact(summary.fit)
     yield engine_fact(summary)
+    yield from graphs_fact(summary)
     yield from left_out_fact(summary.left_out)
     yield from removed_fact(summary)
 

@@ -62,6 +62,10 @@ def summary_document(summary: CampaignSummary) -> dict[str, Any]:
         "spikes": [asdict(row) for row in summary.spikes],
         "left_out": [asdict(group) for group in summary.left_out],
         "removed": [asdict(entry) for entry in summary.removed],
+        "graphs": [
+            {**asdict(each.use), "scenarios": each.scenarios, "sites": each.sites}
+            for each in summary.graphs
+        ],
         "run_s": summary.run_s,
         "attempts": summary.attempts,
         "notes": list(summary.notes),

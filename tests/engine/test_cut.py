@@ -200,11 +200,11 @@ def _counts(bench, closing, scenarios, **settings):
     counts = []
     for faults in scenarios:
         counts.append(engine.run(faults).counts)
-        held = sum(item.nbytes for item in engine._openings._held._items.values())
+        held = sum(item.nbytes for item in engine._routes._held._items.values())
         # What is in use stays, however little memory there may be.
         assert (
             held <= engine._context.settings.memory_limit_bytes
-            or len(engine._openings._held._items) == 1
+            or len(engine._routes._held._items) == 1
         )
     return counts
 

@@ -47,7 +47,7 @@ def gemms(bench_of):
 
 
 def _late(engine, site) -> LateStart:
-    return engine._openings.late(engine._openings.route([site]))
+    return engine._routes.late(engine._routes.route([site]))
 
 
 def test_sessions_share_an_arena(classifier, images):
@@ -124,7 +124,7 @@ def test_a_graph_that_is_dropped_is_freed_at_once(bench, closing):
     try:
         held = weakref.ref(_late(engine, "r1"))
         assert held() is not None
-        engine._openings.clear()
+        engine._routes.clear()
         assert held() is None
     finally:
         gc.enable()

@@ -260,7 +260,7 @@ def test_integer_convolutions_are_narrow_too(models, bench_of, closing, scenario
     bench = bench_of(model, workload, output="logits", batch_size=6)
     names = [n for n in bench.sites if n.endswith("weight_quantized")]
     cut, lift = (closing(bench.engine(engine, *names)) for engine in ("cut", "lift"))
-    late = cut._openings.late(cut._openings.route(names[:1]))
+    late = cut._routes.late(cut._routes.route(names[:1]))
     assert len(late.narrow) > 6
     narrow = next(iter(late.narrow.values()))
     assert (narrow.axis, narrow.block) == (3, 1)

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from onnxfi.bits import ElementType
-from onnxfi.engine import _opener, open_workload
+from onnxfi.engine import _openings, open_workload
 from onnxfi.engine._grouping import Deployed, kept_together
 from onnxfi.engine._late import LateStart
 from onnxfi.engine._observe import observe
 from onnxfi.engine._opened import OpenGraph, Opening, open_executable, open_stored
-from onnxfi.engine._openings import Openings
 from onnxfi.engine._optimize import optimized
 from onnxfi.engine._places import Place
 from onnxfi.engine._proof import same_effect
+from onnxfi.engine._routes import Routes
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.graph import expose, load
 
@@ -51,8 +51,8 @@ def watchdog():
     made.close()
 
 
-def _late(openings, name):
-    return openings.late(openings.route([name]))
+def _late(routes, name):
+    return routes.late(routes.route([name]))
 
 
 @pytest.fixture
@@ -181,11 +181,11 @@ def test_half_precision_is_opened_only_where_a_scenario_touches_it(
         for site in bench.context.sites
         if site.element is ElementType.FLOAT16 and not site.kind.stored
     ]
-    openings = Openings(bench.context, watchdog)
-    one, two = (_late(openings, name) for name in halves[:2])
+    routes = Routes(bench.context, watchdog)
+    one, two = (_late(routes, name) for name in halves[:2])
     assert set(one.graph.places) == {halves[0]}
     assert set(two.graph.places) == {halves[1]}
-    assert _late(openings, halves[0]) is one
+    assert _late(routes, halves[0]) is one
 
 
 def test_models_of_one_kind_share_one_graph(models, bench_of, watchdog):
@@ -195,17 +195,17 @@ def test_models_of_one_kind_share_one_graph(models, bench_of, watchdog):
     assert not deployed.quantized
     assert not deployed.halves
     assert len(together) == sum(not site.kind.stored for site in bench.context.sites)
-    openings = Openings(bench.context, watchdog)
+    routes = Routes(bench.context, watchdog)
     for stored in (False, True):
         sites = (site for site in bench.context.sites if site.kind.stored is stored)
-        assert len({_late(openings, site.name) for site in sites}) == 1
+        assert len({_late(routes, site.name) for site in sites}) == 1
 
 
 def test_a_graph_that_is_not_trusted_is_not_used(models, bench_of, watchdog, monkeypatch):
     """Then it is taken apart; if that can't be trusted either, the stored graph is taken."""
     bench = _zoo(models, bench_of, "lenet5_mnist_fp32", samples=3)
     answers: list[bool] = []
-    monkeypatch.setattr(_opener, "same_effect", lambda *_: answers.pop(0))
+    monkeypatch.setattr(_openings, "same_effect", lambda *_: answers.pop(0))
     name = "/relu1/Relu_output_0"
     context = replace(
         bench.context, sites=tuple(site for site in bench.context.sites if site.name == name)
@@ -218,12 +218,14 @@ def test_a_graph_that_is_not_trusted_is_not_used(models, bench_of, watchdog, mon
         ([False, False, False, False], "stored"),
     ):
         answers[:] = given
-        openings = Openings(context, watchdog)
-        route = openings.route([name])
+        routes = Routes(context, watchdog)
+        route = routes.route([name])
         assert not answers
         assert route.use.graph == graph
-        assert openings.late(route).graph.replay is (graph != "stored")
-        assert ("is not what reads that value sees" in route.use.reason) is (len(given) > 1)
+        assert routes.late(route).graph.replay is (graph != "stored")
+        assert ("would miss some of those who read the value" in route.use.reason) is (
+            len(given) > 1
+        )
 
 
 def test_a_graph_taken_apart_holds_its_sites_under_their_names(models, bench_of, watchdog):

@@ -14,8 +14,8 @@ import pytest
 
 from onnxfi.bits import from_words, in_bytes
 from onnxfi.engine import EngineSettings, Session, Watchdog, open_engine, open_workload, profile
-from onnxfi.engine._openings import Openings
 from onnxfi.engine._optimize import optimized
+from onnxfi.engine._routes import Routes
 from onnxfi.faults import FaultGroup, Scenario, enumerate_sites
 from onnxfi.graph import initializer_words, lift_initializers, load
 from onnxfi.inject import bake, instrument
@@ -117,16 +117,16 @@ def test_every_stored_fault_runs_on_the_deployed_kernels(name, study):
     found = study(name)
     deployed = _kernels(optimized(found.model, found.context.settings))
     with closing(Watchdog()) as watchdog:
-        openings = Openings(found.context, watchdog)
+        routes = Routes(found.context, watchdog)
         baked = set()
         for site in found.table.sites:
             if not site.kind.stored:
                 continue
-            route = openings.route([site.name])
+            route = routes.route([site.name])
             if route.opening is None:
                 baked.add(_what(site))
             else:
-                assert _kernels(openings.late(route).graph.model) == deployed, site.name
+                assert _kernels(routes.late(route).graph.model) == deployed, site.name
         assert baked == ({"scale float32", "zero_point int32"} if name.startswith("qdq") else set())
 
 
