@@ -1,13 +1,16 @@
 """Do all engines give the same answer? Random scenarios through all of them, sample by sample.
 
 Single flips in stored and in computed tensors, and 100 at once, on the fp32, fp16, int8 and
-spiking networks of the zoo. What must hold: `lift`, `ports` and `cut` agree in all four outcomes
+spiking networks of the zoo, and on networks quantized as others do it, with floats and integers
+side by side. What must hold: `lift`, `ports` and `cut` agree in all four outcomes
 at full optimisation; `bake` agrees with each of them in all four with optimisation disabled, and in
 critical and due at full optimisation, but for ties of the two best scores in at most one sample in
 10,000; a sample is masked if, and only if, no bit of its outputs changed.
 
     python tools/same_answer.py -o same.json                # 2,200 scenarios at each level
     python tools/same_answer.py --scenarios 5 --only lenet5 # a look
+    python tools/same_answer.py --company 60                # 60 scenarios a model: alone, in a
+                                                            # block, in a mixed campaign
 
 With -o every finished line is stored; the same command goes on where it was ended. Exits with 1 if
 a rule is broken.
@@ -19,6 +22,7 @@ import argparse
 import hashlib
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -26,7 +30,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from agreement.company import Company, compare_company
 from agreement.draw import CASES, Case
+from agreement.elsewhere import make_all
 from agreement.lines import Effort, compare_line
 from agreement.records import Line
 from agreement.rules import verdicts
@@ -59,6 +65,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--only", default="", help="only models whose name contains this")
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument(
+        "--company", type=int, metavar="N", help="only compare N scenarios a model in company"
+    )
     return parser.parse_args()
 
 
@@ -105,24 +114,53 @@ def _write(path: Path, settings: dict[str, Any], lines: list[Line]) -> None:
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def _wanted(only: str) -> list[tuple[Path, Case, Level]]:
+def _networks(only: str, folder: Path) -> list[Path]:
+    """The models, those that are not the zoo's made in a folder."""
+    paths = [*(MODELS / f"{name}.onnx" for name in NETWORKS), *make_all(folder)]
+    return [path for path in paths if only in path.name]
+
+
+def _wanted(paths: Iterable[Path]) -> list[tuple[Path, Case, Level]]:
     return [
-        (MODELS / f"{name}.onnx", case, level)
-        for name in NETWORKS
-        if only in name
+        (path, case, level)
+        for path in paths
         for case in CASES
-        if case.models in name
+        if case.models in path.name
         for level in LEVELS
     ]
+
+
+def _in_company(paths: Iterable[Path], options: argparse.Namespace) -> int:
+    """Compare rows in company, print them, and say by the exit code whether all are the same."""
+    found: list[Company] = []
+    for path in paths:
+        started = time.monotonic()
+        found += compare_company(path, options.company, options.images, options.seed)
+        print(f"{path.stem}: {time.monotonic() - started:.1f} s", file=sys.stderr)
+    print("| model | engine | rows | others alone, in a block or in a mixed campaign |")
+    print("|---|---|---:|---|")
+    for each in found:
+        named = ", ".join(each.differing) or "none"
+        print(f"| {each.model} | {each.engine} | {each.rows} | {named} |")
+    differing = sum(len(each.differing) for each in found)
+    print(f"\n{differing} of {sum(each.rows for each in found):,} rows differ")
+    return 1 if differing else 0
 
 
 def main() -> int:
     """Compare, print, store, and say by the exit code whether all rules hold."""
     options = _arguments()
+    with tempfile.TemporaryDirectory(prefix="onnxfi-") as folder:
+        paths = _networks(options.only, Path(folder))
+        if options.company is not None:
+            return _in_company(paths, options)
+        return _compare(_wanted(paths), options)
+
+
+def _compare(wanted: list[tuple[Path, Case, Level]], options: argparse.Namespace) -> int:
     settings = _settings(options)
     lines = _stored(options.output, settings)
     known = {(line.model, line.case, line.level) for line in lines}
-    wanted = _wanted(options.only)
     effort = Effort(scenarios=options.scenarios, images=options.images, seed=options.seed)
     for number, (path, case, level) in enumerate(wanted, 1):
         if (path.name, case.name, level) in known:

@@ -96,7 +96,7 @@ def _distance(own: NDArray[Any], other: NDArray[Any]) -> float:
     with np.errstate(all="ignore"):
         one, two = own.astype(np.float64), other.astype(np.float64)
         finite = np.isfinite(one)
-        if not np.array_equal(one[~finite], two[~finite], equal_nan=True):
+        if not np.array_equal(finite, np.isfinite(two)):
             return np.inf
         largest = np.abs(one[finite]).max(initial=0.0)
         return float(np.abs(one[finite] - two[finite]).max(initial=0.0) / max(largest, 1e-30))

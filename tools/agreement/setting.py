@@ -15,8 +15,9 @@ from onnxfi.engine import (
     profile,
 )
 from onnxfi.faults import FaultSite, enumerate_sites
-from onnxfi.graph import load
+from onnxfi.graph import Model, load
 from onnxfi.outcome import choose_criterion
+from onnxfi.workload import Workload
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 Level = Literal["disabled", "all"]
@@ -27,8 +28,7 @@ def context_of(
 ) -> EngineContext:
     """Everything that an engine needs, for sites of a kind that all but `lift` can fault."""
     model = load(path)
-    data = "fashion" if "fashion" in path.name else "mnist"
-    workload = open_workload(model, MODELS / f"{data}_test1000.npz").take(images)
+    workload = _workload(path, model, images)
     settings = EngineSettings(provider=provider, optimization=level)
     found = profile(model, workload, settings)
     table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)
@@ -43,6 +43,14 @@ def context_of(
         sites=sites,
         criterion=bound,
     )
+
+
+def _workload(path: Path, model: Model, images: int) -> Workload:
+    """Images of the data that a network of the zoo was trained on; random ones for others."""
+    for data in ("fashion", "mnist"):
+        if data in path.name:
+            return open_workload(model, MODELS / f"{data}_test1000.npz").take(images)
+    return open_workload(model, f"random:{images}:1")
 
 
 def _all(site: FaultSite) -> bool:
