@@ -24,7 +24,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,10 @@ def _arguments() -> argparse.Namespace:
         "--scenarios", type=int, default=50, help="a line; 44 lines at each of two levels"
     )
     parser.add_argument("--images", type=int, default=40)
-    parser.add_argument("--only", default="", help="only models whose name contains this")
+    parser.add_argument(
+        "--only", action="append", help="only models whose name contains this, or another one"
+    )
+    parser.add_argument("--level", choices=LEVELS, help="only this level of optimisation")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument(
         "--company", type=int, metavar="N", help="only compare N scenarios a model in company"
@@ -114,19 +117,19 @@ def _write(path: Path, settings: dict[str, Any], lines: list[Line]) -> None:
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def _networks(only: str, folder: Path) -> list[Path]:
+def _networks(only: Sequence[str], folder: Path) -> list[Path]:
     """The models, those that are not the zoo's made in a folder."""
     paths = [*(MODELS / f"{name}.onnx" for name in NETWORKS), *make_all(folder)]
-    return [path for path in paths if only in path.name]
+    return [path for path in paths if any(part in path.name for part in only)]
 
 
-def _wanted(paths: Iterable[Path]) -> list[tuple[Path, Case, Level]]:
+def _wanted(paths: Iterable[Path], levels: Sequence[Level]) -> list[tuple[Path, Case, Level]]:
     return [
         (path, case, level)
         for path in paths
         for case in CASES
         if case.models in path.name
-        for level in LEVELS
+        for level in levels
     ]
 
 
@@ -151,10 +154,10 @@ def main() -> int:
     """Compare, print, store, and say by the exit code whether all rules hold."""
     options = _arguments()
     with tempfile.TemporaryDirectory(prefix="onnxfi-") as folder:
-        paths = _networks(options.only, Path(folder))
+        paths = _networks(options.only or [""], Path(folder))
         if options.company is not None:
             return _in_company(paths, options)
-        return _compare(_wanted(paths), options)
+        return _compare(_wanted(paths, [options.level] if options.level else LEVELS), options)
 
 
 def _compare(wanted: list[tuple[Path, Case, Level]], options: argparse.Namespace) -> int:

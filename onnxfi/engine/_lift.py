@@ -12,6 +12,7 @@ from onnxfi.engine._base import EngineBase
 from onnxfi.engine._cache import Cache
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._execute import Armed, Windows, scenario_windows
+from onnxfi.engine._grouping import integer_kernels
 from onnxfi.engine._lifted import Change, LiftedTensors, changes_of
 from onnxfi.engine._opened import OpenGraph, Opening, open_executable, packed_for
 from onnxfi.engine._optimize import replay_differs
@@ -101,12 +102,24 @@ def why_not(context: EngineContext) -> str | None:
     """Why the lift engine can't run a campaign, None if it can."""
     watchdog = Watchdog()
     try:
-        _prepare(context, watchdog)
+        graph = _prepare(context, watchdog)
+        found = _agreement(context, graph, watchdog)
     except (ConfigError, BackendError, ModelError) as error:
         return str(error)
     finally:
         watchdog.close()
-    return None
+    if found.holds(exact=integer_kernels(graph.model) > 0):
+        return None
+    return f"with its stored tensors as inputs, {found}"
+
+
+def _agreement(context: EngineContext, graph: OpenGraph, watchdog: Watchdog) -> Agreement:
+    """How the graph agrees with the file's session when all that may be lifted is."""
+    images = {image.initializer for each in graph.images.values() for image in each}
+    names = sorted(images | graph.matrices if len(images & graph.packed) > 1 else images)
+    lifted = LiftedModel(context, graph, names, LiftedTensors(graph.model, names), watchdog)
+    own = OwnAnswers(context, watchdog)
+    return own.compare(lifted.reference.golden(own.first))
 
 
 def _prepare(context: EngineContext, watchdog: Watchdog) -> OpenGraph:

@@ -163,6 +163,7 @@ def open_executable(
         if any(executable.index.initializers[image.initializer].scope for image in images):
             del found.images[name]
             found.unmapped[name] = "the optimised graph holds it in a control-flow body"
+    constant = rounded_when_packed(executable)
     return OpenGraph(
         model=executable,
         replay=True,
@@ -171,8 +172,8 @@ def open_executable(
         fed=MappingProxyType(fed),
         images=MappingProxyType(found.images),
         packed=frozenset(_packed(executable, found.images, settings)),
-        matrices=_matrices(executable, settings),
-        constant=rounded_when_packed(executable),
+        matrices=_matrices(executable, settings) - constant,
+        constant=constant,
         unmapped=MappingProxyType(found.unmapped),
     )
 
