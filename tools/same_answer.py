@@ -32,7 +32,7 @@ from typing import Any
 import msgspec
 from agreement.company import Company, compare_company
 from agreement.draw import CASES, Case
-from agreement.elsewhere import make_all
+from agreement.elsewhere import make
 from agreement.lines import Effort, compare_line
 from agreement.records import Line
 from agreement.rules import verdicts
@@ -119,8 +119,8 @@ def _write(path: Path, settings: dict[str, Any], lines: list[Line]) -> None:
 
 def _networks(only: Sequence[str], folder: Path) -> list[Path]:
     """The models, those that are not the zoo's made in a folder."""
-    paths = [*(MODELS / f"{name}.onnx" for name in NETWORKS), *make_all(folder)]
-    return [path for path in paths if any(part in path.name for part in only)]
+    zoo = [MODELS / f"{name}.onnx" for name in NETWORKS if any(part in name for part in only)]
+    return [*zoo, *make(folder, only)]
 
 
 def _wanted(paths: Iterable[Path], levels: Sequence[Level]) -> list[tuple[Path, Case, Level]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agreement import company
 from agreement.answers import Answer, margin
 from agreement.draw import CASES, scenarios
 from agreement.records import Exceptional, Line, Pair, Tally, compared, counted
@@ -166,3 +167,32 @@ def test_many_flips_are_in_one_scenario():
     assert [sum(map(len, scenario.groups)) for scenario in drawn] == [100] * 3
     assert drawn[0] != drawn[1]
     assert drawn == scenarios(sites, CASES[2], 3, seed=1)
+
+
+def test_rows_in_company_are_compared():
+    done = _tool("--company", "6", "--images", "4", "--only", "lenet5_mnist_packed")
+    assert done.returncode == 0, done.stderr
+    assert "| lenet5_mnist_packed.onnx | cut | 6 | none |" in done.stdout
+    assert "0 of 12 rows differ" in done.stdout
+
+
+def test_rows_that_depend_on_company_would_be_seen(monkeypatch):
+    """An engine whose rows follow the number of sites of its campaign."""
+
+    def rows(_engine, context, wanted):
+        return [(each.number, len(context.sites) > 1) for each in wanted]
+
+    monkeypatch.setattr(company, "_rows", rows)
+    path = ROOT / "models" / "lenet5_mnist_fp32.onnx"
+    found = company.compare_company(path, 6, 2, 11)
+    assert {each.engine for each in found} == set(company.ENGINES)
+    for each in found:
+        assert each.rows == 6
+        assert not each.differing, "all of them are given the same sites"
+
+    def alone(_engine, _context, wanted):
+        return [(each.number, len(wanted)) for each in wanted]
+
+    monkeypatch.setattr(company, "_rows", alone)
+    (ports, _) = company.compare_company(path, 6, 2, 11)
+    assert len(ports.differing) == 12

@@ -22,14 +22,12 @@ _PACKAGE = "rapidocr-onnxruntime"
 _CALIBRATION = 64
 
 
-def make_all(folder: Path) -> list[Path]:
-    """Write all of them into a folder, as far as they are not there."""
-    made = []
-    for name, make in _MAKERS.items():
-        path = folder / f"{name}.onnx"
-        if path.exists() or make(path):
-            made.append(path)
-    return made
+def make(folder: Path, only: Sequence[str]) -> list[Path]:
+    """Write models into a folder, those whose name contains one of some words."""
+    wanted = {name: write for name, write in _MAKERS.items() if any(w in name for w in only)}
+    return [
+        folder / f"{name}.onnx" for name, write in wanted.items() if write(folder / f"{name}.onnx")
+    ]
 
 
 def _static(base: str, **settings: Any) -> Callable[[Path], bool]:
