@@ -65,13 +65,15 @@ class BakeEngine(EngineBase):
         if not key:  # then it is the model itself
             samples = self._own.first.samples
             return replace(route.use, compared=samples, differing=0)
-        if key not in self._agreements:
+        found = self._agreements.get(key)
+        if found is None:
             reference = self._references.get(key, lambda: self._reference(scenario))
-            self._agreements[key] = self._own.compare(reference.golden(self._own.first))
-        found = self._agreements[key]
+            found = self._own.compare(reference.golden(self._own.first))
+            if len(key) == 1:  # of the others there may be as many as scenarios
+                self._agreements[key] = found
         return replace(route.use, compared=found.samples, differing=found.differing)
 
-    def _computed(self, scenario: Scenario) -> Hashable:
+    def _computed(self, scenario: Scenario) -> tuple[Hashable, ...]:
         """What is equal for scenarios with the same fault-free model."""
         return tuple(
             (group.site, group.graph)
