@@ -13,6 +13,7 @@ from onnxfi.errors import BackendError, ConfigError
 from onnxfi.faults import Scenario
 from onnxfi.graph import load
 from onnxfi.outcome import BoundCriterion, Tolerance
+from onnxfi.workload import sample_choice
 
 X = np.random.default_rng(5).normal(size=(5, 4)).astype(np.float32)
 HANDED = """
@@ -46,6 +47,11 @@ FUNCTION = """
 <domain: "l", opset_import: ["" : 17]> f (x) => (y)
 { w = Constant<value = float[4] {1, 2, 0.5, 4}>() y = Mul(x, w) }
 """
+
+
+def _samples(model):
+    """Rows of X, though a branch be taken for all of them."""
+    return open_workload(model, {"x": X}, choice=sample_choice(["x=0"]))
 
 
 def graph(body, outputs="float[N,4] y", inputs="float[N,4] x", stored=""):
@@ -121,7 +127,7 @@ PLACES = {
 def place(request, bench_of):
     make, sites, engines = PLACES[request.param]
     model = load(make())
-    bench = bench_of(model, open_workload(model, {"x": X}), optimization="disabled")
+    bench = bench_of(model, _samples(model), optimization="disabled")
     output = bench.context.profile.outputs
     criterion = BoundCriterion(criterion=Tolerance(absolute=0.01), output=next(iter(output)))
     return replace(bench, context=replace(bench.context, criterion=criterion)), sites, engines
@@ -184,7 +190,7 @@ def test_external_data(tmp_path, bench_of, scenario, closing):
     stored.external_data.add(key="location", value="w.bin")
     (tmp_path / "m.onnx").write_bytes(proto.SerializeToString())
     model = load(tmp_path / "m.onnx")
-    bench = bench_of(model, open_workload(model, {"x": X}), optimization="disabled")
+    bench = bench_of(model, _samples(model), optimization="disabled")
     faults = list(flips(bench.sites["w"], scenario))
     found = []
     for name in ALL:
@@ -241,7 +247,7 @@ def test_indices_go_where_they_say(scenario, closing, bench_of):
 
 def test_invalid_indices_are_an_outcome_and_an_invalid_model_is_not(scenario, closing, bench_of):
     model = load(sparse(coo=False, constant=False))
-    bench = bench_of(model, open_workload(model, {"x": X}), optimization="disabled")
+    bench = bench_of(model, _samples(model), optimization="disabled")
     engine = closing(bench.engine("bake", "w/indices"))
     outside = scenario(("w/indices", 2, 40))
     assert engine.run(outside).counts.due_exception == len(X)

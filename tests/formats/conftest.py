@@ -50,7 +50,7 @@ def model_named(name: str) -> Model:
 def _study(name: str, optimization: Any) -> Study:
     model = model_named(name)
     settings = EngineSettings(optimization=optimization)
-    workload = open_workload(model, SAMPLES)
+    workload = open_workload(model, SAMPLES, settings=settings)
     found = profile(model, workload, settings)
     table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts, found.left_out)
     context = EngineContext(
