@@ -153,8 +153,7 @@ def summarize(
         used, run_s = campaign.used_in(store), store.mean_run_s()
         rows = Rows(store.progress().done, used, store.attempts(), store.looks())
         ran = store.graphs()
-    records = campaign.records(used)
-    experiment = campaign.experiment()
+    records, experiment = campaign.records(used), campaign.experiment()
     seen = observe(records, golden_correct=plan.golden_correct, drop=settings.drop)
     estimates = _estimates(experiment, seen, rows.looks, confidence, by)
     return CampaignSummary(
