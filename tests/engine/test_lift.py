@@ -222,7 +222,7 @@ def test_packed_tensors_are_lifted_alone(bench_of, classifier, images, closing, 
 
 def test_refusals(bench, closing, scenario):
     with pytest.raises(ConfigError, match="engine lift can't fault site 'r1': it is computed"):
-        bench.engine("lift", "w1", "r1")
+        bench.engine("lift", "r1")
     engine = closing(bench.engine("lift", "w1"))
     with pytest.raises(ConfigError, match="'w2' is not a site of this campaign"):
         engine.run(scenario(("w2", 0, 0)))
