@@ -32,7 +32,6 @@ from onnxfi.workload._ways import Ways
 from onnxfi.workload._workload import Workload
 
 Source = str | os.PathLike[str] | Mapping[str, NDArray[Any]]
-Make = Callable[[Reading], Workload]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,29 +58,15 @@ class SampleSource:
         where: How messages name it.
         choice: What the user says about samples.
         runs: Whether each part of it is a run by itself, as a ``test_data_set_N`` is.
+        ways: Gives the readings that it allows; raises WorkloadError if there are none.
+        workload: Gives the samples, read in one way; raises WorkloadError if they can't be read so.
     """
 
     where: str
     choice: SampleChoice
     runs: bool
-    _ways: Callable[[], Ways]
-    _make: Make
-
-    def ways(self) -> Ways:
-        """The readings that it allows.
-
-        Raises:
-            WorkloadError: It allows none.
-        """
-        return self._ways()
-
-    def workload(self, reading: Reading) -> Workload:
-        """The samples, read in one way.
-
-        Raises:
-            WorkloadError: They can't be read so.
-        """
-        return self._make(reading)
+    ways: Callable[[], Ways]
+    workload: Callable[[Reading], Workload]
 
 
 def open_source(
@@ -147,8 +132,8 @@ def _recorded(
             where=where,
             choice=choice,
             runs=False,
-            _ways=lambda: stream_ways(inputs, stream, ranks, choice, said),
-            _make=lambda reading: sequences_of(given, reading),
+            ways=lambda: stream_ways(inputs, stream, ranks, choice, said),
+            workload=lambda reading: sequences_of(given, reading),
         )
     found, labels = checked(arrays, inputs, where)
     against = Given(
@@ -163,8 +148,8 @@ def _recorded(
         where=where,
         choice=choice,
         runs=False,
-        _ways=lambda: array_ways(against),
-        _make=lambda reading: workload_of(found, reading, inputs, labels, source),
+        ways=lambda: array_ways(against),
+        workload=lambda reading: workload_of(found, reading, inputs, labels, source),
     )
 
 
@@ -183,8 +168,8 @@ def _sets(folder: Path, signature: Signature, choice: SampleChoice) -> SampleSou
         where=where,
         choice=choice,
         runs=True,
-        _ways=lambda: dataset_ways(feeds, against),
-        _make=lambda reading: workload_of(
+        ways=lambda: dataset_ways(feeds, against),
+        workload=lambda reading: workload_of(
             joined_sets(feeds, reading, where), reading, inputs, None, where
         ),
     )
@@ -193,32 +178,50 @@ def _sets(folder: Path, signature: Signature, choice: SampleChoice) -> SampleSou
 def _random(
     request: RandomRequest, signature: Signature, choice: SampleChoice, text: str
 ) -> SampleSource:
-    inputs, stream = signature.inputs, signature.stream
+    """Random samples; of a streaming model sequences."""
+    if signature.stream is not None:
+        return _random_sequences(request, signature, signature.stream, choice, text)
+    inputs = signature.inputs
+    said = output_axes(choice, signature.outputs)
+
+    def made(reading: Reading) -> Workload:
+        found, _ = checked(random_arrays(request, inputs, reading), inputs, text)
+        return workload_of(found, reading, inputs, None, text)
+
+    return SampleSource(
+        where=text,
+        choice=choice,
+        runs=False,
+        ways=lambda: random_ways(request, inputs, choice, said),
+        workload=made,
+    )
+
+
+def _random_sequences(
+    request: RandomRequest,
+    signature: Signature,
+    stream: Stream,
+    choice: SampleChoice,
+    text: str,
+) -> SampleSource:
+    inputs = signature.inputs
     said = output_axes(choice, signature.outputs)
 
     def ways() -> Ways:
-        if stream is None:
-            return random_ways(request, inputs, choice, said)
         fed = [spec for spec in inputs if spec.name in stream.inputs]
-        return _streamed(random_ways(request, fed, choice, said, stepped=True), stream)
-
-    def _streamed(found: Ways, stream: Stream) -> Ways:
-        ranks: dict[str, int] = {}
-        sequences = stream_ways(inputs, stream, ranks, choice, said)
-        lead = found.ways[0].inputs
+        lead = random_ways(request, fed, choice, said, stepped=True).ways[0].inputs
+        every = stream_ways(inputs, stream, {}, choice, said)
+        # What sizes are given for has no samples on it.
         alike = tuple(
             reading
-            for reading in sequences.ways
+            for reading in every.ways
             if all(reading.inputs[name] == role for name, role in lead.items())
         )
-        return Ways(ways=alike or sequences.ways, fallback=sequences.fallback)
+        return Ways(ways=alike or every.ways, fallback=every.fallback)
 
-    def make(reading: Reading) -> Workload:
-        if stream is None:
-            arrays = random_arrays(request, inputs, reading)
-            return workload_of(checked(arrays, inputs, text)[0], reading, inputs, None, text)
+    def made(reading: Reading) -> Workload:
         arrays = random_sequences(request, inputs, stream, reading)
         given = SequenceArrays(arrays=arrays, inputs=inputs, stream=stream, source=text, where=text)
         return sequences_of(given, reading)
 
-    return SampleSource(where=text, choice=choice, runs=False, _ways=ways, _make=make)
+    return SampleSource(where=text, choice=choice, runs=False, ways=ways, workload=made)
