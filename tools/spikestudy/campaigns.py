@@ -94,7 +94,7 @@ def studies(network: Network, scale: float) -> Iterator[Study]:
                 "part",
                 part,
                 "--targets",
-                "weight,bias",
+                "weight,bias,constant",
                 "--part",
                 part,
                 *_BITS,
