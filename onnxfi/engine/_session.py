@@ -213,6 +213,8 @@ class Session:
         """
         others = [name for name in names if not self.types[name].startswith("tensor(")]
         tensors = [name for name in names if name not in others]
+        if any(isinstance(value, np.ndarray) and value.dtype.hasobject for value in feeds.values()):
+            raise BackendError("onnxruntime returns no float8 or packed values beside text inputs")
         values = {name: _ort_value(value) for name, value in feeds.items()}
         made = self._session.run_with_ort_values(tensors, values, options)
         found = {name: array_of(value) for name, value in zip(tensors, made, strict=True)}
