@@ -136,15 +136,15 @@ def _wanted(paths: Iterable[Path], levels: Sequence[Level]) -> list[tuple[Path, 
 def _in_company(paths: Iterable[Path], options: argparse.Namespace) -> int:
     """Compare rows in company, print them, and say by the exit code whether all are the same."""
     found: list[Company] = []
+    print("| model | engine | rows | others alone, in a block or in a mixed campaign |")
+    print("|---|---|---:|---|", flush=True)
     for path in paths:
         started = time.monotonic()
-        found += compare_company(path, options.company, options.images, options.seed)
+        for each in compare_company(path, options.company, options.images, options.seed):
+            named = ", ".join(each.differing) or "none"
+            print(f"| {each.model} | {each.engine} | {each.rows} | {named} |", flush=True)
+            found.append(each)
         print(f"{path.stem}: {time.monotonic() - started:.1f} s", file=sys.stderr)
-    print("| model | engine | rows | others alone, in a block or in a mixed campaign |")
-    print("|---|---|---:|---|")
-    for each in found:
-        named = ", ".join(each.differing) or "none"
-        print(f"| {each.model} | {each.engine} | {each.rows} | {named} |")
     differing = sum(len(each.differing) for each in found)
     print(f"\n{differing} of {sum(each.rows for each in found):,} rows differ")
     return 1 if differing else 0
