@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from onnxfi.api._sites import Inputs, ReadingArguments, load_model, reading_choice, site_table
 from onnxfi.faults import Scenario, find_site
-from onnxfi.graph import save, serialize
+from onnxfi.graph import as_in_file, save, serialize
 from onnxfi.inject import bake as bake_model
 
 
@@ -49,7 +49,8 @@ def bake(
         found = find_site(name, sites)
         if found is not None:
             sites[name] = found
-    faulty = bake_model(loaded, scenario, sites, in_sequences=bool(state))
+    baked = bake_model(loaded, scenario, sites, in_sequences=bool(state))
+    faulty = as_in_file(baked, model).model
     if output is not None:
-        save(faulty, Path(output))
+        save(faulty, Path(output), beside=True)
     return serialize(faulty).data

@@ -45,7 +45,8 @@ def command(
     """Write one scenario of the fault list FAULTS into MODEL, as a model for any runtime.
 
     FAULTS is a fault list, written by hand, by `sample` or by a campaign (its faults.jsonl).
-    Faults in activations become nodes of the model and need --inputs. With --graph deployed, what
+    Faults in activations become nodes of the model and need --inputs; all else in the file, names
+    and metadata included, stays as it is. With --graph deployed, what
     is written is the graph that onnxruntime has optimised, for this onnxruntime and this kind of
     machine only: run it with graph optimisation off.
     """
@@ -53,7 +54,7 @@ def command(
     from onnxfi.cli._subject import load_subject
     from onnxfi.cli._talk import note
     from onnxfi.faults import site_named
-    from onnxfi.graph import save
+    from onnxfi.graph import InFile, as_in_file, save
     from onnxfi.inject import bake
     from onnxfi.report import counted
 
@@ -63,16 +64,24 @@ def command(
     by_name = subject.table.by_name()
     sites = {name: site_named(name, by_name) for name in scenario.sites}
     streams = bool(options["state"])
-    save(bake(subject.model, scenario, sites, in_sequences=streams), output)
+    baked = bake(subject.model, scenario, sites, in_sequences=streams)
+    # The deployed graph is in no file of the user's.
+    written = InFile(model=baked) if subject.graph == "deployed" else as_in_file(baked, model)
+    shares = save(written.model, output, beside=True)
     if options["as_json"]:
         content = {"model": model, "model_sha256": subject.model.sha256, "output": output}
         told = {"scenario": scenario.number, "faults": scenario.size, "sites": scenario.sites}
+        told |= {"functions_inlined": written.inlined or None, "shares_external_data": shares}
         print_document("inject", {**content, **told})
     else:
         note(
             f"{output}: scenario {scenario.number} with {counted(scenario.size, 'fault')} at "
             f"{', '.join(scenario.sites[:3])}{', ...' if len(scenario.sites) > 3 else ''}"
         )
+        if written.inlined:
+            note(f"{output}: the model's functions are inlined, because {written.inlined}")
+        if shares:
+            note(f"{output} reads external data from the same files as {model}")
 
 
 def _scenario(subject: Subject, path: str, number: int | None) -> Scenario:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,8 +29,8 @@ from onnxfi.cli._zeros import zeros_by_group, zeros_document, zeros_view
 if TYPE_CHECKING:
     from onnxfi.cli._subject import Subject
     from onnxfi.faults import FaultSite
-    from onnxfi.graph import TensorSpec
-    from onnxfi.report import TableView
+    from onnxfi.graph import Model, TensorSpec
+    from onnxfi.report import Fact, TableView
 
 
 @click.command(name="inspect", short_help="Show a model's inputs, operators and fault sites.")
@@ -65,6 +65,10 @@ def _document(subject: Subject) -> dict[str, Any]:
         "graph": subject.graph,
         "opset": model.opset,
         "ir_version": model.ir_version,
+        "node_names": {
+            "shared": dict(model.anonymous.shared),
+            "unnamed": model.anonymous.unnamed,
+        },
         "inputs": [_spec(spec) for spec in model.inputs],
         "outputs": [_spec(spec) for spec in model.outputs],
         "operators": dict(operators(model).most_common()),
@@ -163,6 +167,7 @@ def _print(subject: Subject) -> None:
         Fact(label="sha256", text=model.sha256),
         Fact(label="opset", text=f"{model.opset} (IR version {model.ir_version})"),
         Fact(label="operators", text=", ".join(f"{name} {count}" for name, count in counted)),
+        *_names_facts(model),
         *bits_facts(subject),
     ]
     facts += [Fact(label=f"input {spec.name}", text=_spec_text(spec)) for spec in model.inputs]
@@ -180,6 +185,27 @@ def _print(subject: Subject) -> None:
     )
     shown = tuple(table for table in tables if table is not None and table.rows)
     print_page(Page(title=model.source, facts=tuple(facts), tables=shown))
+
+
+def _names_facts(model: Model) -> Iterator[Fact]:
+    """How nodes are called that the file does not tell apart."""
+    from onnxfi.report import Fact, counted
+
+    said = []
+    if model.anonymous.shared:
+        sharing = sum(count for _, count in model.anonymous.shared)
+        first, _ = model.anonymous.shared[0]
+        said.append(
+            f"{counted(sharing, 'node')} share {counted(len(model.anonymous.shared), 'name')};"
+            f" in file order they are {first}, {first}#2 and so on"
+        )
+    if model.anonymous.unnamed:
+        said.append(
+            f"{counted(model.anonymous.unnamed, 'node')} without a name, called by operator and"
+            f" place: Conv#3 is the third Conv in file order"
+        )
+    if said:
+        yield Fact(label="node names", text="; ".join(said))
 
 
 def _output_text(spec: TensorSpec) -> str:

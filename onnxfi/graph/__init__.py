@@ -1,6 +1,7 @@
 """ONNX graphs: load, normalise, index, edit, verify and write models."""
 
 from onnxfi.graph._align import align
+from onnxfi.graph._asinfile import InFile, as_in_file
 from onnxfi.graph._barrier import rejoin, separate
 from onnxfi.graph._convolution import Receptive, receptive_field, unpadded
 from onnxfi.graph._counters import Iteration, iteration_of
@@ -45,6 +46,7 @@ __all__ = [
     "GraphIndex",
     "Handover",
     "Home",
+    "InFile",
     "Initializer",
     "Iteration",
     "Kind",
@@ -64,6 +66,7 @@ __all__ = [
     "TensorSpec",
     "Use",
     "align",
+    "as_in_file",
     "asking",
     "byte_flipper",
     "byte_products",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from onnx import AttributeProto, NodeProto
+from onnx import AttributeProto, NodeProto, TensorProto
 
 from onnxfi.bits import ElementType, Words
 from onnxfi.errors import ModelError
@@ -17,6 +17,8 @@ from onnxfi.graph._tensors import Reader, element_count, set_words, tensor_words
 _TABLES = frozenset({"TfIdfVectorizer"})
 _FLOAT_TAG = 0x3D
 """Wire form of an entry of ``floats``: field 7, four bytes."""
+_FLOAT_TAG_OF_ONE = 0x15
+"""Wire form of ``f``: field 2, four bytes."""
 _LISTS = {AttributeProto.FLOATS: ElementType.FLOAT, AttributeProto.INTS: ElementType.INT64}
 
 
@@ -113,6 +115,19 @@ def set_attribute_words(node: NodeProto, name: str, words: Words) -> None:
         attribute.MergeFromString(_float_wire(words))
     else:
         attribute.ints[:] = words.view(np.int64).tolist()
+
+
+def set_literal(node: NodeProto, tensor: TensorProto) -> None:
+    """Put raw data into the number, or list of numbers, of a Constant node, bit-exact."""
+    (attribute,) = node.attribute
+    if attribute.name == "value_float":
+        attribute.ClearField("f")
+        attribute.MergeFromString(bytes([_FLOAT_TAG_OF_ONE]) + tensor.raw_data)
+    elif attribute.name == "value_int":
+        attribute.i = int.from_bytes(tensor.raw_data, "little", signed=True)
+    else:
+        word = "<u4" if attribute.name == "value_floats" else "<u8"
+        set_attribute_words(node, attribute.name, np.frombuffer(tensor.raw_data, word))
 
 
 def float_bits(attribute: AttributeProto, *, many: bool) -> bytes:

@@ -17,7 +17,7 @@ from onnxfi.graph._counters import add_counters, with_counters
 from onnxfi.graph._edits import Edits, Endpoints, ScanCounter
 from onnxfi.graph._elements import element_of_dtype, element_to_onnx
 from onnxfi.graph._model import Model, graphs_of
-from onnxfi.graph._rename import rename_reads
+from onnxfi.graph._rename import rename_outputs, rename_reads
 from onnxfi.graph._sort import sort_graph
 from onnxfi.graph._spec import TensorSpec, value_info
 from onnxfi.graph._tensors import set_words
@@ -154,7 +154,7 @@ def _put(
     """Put groups into the graph that their values are in; ``fed`` are those that no node makes."""
     mine = {group.value: ends[group.value] for group in groups}
     rename_reads(graph, {each.clean: each.faulty for v, each in mine.items() if v in fed})
-    _rename_outputs(graph, {each.faulty: each.clean for v, each in mine.items() if v not in fed})
+    rename_outputs(graph, {each.faulty: each.clean for v, each in mine.items() if v not in fed})
     _place_nodes(graph, groups, ends)
     for group in groups:
         graph.value_info.extend(value_info(spec) for spec in group.value_info)
@@ -176,20 +176,6 @@ def _check_new_names(
             if not name or name in taken:
                 raise RewriteError(f"the node group on {group.value!r} reuses the name {name!r}")
         taken.update(made)
-
-
-def _rename_outputs(graph: GraphProto, names: Mapping[str, str]) -> None:
-    """Make producers write other names; what was declared about a value holds for both names."""
-    if not names:
-        return
-    for node in graph.node:
-        for slot, name in enumerate(node.output):
-            if name in names:
-                node.output[slot] = names[name]
-    for value in list(graph.value_info):
-        if value.name in names:
-            graph.value_info.add().CopyFrom(value)
-            graph.value_info[-1].name = names[value.name]
 
 
 def _place_nodes(

@@ -14,6 +14,7 @@ from onnxfi.graph._external import check_length, external_tensors, open_inside, 
 from onnxfi.graph._infer import infer_types
 from onnxfi.graph._limits import Limits, check_limits
 from onnxfi.graph._model import Model, opset_of
+from onnxfi.graph._naming import anonymous
 from onnxfi.graph._normalize import normalize
 from onnxfi.graph._source import read_source
 
@@ -44,11 +45,13 @@ def load(
     raw = read_source(source, limits)
     check_limits(raw.proto, limits)
     opset_of(raw.proto)
+    unnamed = anonymous(raw.proto.graph)
     proto = normalize(raw.proto)
     files = _digests(proto, raw.folder)
     return Model(
         source=raw.source,
         sha256=_combined(raw.sha256, files),
+        anonymous=unnamed,
         _proto=proto,
         _folder=raw.folder,
         _data_files=tuple(sorted(files)),

@@ -13,6 +13,7 @@ from onnxfi.errors import UnsupportedModelError
 from onnxfi.graph._edits import Edits
 from onnxfi.graph._index import GraphIndex
 from onnxfi.graph._indexing import Types, build_index
+from onnxfi.graph._naming import Anonymous
 from onnxfi.graph._spec import TensorSpec, spec_of
 from onnxfi.graph._walk import own_names, scopes
 
@@ -28,6 +29,7 @@ class Model:
     Attributes:
         source: Where it came from: a path, or ``<bytes>``, ``<ModelProto>``, ``<graphsurgeon>``.
         sha256: Of the model file as given, external data included; hex. Edits keep it.
+        anonymous: Nodes that the file does not tell apart by name.
     """
 
     source: str
@@ -38,6 +40,7 @@ class Model:
     _data_files: tuple[str, ...] = field(repr=False)
     _types: Types = field(repr=False)
     _edits: Edits = field(default_factory=Edits, repr=False)
+    anonymous: Anonymous = field(default_factory=Anonymous, repr=False)
 
     def __repr__(self) -> str:
         return f"Model({self.source!r}, {len(self._proto.graph.node)} nodes, opset {self.opset})"

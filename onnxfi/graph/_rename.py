@@ -1,4 +1,4 @@
-"""Renaming what nodes read, in a graph and in the nested graphs that capture it."""
+"""Renaming what nodes read and write, in a graph and in the nested graphs that capture it."""
 
 from __future__ import annotations
 
@@ -23,3 +23,17 @@ def rename_reads(graph: GraphProto, names: Mapping[str, str]) -> None:
             visible = {old: new for old, new in names.items() if old not in own}
             if visible:
                 rename_reads(body, visible)
+
+
+def rename_outputs(graph: GraphProto, names: Mapping[str, str]) -> None:
+    """Make producers write other names; what was declared about a value holds for both names."""
+    if not names:
+        return
+    for node in graph.node:
+        for slot, name in enumerate(node.output):
+            if name in names:
+                node.output[slot] = names[name]
+    for value in list(graph.value_info):
+        if value.name in names:
+            graph.value_info.add().CopyFrom(value)
+            graph.value_info[-1].name = names[value.name]

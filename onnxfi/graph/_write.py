@@ -58,13 +58,17 @@ def _bytes(proto: ModelProto) -> bytes:
     return data
 
 
-def save(model: Model, path: str | os.PathLike[str]) -> None:
+def save(model: Model, path: str | os.PathLike[str], *, beside: bool = False) -> bool:
     """Write the model as one ordinary file, external data brought in; whole or not at all.
 
     Args:
         model: The model.
         path: Where to. An existing file is replaced, unless the model was loaded with external
             data in it.
+        beside: In the folder of the model that it was loaded from, share its external data.
+
+    Returns:
+        Whether the file shares external data.
 
     Raises:
         UnsupportedModelError: With its external data it has 2 GiB or more.
@@ -74,12 +78,14 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     target = Path(path).absolute()
     if any(_same(model._folder, location, target) for location in model._data_files):
         raise RewriteError(f"{target} holds the model's external data; write to another file")
-    data = _bytes(_inlined(model))
+    shares = beside and _in_folder(model, target) and bool(_external(model))
+    data = _bytes(model._proto if shares else _inlined(model))
     try:
         with atomic_file(target) as file:
             file.write(data)
     except OSError as error:
         raise ModelError(f"can't write model file {target}: {error.strerror}") from None
+    return shares
 
 
 def inlined(model: Model) -> Model:
@@ -109,6 +115,11 @@ def _inlined(model: Model) -> ModelProto:
         strip_data(tensor)
         tensor.raw_data = data
     return proto
+
+
+def _in_folder(model: Model, target: Path) -> bool:
+    folder = model._folder
+    return folder is not None and target.parent.exists() and target.parent.samefile(folder)
 
 
 def _same(folder: Path | None, location: str, target: Path) -> bool:
