@@ -295,3 +295,39 @@ def test_another_model_is_refused():
     other.opset_import[0].version = 17
     with pytest.raises(RewriteError, match="no 'late'"):
         as_in_file(faulty, other)
+
+
+SCAN = """
+<ir_version: 10, opset_import: ["": 26]>
+g (float[3,n,4] x) => (float[3,n,4] ys)
+<float start = {0}, int64[1] first = {0}, float[n,4] state>
+{
+  all = ReduceSum<keepdims = 0>(x, first)
+  state = Mul(all, start)
+  last, ys = Scan<num_scan_inputs = 1, body = step (s, v) => (r, o) {
+    k = Constant<value = float[4] {1, 2, 3, 4}>()
+    m = Mul(v, k)
+    r = Add(s, m)
+    o = Identity(r)
+  }>(state, x)
+}
+"""
+
+
+def test_a_counter_of_iterations_in_a_scan(written, run):
+    proto = parser.parse_model(SCAN)
+    feeds = {"x": np.ones((3, 2, 4), np.float32)}
+    sites = {site.name: site for site in fi.enumerate_sites(proto, inputs=feeds, steps=[1])}
+    name = next(name for name in sites if "/m@" in name)
+    scenario = fault(name, 1, 31)
+    faulty = written(proto, scenario, feeds)
+    theirs = run(bake(load(proto), scenario, sites), feeds)["ys"]
+    np.testing.assert_array_equal(run(load(faulty), feeds)["ys"], theirs)
+    assert not np.array_equal(theirs, run(load(proto), feeds)["ys"])
+    assert [node.op_type for node in faulty.graph.node] == ["ReduceSum", "Mul", "Scan"]
+    before, after = (
+        next(each.g for each in p.graph.node[-1].attribute if each.name == "body")
+        for p in (proto, faulty)
+    )
+    assert _constant(after, "k") == _constant(before, "k")
+    assert [value.name for value in after.input][1:] == ["s", "v"]
