@@ -170,13 +170,16 @@ class _Restorer:
                 others.update((name, position) for name in node.output if name)
         whole: list[NodeProto] = []
         matched: set[int] = set()
+        made_now = {name for node in edited.graph.node for name in node.output if name}
         for node, name in zip(given.node, names, strict=True):
             keys = [name] if self._raised else list(node.output)
             if call_key(node) in self._functions:
                 keys = []  # the last node of the inlined function makes its output
             found = next((others[key] for key in keys if key in others), None)
             if found is None:
-                whole.append(node)  # a Constant, or a call of a function
+                # A Constant, or a call of a function; not what became other nodes.
+                if not (self._raised and made_now.intersection(node.output)):
+                    whole.append(node)
                 continue
             matched.add(found)
             self.missed.discard((edited.path, edited.graph.node[found].name, True))

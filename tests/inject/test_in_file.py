@@ -247,6 +247,37 @@ def test_old_files_and_nodes_in_any_order(means_the_same):
         assert kept == [n.op_type for n in proto.graph.node]
 
 
+OPERATORS = {
+    "Softmax": "z = Softmax(b)",
+    "Hardmax": "z = Hardmax(b)",
+    "Dropout": "z = Dropout<ratio = 0.5>(b)",
+    "Clip": "z = Clip<min = 0.5, max = 3.0>(b)",
+    "Pad": "z = Pad<pads = [0, 0, 0, 0, 0, 1]>(b)",
+    "TopK": "z, i = TopK<k = 2>(b)",
+    "Upsample": "z = Upsample<scales = [1.0, 1.0, 2.0]>(b)",
+    "ReduceSum": "z = ReduceSum<axes = [1], keepdims = 0>(b)",
+    "Split": "z, i = Split<axis = 2, split = [2, 2]>(b)",
+    "Slice": "z = Slice<axes = [2], starts = [1], ends = [3]>(b)",
+}
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_operators_that_get_another_form(means_the_same, operator):
+    opset = {"Upsample": 7, "TopK": 9, "Pad": 10, "Slice": 9}.get(operator, 10)
+    dims = "[n,m]" if operator == "ReduceSum" else "[n,l,m]"
+    proto = parser.parse_model(f"""<ir_version: 7, opset_import: ["": {opset}]>
+g (float[n,3,4] x) => (float{dims} z) {{
+  c = Constant<value = float {{1.5}}>()
+  b = Mul(x, c)
+  {OPERATORS[operator]}
+}}""")
+    feeds = {"x": np.linspace(-1, 3, 24, dtype=np.float32).reshape(2, 3, 4)}
+    faulty = ModelProto.FromString(fi.bake(proto, fault("b", 5, 30), inputs=feeds))
+    onnx.checker.check_model(faulty)
+    means_the_same(faulty, proto, fault("b", 5, 30), feeds)
+    assert faulty.graph.node[0] == proto.graph.node[0]
+
+
 def test_a_sparse_constant_stays_sparse():
     values = helper.make_tensor("any", TensorProto.FLOAT, [2], [1, 2])
     indices = helper.make_tensor("", TensorProto.INT64, [2], [0, 3])
