@@ -256,7 +256,7 @@ OPERATORS = {
     "TopK": "z, i = TopK<k = 2>(b)",
     "Upsample": "z = Upsample<scales = [1.0, 1.0, 2.0]>(b)",
     "ReduceSum": "z = ReduceSum<axes = [1], keepdims = 0>(b)",
-    "Split": "z, i = Split<axis = 2, split = [2, 2]>(b)",
+    "Split": "z, i = Split<axis = 2, split = [3, 1]>(b)",
     "Slice": "z = Slice<axes = [2], starts = [1], ends = [3]>(b)",
 }
 
@@ -272,9 +272,9 @@ g (float[n,3,4] x) => (float{dims} z) {{
   {OPERATORS[operator]}
 }}""")
     feeds = {"x": np.linspace(-1, 3, 24, dtype=np.float32).reshape(2, 3, 4)}
-    faulty = ModelProto.FromString(fi.bake(proto, fault("b", 5, 30), inputs=feeds))
+    faulty = ModelProto.FromString(fi.bake(proto, fault("b", 6, 30), inputs=feeds))
     onnx.checker.check_model(faulty)
-    means_the_same(faulty, proto, fault("b", 5, 30), feeds)
+    means_the_same(faulty, proto, fault("b", 6, 30), feeds)
     assert faulty.graph.node[0] == proto.graph.node[0]
 
 
