@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from onnxfi.api._sites import Inputs, ReadingArguments, load_model, reading_choice, site_table
 from onnxfi.faults import Scenario, find_site
-from onnxfi.graph import as_in_file, save, serialize
+from onnxfi.graph import as_in_file, embedded, save, serialize
 from onnxfi.inject import bake as bake_model
 
 
@@ -36,7 +36,7 @@ def bake(
         **said: What a sample is: ``batch_axes``, ``whole_inputs``, ``samples_are_runs``.
 
     Returns:
-        The faulty model, serialized.
+        The faulty model, serialized: of a file that was written, its content.
 
     Raises:
         FaultError: A site, element or bit does not exist, or can't be baked.
@@ -51,6 +51,7 @@ def bake(
             sites[name] = found
     baked = bake_model(loaded, scenario, sites, in_sequences=bool(state))
     faulty = as_in_file(baked, model).model
-    if output is not None:
-        save(faulty, Path(output), beside=True)
-    return serialize(faulty).data
+    if output is None:
+        return serialize(embedded(faulty)).data
+    save(faulty, Path(output), beside=True)
+    return Path(output).read_bytes()

@@ -51,16 +51,17 @@ def pack(words: Words, element: ElementType) -> bytes:
     return packed.tobytes()
 
 
-def unpack(data: bytes, element: ElementType, count: int) -> Words:
+def unpack(data: bytes | NDArray[np.uint8], element: ElementType, count: int) -> Words:
     """The words in ONNX ``raw_data``.
 
     Args:
-        data: The bytes, little endian, 2- and 4-bit elements packed low bits first.
+        data: The bytes, little endian, 2- and 4-bit elements packed low bits first. Of an array
+            that may be written to, the words are a view where they can be.
         element: The element type.
         count: Number of elements.
 
     Returns:
-        A new flat array of ``count`` unsigned words. A bool byte other than 0 and 1 counts as
+        A flat array of ``count`` unsigned words. A bool byte other than 0 and 1 counts as
         true, as numpy and onnxruntime read it.
 
     Raises:
@@ -79,8 +80,8 @@ def unpack(data: bytes, element: ElementType, count: int) -> Words:
         return truth
     share = elements_a_byte(form.width)
     if share == 1:
-        words: Words = np.frombuffer(data, dtype=form.word.newbyteorder("<")).astype(form.word)
-        return words
+        words: Words = np.frombuffer(data, dtype=form.word.newbyteorder("<"))
+        return words.astype(form.word, copy=not words.flags.writeable)
     packed = np.frombuffer(data, dtype=np.uint8)
     shifts = np.arange(share, dtype=np.uint8) * np.uint8(form.width)
     lanes: Words = (packed[:, None] >> shifts) & np.uint8(form.mask)

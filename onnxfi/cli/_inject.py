@@ -54,7 +54,7 @@ def command(
     from onnxfi.cli._subject import load_subject
     from onnxfi.cli._talk import note
     from onnxfi.faults import site_named
-    from onnxfi.graph import InFile, as_in_file, save
+    from onnxfi.graph import InFile, as_in_file, data_file, save
     from onnxfi.inject import bake
     from onnxfi.report import counted
 
@@ -67,6 +67,9 @@ def command(
     baked = bake(subject.model, scenario, sites, in_sequences=streams)
     # The deployed graph is in no file of the user's.
     written = InFile(model=baked) if subject.graph == "deployed" else as_in_file(baked, model)
+    second = data_file(written.model, output, beside=True)
+    if second is not None:
+        check_free(str(second), options["force"])
     shares = save(written.model, output, beside=True)
     if options["as_json"]:
         content = {"model": model, "model_sha256": subject.model.sha256, "output": output}

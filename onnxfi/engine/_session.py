@@ -35,7 +35,7 @@ from onnxfi.engine._sequence import run_sequence
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError
-from onnxfi.graph import Model, TensorSpec, serialize
+from onnxfi.graph import Model, Serialized, TensorSpec, serialize
 from onnxfi.outcome import RunOutputs, flatten_outputs
 
 _LEVELS = MappingProxyType(
@@ -92,7 +92,7 @@ class Session:
     ) -> None:
         provider = find_provider(settings)
         written = serialize(model)
-        options = _options(settings, None if written.folder is None else str(written.folder))
+        options = _options(settings, written)
         if replay or settings.graph == "deployed":
             # Weight packing is no rewrite of the graph: it stays as the settings have it.
             options.graph_optimization_level = _LEVELS["disabled"]
@@ -262,7 +262,7 @@ def save_optimized(model: Model, settings: EngineSettings, path: Path) -> None:
     """
     provider = find_provider(settings)
     written = serialize(model)
-    options = _options(settings, None if written.folder is None else str(written.folder))
+    options = _options(settings, written)
     options.optimized_model_filepath = str(path)
     _start(model, written.data, options, provider, disabled=_SHARING)
 
@@ -282,7 +282,7 @@ def _misread_if_packed(model: Model) -> bool:
     )
 
 
-def _options(settings: EngineSettings, folder: str | None) -> SessionOptions:
+def _options(settings: EngineSettings, written: Serialized) -> SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -295,10 +295,13 @@ def _options(settings: EngineSettings, folder: str | None) -> SessionOptions:
         # than lifted ones, which moves the last bits of matrix products.
         options.add_session_config_entry(_NO_PACKING, "1")
     register_libraries(options, settings.custom_ops)
-    if folder is not None:
+    if written.folder is not None:
         options.add_session_config_entry(
-            "session.model_external_initializers_file_folder_path", folder
+            "session.model_external_initializers_file_folder_path", str(written.folder)
         )
+    if written.held:
+        values = [_ort_value(feed_of(each)) for each in written.held.values()]
+        options.add_external_initializers(list(written.held), values)
     return options
 
 

@@ -34,7 +34,7 @@ from onnxfi.graph._taps import TAPPED, Tap, recorded, tap
 from onnxfi.graph._untyped import asking, untyped
 from onnxfi.graph._verify import verify_untouched
 from onnxfi.graph._verifycut import verify_cut
-from onnxfi.graph._write import Serialized, inlined, save, serialize
+from onnxfi.graph._write import Serialized, data_file, embedded, inlined, save, serialize
 
 __all__ = [
     "TAPPED",
@@ -73,12 +73,14 @@ __all__ = [
     "check_rows",
     "closed_values",
     "cut",
+    "data_file",
     "declare",
     "densify",
     "downstream",
     "draws",
     "element_of_dtype",
     "element_to_onnx",
+    "embedded",
     "endpoints",
     "expose",
     "fingerprint",

@@ -61,6 +61,7 @@ def cut(
         _data_files=model._data_files,
         _types=model._types,
         _edits=Edits(),
+        _held=model._held,
     )
     verify_cut(model, part)
     return part

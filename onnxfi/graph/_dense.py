@@ -11,9 +11,9 @@ from onnx import SparseTensorProto, TensorProto
 from onnxfi.bits import format_of, has_format
 from onnxfi.errors import ModelError, RewriteError
 from onnxfi.graph._edits import Edits
-from onnxfi.graph._external import read_external
+from onnxfi.graph._held import external_data
 from onnxfi.graph._model import Model
-from onnxfi.graph._tensors import known_element, set_words, tensor_words
+from onnxfi.graph._tensors import Data, known_element, set_words, tensor_words
 from onnxfi.graph._walk import scopes
 
 
@@ -42,8 +42,8 @@ def densify(model: Model) -> Model:
 
 
 def _dense(model: Model, sparse: SparseTensorProto) -> TensorProto:
-    def reader(tensor: TensorProto) -> bytes:
-        return read_external(tensor, model._folder)
+    def reader(tensor: TensorProto) -> Data:
+        return external_data(model, tensor)
 
     values = sparse.values
     element = known_element(values)

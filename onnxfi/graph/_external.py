@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
+import numpy as np
 from onnx import ModelProto, TensorProto
 
 from onnxfi.errors import ModelError, UnsupportedModelError
 from onnxfi.graph._limits import attribute_tensors
-from onnxfi.graph._tensors import data_size, is_external
+from onnxfi.graph._tensors import Data, data_size, is_external
 from onnxfi.graph._walk import scopes
 
+# From this size on, files are mapped into memory instead of read: what nobody looks at costs none.
+_MAPPED_BYTES = 16 << 20
 _KEYS = {"location", "offset", "length", "checksum", "basepath"}
 
 
@@ -73,8 +76,8 @@ def reference_of(tensor: TensorProto) -> Reference:
     return Reference(location=entries.get("location", ""), offset=offset, length=length)
 
 
-def read_external(tensor: TensorProto, folder: Path | None) -> bytes:
-    """The bytes of a tensor whose data lies in another file.
+def read_external(tensor: TensorProto, folder: Path | None) -> Data:
+    """The bytes of a tensor whose data lies in another file; changes to them stay in memory.
 
     Raises:
         ModelError: The file is not allowed, missing, or too short.
@@ -82,6 +85,8 @@ def read_external(tensor: TensorProto, folder: Path | None) -> bytes:
     where = reference_of(tensor)
     with open_inside(where.location, folder, tensor.name) as stream:
         check_length(stream, where, tensor.name)
+        if where.length >= _MAPPED_BYTES:
+            return np.memmap(stream, np.uint8, "c", where.offset, (where.length,))
         stream.seek(where.offset)
         data = stream.read(where.length)
     if len(data) != where.length:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from onnx import GraphProto, ModelProto
 
+from onnxfi.bits import Words
 from onnxfi.errors import UnsupportedModelError
 from onnxfi.graph._edits import Edits
 from onnxfi.graph._index import GraphIndex
@@ -41,6 +42,8 @@ class Model:
     _types: Types = field(repr=False)
     _edits: Edits = field(default_factory=Edits, repr=False)
     anonymous: Anonymous = field(default_factory=Anonymous, repr=False)
+    # New words of external tensors, by the location that stands for them in the message.
+    _held: Mapping[str, Words] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         return f"Model({self.source!r}, {len(self._proto.graph.node)} nodes, opset {self.opset})"

@@ -10,12 +10,12 @@ from onnx import GraphProto, TensorProto
 from onnxfi.bits import ElementType, Words
 from onnxfi.errors import ModelError, RewriteError
 from onnxfi.graph._attributes import attribute_words, set_attribute_words
-from onnxfi.graph._external import read_external
+from onnxfi.graph._held import external_data, hold, holdable
 from onnxfi.graph._index import Form, Place
 from onnxfi.graph._model import Model, graphs_of
 from onnxfi.graph._rename import rename_reads
 from onnxfi.graph._spec import TensorSpec, value_info
-from onnxfi.graph._tensors import known_element, set_words, tensor_words
+from onnxfi.graph._tensors import Data, check_words, known_element, set_words, tensor_words
 from onnxfi.graph._walk import Unique, join
 
 
@@ -38,8 +38,8 @@ def initializer_words(model: Model, name: str) -> Words:
     place = _place(model, name)
     graphs = graphs_of(model._proto, [place.scope])
 
-    def reader(external: TensorProto) -> bytes:
-        return read_external(external, model._folder)
+    def reader(external: TensorProto) -> Data:
+        return external_data(model, external)
 
     if place.form is Form.ATTRIBUTE:
         return attribute_words(graphs[place.scope].node[place.position], place.attribute, reader)
@@ -52,8 +52,8 @@ def replace_initializers(model: Model, words: Mapping[str, Words]) -> Model:
     Args:
         model: The model.
         words: New words by name in the index (``stored``), in the layout of
-            :func:`initializer_words`. External data is replaced by data in the model itself; its
-            file is left alone.
+            :func:`initializer_words`; larger ones are kept, not copied. Files of external data
+            are left alone.
 
     Raises:
         ModelError: There is no such initializer, or the number or dtype of words does not fit.
@@ -62,14 +62,20 @@ def replace_initializers(model: Model, words: Mapping[str, Words]) -> Model:
     places = {name: _place(model, name) for name in words}
     proto = model._copy()
     graphs = graphs_of(proto, (place.scope for place in places.values()))
+    held = dict(model._held)
     for name, place in places.items():
         if place.form is Form.ATTRIBUTE:
             node = graphs[place.scope].node[place.position]
             set_attribute_words(node, place.attribute, words[name])
+            continue
+        tensor, packed = _find(graphs, place), _packed(model, name)
+        if place.form is Form.TENSOR and not place.scope and packed is None and holdable(tensor):
+            check_words(tensor, words[name])
+            hold(tensor, words[name], held)
         else:
-            set_words(_find(graphs, place), words[name], _packed(model, name))
+            set_words(tensor, words[name], packed)
     edits = replace(model._edits, replaced=model._edits.replaced | words.keys())
-    return model._edited(proto, edits)
+    return replace(model._edited(proto, edits), _held=held)
 
 
 def lift_initializers(model: Model, names: Iterable[str], *, sliceable: bool = False) -> Model:

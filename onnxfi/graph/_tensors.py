@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import TensorProto
 
 from onnxfi.bits import (
@@ -20,7 +21,10 @@ from onnxfi.bits import (
 from onnxfi.errors import ModelError, UnsupportedModelError
 from onnxfi.graph._elements import data_bytes, element_from_onnx
 
-Reader = Callable[[TensorProto], bytes]
+Data = bytes | NDArray[np.uint8]
+"""The raw bytes of a tensor; an array of them is the reader's own, to be changed at will."""
+
+Reader = Callable[[TensorProto], Data]
 """Reads the raw bytes of a tensor that lies in an external file."""
 
 _DATA_FIELDS = (
@@ -78,7 +82,7 @@ def data_size(tensor: TensorProto) -> int:
     return size
 
 
-def raw_bytes(tensor: TensorProto, reader: Reader) -> bytes:
+def raw_bytes(tensor: TensorProto, reader: Reader) -> Data:
     """The tensor's data as ONNX lays it out in ``raw_data``.
 
     Raises:
@@ -87,6 +91,7 @@ def raw_bytes(tensor: TensorProto, reader: Reader) -> bytes:
     """
     element = known_element(tensor)
     expected = data_size(tensor)
+    data: Data
     if is_external(tensor):
         data = reader(tensor)
     elif tensor.HasField("raw_data"):
@@ -131,6 +136,15 @@ def set_words(tensor: TensorProto, words: Words, packed: ElementType | None = No
         ModelError: The number of words or their dtype does not fit the tensor.
         FaultError: Complex elements and strings are not single words.
     """
+    check_words(tensor, words, packed)
+    element = known_element(tensor) if packed is None else packed
+    for field in (*_DATA_FIELDS, "external_data", "data_location"):
+        tensor.ClearField(field)
+    tensor.raw_data = pack(words, element)
+
+
+def check_words(tensor: TensorProto, words: Words, packed: ElementType | None = None) -> None:
+    """Refuse words that do not fit a tensor; arguments and errors as :func:`set_words`."""
     element, count = known_element(tensor), element_count(tensor)
     if packed is not None:
         element, count = packed, count * elements_a_byte(format_of(packed).width)
@@ -140,9 +154,6 @@ def set_words(tensor: TensorProto, words: Words, packed: ElementType | None = No
             f"tensor {tensor.name!r} takes {count} words of {word}, got {words.size} of"
             f" {words.dtype}"
         )
-    for field in (*_DATA_FIELDS, "external_data", "data_location"):
-        tensor.ClearField(field)
-    tensor.raw_data = pack(words, element)
 
 
 def strip_data(tensor: TensorProto) -> None:

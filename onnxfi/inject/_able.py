@@ -7,6 +7,8 @@ from onnxfi.faults import FaultSite
 from onnxfi.graph import Form
 from onnxfi.inject._primitive import supported
 
+# Engines that lift stored tensors keep a map of their elements: 2 GiB for as many as this.
+_MOST_ELEMENTS = 1 << 28
 _UNKNOWN_SHAPE = "its run-time shape is not known; give a workload"
 _ONLY_BAKED = {
     Form.SPARSE: "it is stored in sparse form and can't be fed as an input; use the bake engine",
@@ -28,6 +30,11 @@ def can_open(site: FaultSite) -> str | None:
         return _computed(site)
     if not has_format(site.element):
         return _no_words(site)
+    if site.layout is not None and site.layout.elements > _MOST_ELEMENTS:
+        return (
+            f"it has {site.layout.elements:,} elements, and no map is kept of more than"
+            f" {_MOST_ELEMENTS:,}; use the bake engine"
+        )
     return _ONLY_BAKED.get(site.form)
 
 

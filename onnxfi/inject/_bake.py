@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from onnxfi.bits import Words
 from onnxfi.errors import FaultError
 from onnxfi.faults import (
     FaultGroup,
@@ -28,7 +29,7 @@ from onnxfi.graph import (
     unique_prefix,
 )
 from onnxfi.inject._able import can_bake
-from onnxfi.inject._arm import faulty_words
+from onnxfi.inject._arm import faulty_elements
 from onnxfi.inject._columns import whole_columns
 from onnxfi.inject._gate import gate, gated, in_time, refuse_gated_graphs
 from onnxfi.inject._graph import baked_graph, graph_opset
@@ -74,8 +75,7 @@ def bake(
         (stored if site.kind.stored else computed).append((group, site))
     edited = model
     if stored:
-        words = {g.site: faulty_words(g, s, initializer_words(model, g.site)) for g, s in stored}
-        edited = replace_initializers(edited, words)
+        edited = replace_initializers(edited, {g.site: _faulty(model, g, s) for g, s in stored})
     if computed:
         edited = raise_opset(edited, opset_for(scenario, sites))
         groups: dict[str, list[tuple[FaultSite, FaultGroup]]] = {}
@@ -128,6 +128,14 @@ def _site(name: str, sites: Mapping[str, FaultSite], scenario: Scenario) -> Faul
     if reason is not None:
         raise FaultError(f"faults on site {name!r} can't be written into a model: {reason}")
     return site
+
+
+def _faulty(model: Model, group: FaultGroup, site: FaultSite) -> Words:
+    """New words of a stored tensor, changed where they are: it may be large."""
+    words = initializer_words(model, group.site)
+    index, changed = faulty_elements(group, site, words)
+    words[index] = changed
+    return words
 
 
 def _group(model: Model, groups: Sequence[tuple[FaultSite, FaultGroup]]) -> NodeGroup:

@@ -5,7 +5,7 @@ import pytest
 
 import onnxfi.graph._write as write
 from onnxfi.errors import ModelError, UnsupportedModelError
-from onnxfi.graph import load, save, serialize
+from onnxfi.graph import inlined, load, save, serialize
 
 TEXT = "agraph (float[2] x) => (float[2] y) <float[2] w = {1, 2}> { y = Add(x, w) }"
 
@@ -53,4 +53,4 @@ def test_what_protobuf_can_not_hold_is_refused(parse, external, monkeypatch):
     path = external()
     monkeypatch.setattr(write, "_PROTOBUF_BYTES", path.stat().st_size + 10)
     with pytest.raises(UnsupportedModelError, match="with its external data"):
-        save(load(path), path.parent / "whole.onnx")
+        inlined(load(path))
