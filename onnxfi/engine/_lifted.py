@@ -148,6 +148,6 @@ def changes_of(
         for image in images[site.name]:
             entries, owner = image.find(index)
             words = image.arriving(faulty[owner], site.element, entries)
-            position = image.position[entries]
+            position = image.positions(entries)
             found.append(Change(initializer=image.initializer, position=position, words=words))
     return found

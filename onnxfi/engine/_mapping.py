@@ -29,35 +29,20 @@ _Proof = tuple[Mapping[str, Words], Mapping[str, Words]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Image:
-    """Where the elements of a stored tensor lie in one initializer of the executable graph.
+    """Where the elements of a stored tensor lie in one initializer: each where it is stored.
 
     Attributes:
-        initializer: Its name in the executable graph.
+        initializer: Its name in the graph that runs.
         element: Its element type: the stored one, or a wider float.
-        source: Flat indices into the stored tensor, ascending; int64 (k,).
-        position: Flat indices into the initializer; int64 (k,). What no index names is padding
-            or comes from elsewhere.
-        factor: What each element was multiplied with, float32 (k,), where a BatchNorm was folded
-            into it; None if it arrives as it is stored.
     """
 
     initializer: str
     element: ElementType
-    source: NDArray[np.int64]
-    position: NDArray[np.int64]
-    factor: NDArray[np.float32] | None = None
-
-    @classmethod
-    def unmoved(cls, site: FaultSite) -> Image:
-        """The image of a tensor that lies in a graph as it is stored."""
-        every = np.arange(layout_of(site).elements, dtype=np.int64)
-        return cls(initializer=site.name, element=site.element, source=every, position=every)
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        factor = 0 if self.factor is None else self.factor.nbytes
-        return self.source.nbytes + self.position.nbytes + factor
+        return 0
 
     def find(self, wanted: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Entries of this image with some stored elements, and which one was asked for by each.
@@ -66,13 +51,58 @@ class Image:
             wanted: Flat indices into the stored tensor, (k,).
 
         Returns:
-            Indices into ``position`` (m,) and into ``wanted`` (m,); an element may lie in several.
+            Entries, as the other methods take them, (m,), and indices into ``wanted``, (m,); an
+            element may lie in several.
         """
+        return wanted, np.arange(wanted.size)
+
+    def positions(self, entries: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Flat indices into the initializer of some entries."""
+        return entries
+
+    def arriving(
+        self,
+        words: Words,
+        stored: ElementType,
+        entries: NDArray[np.int64] | slice,  # noqa: ARG002
+    ) -> Words:
+        """Words of the initializer that stand for stored words of some entries."""
+        return converted(words, stored, self.element)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Traced(Image):
+    """An image whose elements may lie anywhere in the initializer.
+
+    Attributes:
+        source: Flat indices into the stored tensor, ascending; int64 (k,).
+        position: Flat indices into the initializer; int64 (k,). What no index names is padding
+            or comes from elsewhere.
+        factor: What each element was multiplied with, float32 (k,), where a BatchNorm was folded
+            into it; None if it arrives as it is stored.
+    """
+
+    source: NDArray[np.int64]
+    position: NDArray[np.int64]
+    factor: NDArray[np.float32] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        factor = 0 if self.factor is None else self.factor.nbytes
+        return self.source.nbytes + self.position.nbytes + factor
+
+    def find(self, wanted: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Entries with some stored elements, and which one was asked for by each."""
         first = np.searchsorted(self.source, wanted, "left")
         count = np.searchsorted(self.source, wanted, "right") - first
         owner = np.repeat(np.arange(wanted.size), count)
         offset = np.arange(owner.size) - np.repeat(np.cumsum(count) - count, count)
         return first[owner] + offset, owner
+
+    def positions(self, entries: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Flat indices into the initializer of some entries."""
+        return self.position[entries]
 
     def arriving(
         self, words: Words, stored: ElementType, entries: NDArray[np.int64] | slice
@@ -126,7 +156,7 @@ def map_weights(
         every: Go on after a tensor that has no map; else the others may be left out.
     """
     if executable is model:
-        return WeightMap(images={site.name: (_identity(site),) for site in sites})
+        return WeightMap(images={site.name: (unmoved(site),) for site in sites})
     found = WeightMap()
     able = []
     for site in sites:
@@ -138,10 +168,9 @@ def map_weights(
     return found
 
 
-def _identity(site: FaultSite) -> Image:
-    """The image of a tensor of a graph that is the executable one itself."""
-    every = np.arange(layout_of(site).elements)
-    return Image(initializer=site.name, element=site.element, source=every, position=every)
+def unmoved(site: FaultSite) -> Image:
+    """The image of a tensor that lies in a graph as it is stored."""
+    return Image(initializer=site.name, element=site.element)
 
 
 def _map_group(tracer: _Tracer, sites: Sequence[FaultSite], found: WeightMap, every: bool) -> None:
@@ -185,7 +214,7 @@ def _scalable(site: FaultSite) -> bool:
     return site.element is ElementType.FLOAT and len(layout_of(site).shape) > 1
 
 
-def _missing(site: FaultSite, images: Sequence[Image]) -> str | None:
+def _missing(site: FaultSite, images: Sequence[Traced]) -> str | None:
     """Why not every element of a site has an image, None if each has."""
     elements = layout_of(site).elements
     if not images:
@@ -208,7 +237,7 @@ class _Claim:
     sources: NDArray[np.int64]
     factor: NDArray[np.float32] | None
 
-    def proven(self, site: FaultSite, proofs: Sequence[_Proof]) -> Image | None:
+    def proven(self, site: FaultSite, proofs: Sequence[_Proof]) -> Traced | None:
         """The image that is claimed, as far as known values bear it out."""
         position = np.flatnonzero(self.sources >= 0)
         position = position[np.argsort(self.sources[position], kind="stable")]
@@ -222,8 +251,8 @@ class _Claim:
             image = self._image(image.position[holds])
         return image if image.position.size else None
 
-    def _image(self, position: NDArray[np.int64]) -> Image:
-        return Image(
+    def _image(self, position: NDArray[np.int64]) -> Traced:
+        return Traced(
             initializer=self.initializer,
             element=self.element,
             source=self.sources[position],
@@ -250,7 +279,7 @@ class _Tracer:
 
     def trace(
         self, sites: Sequence[FaultSite], *, scaled: bool = False
-    ) -> dict[str, tuple[Image, ...]] | None:
+    ) -> dict[str, tuple[Traced, ...]] | None:
         """Images of sites; None if the optimised twins are another graph.
 
         Args:
@@ -277,7 +306,7 @@ class _Tracer:
             if varied is None:
                 return None
             proofs.append((random, varied))
-        images: dict[str, list[Image]] = {site.name: [] for site in sites}
+        images: dict[str, list[Traced]] = {site.name: [] for site in sites}
         for name in shown[0]:
             element = self._elements[name]
             alike = [site for site in sites if related(site.element, element)]
@@ -297,7 +326,7 @@ class _Tracer:
                     images[site.name].append(image)
         return {name: tuple(each) for name, each in images.items()}
 
-    def explains(self, sites: Sequence[FaultSite], images: Mapping[str, Sequence[Image]]) -> bool:
+    def explains(self, sites: Sequence[FaultSite], images: Mapping[str, Sequence[Traced]]) -> bool:
         """Whether other values of the sites change their images, as they should, and no more."""
         values = random_words(sites)
         twin = self._twin(values)

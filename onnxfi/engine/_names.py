@@ -10,7 +10,7 @@ import numpy as np
 
 from onnxfi.bits import ElementType, format_of, has_format
 from onnxfi.engine._carried import Feeds, carried_values
-from onnxfi.engine._mapping import Image, map_weights
+from onnxfi.engine._mapping import Traced, map_weights
 from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._unsaturated import unsaturated
 from onnxfi.faults import enumerate_sites
@@ -125,9 +125,11 @@ def _weight_names(
     left = executable.index.initializers
     sites = [site for site in table.sites if site.kind.stored and site.name not in left]
     images = map_weights(model, executable, sites, settings).images
-    inside: dict[str, dict[str, Image]] = {}
+    inside: dict[str, dict[str, Traced]] = {}
     for site, each in images.items():
         for image in each:
+            if not isinstance(image, Traced):
+                continue  # it has the name of what it stands for
             inside.setdefault(image.initializer, {})[site] = image
     sizes = {site.name: layout_of(site).elements for site in sites}
     found = {}
@@ -143,7 +145,7 @@ def _weight_names(
     return {name: f"{name}~folded" for name in new if name in stored} | found
 
 
-def _rest_is_padding(executable: Model, image: Image) -> bool:
+def _rest_is_padding(executable: Model, image: Traced) -> bool:
     words = initializer_words(executable, image.initializer)
     rest = np.ones(words.size, np.bool_)
     rest[image.position] = False

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnxfi.bits import has_format
 from onnxfi.engine._context import EngineContext
 from onnxfi.engine._grouping import rounded_when_packed, stays_whole
-from onnxfi.engine._mapping import Image, map_weights
+from onnxfi.engine._mapping import Image, map_weights, unmoved
 from onnxfi.engine._observe import Observation, observe
 from onnxfi.engine._optimize import optimized
 from onnxfi.engine._places import Place, find_places
@@ -183,7 +183,7 @@ def open_stored(context: EngineContext, opening: Opening, watchdog: Watchdog) ->
     fed = _clean(context.model, opening.fed)
     model = with_inputs(context.model, opening.fed)
     seen = observe(model, context, fed, watchdog, replay=False)
-    images = {site.name: (Image.unmoved(site),) for site in opening.mapped}
+    images = {site.name: (unmoved(site),) for site in opening.mapped}
     # Lifting a constant changes how its part is optimised.
     packed = () if context.settings.optimization == "disabled" else images
     return OpenGraph(

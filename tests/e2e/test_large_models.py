@@ -1,4 +1,4 @@
-"""Models of 2 GiB and more, with the limits of one file and one message lowered to some kilobytes."""
+"""Models of 2 GiB and more, with the limits of a file and a map lowered to some kilobytes."""
 
 from __future__ import annotations
 

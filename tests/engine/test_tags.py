@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxfi.bits import ElementType, format_of, from_words, to_words
-from onnxfi.engine._mapping import Image
+from onnxfi.engine._mapping import Traced
 from onnxfi.engine._tags import Numbering, can_tag, converted, related
 from onnxfi.faults import FaultSite, SampleLayout, SiteKind
 
@@ -101,14 +101,14 @@ def test_related_types_share_numbers():
 
 
 def test_images_find_every_copy():
-    image = Image(
+    image = Traced(
         initializer="w",
         element=KINDS.FLOAT,
         source=np.array([0, 1, 1, 4]),
         position=np.array([7, 2, 5, 0]),
     )
     entries, owner = image.find(np.array([4, 1, 3]))
-    position = image.position[entries]
+    position = image.positions(entries)
     assert sorted(zip(owner.tolist(), position.tolist(), strict=True)) == [(0, 0), (1, 2), (1, 5)]
     empty, nobody = image.find(np.array([2, 3]))
     assert empty.size == nobody.size == 0

@@ -119,11 +119,11 @@ def test_embedded_is_a_message_of_its_own(path, run, monkeypatch):
 
 def test_what_is_not_touched_stays_where_it_is_in_the_folder(path, run):
     target = path.parent / "same.onnx"
-    save(load(path), target)
+    save(load(path), target, beside=True)
     assert target.stat().st_size < 1_000
     np.testing.assert_array_equal(run(load(target), FEEDS)[0], VALUES)
-    save(replaced(path), target)
-    assert data_file(replaced(path), target) is None, "one file holds what was touched"
+    save(replaced(path), target, beside=True)
+    assert data_file(replaced(path), target, beside=True) is None, "one file holds what was touched"
     shutil.move(target, path.parent.parent / "alone.onnx")
     np.testing.assert_array_equal(run(path.parent.parent / "alone.onnx", FEEDS)[0], NEW)
 
@@ -135,9 +135,9 @@ def test_more_than_one_file_holds(path, run, small_files, elsewhere, touched):
     folder.mkdir(exist_ok=True)
     model = replaced(path) if touched else load(path)
     target = folder / "out.onnx"
-    save(model, target)
+    save(model, target, beside=True)
     moved = touched or elsewhere
-    assert data_file(model, target) == (folder / "out.onnx.data" if moved else None)
+    assert data_file(model, target, beside=True) == (folder / "out.onnx.data" if moved else None)
     assert (folder / "out.onnx.data").exists() is moved
     # As other runtimes load it: by its path.
     np.testing.assert_array_equal(run(target, FEEDS)[0], NEW if touched else VALUES)
