@@ -59,4 +59,9 @@ STEPS = (
         command=("tools/operator_cases.py",),
         plain=True,
     ),
+    Step(
+        name="large",
+        title="A model with one tensor over 2 GiB is inspected, run, and written with a fault",
+        command=("tools/large_tensor.py",),
+    ),
 )
