@@ -48,7 +48,8 @@ def command(
     Faults in activations become nodes of the model and need --inputs; all else in the file, names
     and metadata included, stays as it is. With --graph deployed, what
     is written is the graph that onnxruntime has optimised, for this onnxruntime and this kind of
-    machine only: run it with graph optimisation off.
+    machine only: run it with graph optimisation off. In the folder of MODEL what is written shares
+    its external data; data that makes it 2 GiB or more goes to OUTPUT.data.
     """
     from onnxfi.cli._output import check_free, print_document
     from onnxfi.cli._subject import load_subject
@@ -74,6 +75,7 @@ def command(
     if options["as_json"]:
         content = {"model": model, "model_sha256": subject.model.sha256, "output": output}
         told = {"scenario": scenario.number, "faults": scenario.size, "sites": scenario.sites}
+        told |= {"data_file": None if second is None else str(second)}
         told |= {"functions_inlined": written.inlined or None, "shares_external_data": shares}
         print_document("inject", {**content, **told})
     else:
@@ -83,6 +85,8 @@ def command(
         )
         if written.inlined:
             note(f"{output}: the model's functions are inlined, because {written.inlined}")
+        if second is not None:
+            note(f"{output} has data of its tensors in {second.name}, which belongs beside it")
         if shares:
             note(f"{output} reads external data from the same files as {model}")
 

@@ -105,6 +105,7 @@ def test_inject_writes_an_ordinary_model(folder, small, site, elsewhere):
         found = CliRunner().invoke(cli, [str(word) for word in call])
         assert found.exit_code == 0, found.output
     beside = output.with_name("faulty.onnx.data")
+    assert ("in faulty.onnx.data, which" in found.output) is beside.exists()
     assert beside.exists() is (elsewhere or site == "table")
     before, after = (_tensors(path) for path in (folder / "m.onnx", output))
     changed = {name: int((before[name] != after[name]).sum()) for name in before}
