@@ -62,6 +62,7 @@ def make_summary() -> SummaryFactory:
             "model": "made_up.onnx",
             "model_sha256": "cd" * 32,
             "samples": SAMPLES,
+            "sample": "image [1, 28, 28] → logits [10]; batch axis image:0 logits:0",
             "total": n,
             "done": n,
             "used": n,
