@@ -18,6 +18,8 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 _BLOCK = 16
+# A line of text as the classifier takes it: channels, rows, columns of pixels.
+LINE_SHAPE = (3, 48, 192)
 _PACKAGE = "rapidocr-onnxruntime"
 _CALIBRATION = 64
 
@@ -191,7 +193,7 @@ def _packaged(path: Path) -> bool:
     source = next((each for each in found if each.name.endswith("cls_infer.onnx")), None)
     if source is None:
         return False
-    samples = np.random.default_rng(4).normal(size=(8, 3, 48, 192)).astype(np.float32)
+    samples = np.random.default_rng(4).normal(size=(8, *LINE_SHAPE)).astype(np.float32)
     model: ModelProto = onnx.load(str(source.locate()))
     convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
     _quantize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from agreement.elsewhere import LINE_SHAPE
 from onnxfi.engine import (
     ENGINES,
     EngineContext,
@@ -50,7 +51,19 @@ def _workload(path: Path, model: Model, images: int) -> Workload:
     for data in ("fashion", "mnist"):
         if data in path.name:
             return open_workload(model, MODELS / f"{data}_test1000.npz").take(images)
-    return open_workload(model, f"random:{images}:1")
+    return open_workload(model, f"random:{images}:1{_open_sizes(model)}")
+
+
+def _open_sizes(model: Model) -> str:
+    """Sizes of the dimensions that a file leaves open: those of a line of text in small."""
+    (image,) = model.inputs
+    sizes = dict(zip((2, 3), LINE_SHAPE[-2:], strict=True))
+    given = [
+        f"{image.name}.{place}={sizes[place]}"
+        for place, dim in enumerate(image.shape or ())
+        if place in sizes and not isinstance(dim, int)
+    ]
+    return ":" + ",".join(given) if given else ""
 
 
 def _all(site: FaultSite) -> bool:
