@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnxfi.engine._bits import same
 from onnxfi.engine._context import BatchResult, EngineContext
 from onnxfi.engine._golden import once
+from onnxfi.engine._grouping import Deployed
 from onnxfi.engine._session import Session
 from onnxfi.engine._tally import sample_outcomes
 from onnxfi.engine._watch import judged
@@ -42,6 +43,18 @@ class Agreement:
     def holds(self, *, exact: bool) -> bool:
         """Whether the graph may stand for the file: in all bits, or up to rounding."""
         return not self.differing and self.rounding <= (0.0 if exact else ROUNDING)
+
+    def stands(self, deployed: Deployed, *, shared: bool) -> bool:
+        """Whether the graph may stand for the file's, given what the model is deployed as.
+
+        Integer kernels answer alike in all bits: a difference means that others run. A graph of one
+        scenario in such a model has others beside what is touched, so that only answers count.
+        """
+        if deployed.quantized and shared:
+            return self.holds(exact=True)
+        if deployed.quantized or deployed.halves:
+            return not self.differing
+        return self.holds(exact=False)
 
     def __str__(self) -> str:
         """In words, for reasons."""

@@ -35,7 +35,7 @@ from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError, ModelError
 from onnxfi.faults import FaultGraph, FaultSite, Scenario
 from onnxfi.graph import initializer_words
-from onnxfi.inject import BatchWindow, Instrumented, can_open, instrument
+from onnxfi.inject import BatchWindow, Instrumented, can_bake, can_open, instrument
 from onnxfi.outcome import GraphUse, RunOutputs
 
 _INDEXABLE = 2**31
@@ -57,7 +57,8 @@ class PortsEngine(EngineBase):
 
     On the CPU that is a session of the executable graph, in the same graph as engine `cut`'s; the
     stored graph is instrumented where there is none that can be trusted, for other providers, and
-    for sequences. What would cost integer operators as an input is baked.
+    for sequences. What would cost integer operators as an input is baked, as is what the stored
+    graph with ports answers otherwise than the file's session does.
 
     Args:
         context: Model, workload and sites.
@@ -89,11 +90,12 @@ class PortsEngine(EngineBase):
         opened = replace(context, sites=reached)
         self._routes = Routes(opened, self._watchdog) if executable else None
         self._baking = BakeEngine(context)
-        self._fed = FedSites(context, Deployed(context))
+        self._deployed = Deployed(context)
+        self._fed = FedSites(context, self._deployed)
         self._own = OwnAnswers(context, self._watchdog)
         # By what is open, for as long as that is: sessions come and go.
-        self._agreements: WeakKeyDictionary[OpenModel | ReplayedModel, Agreement]
-        self._agreements = WeakKeyDictionary()
+        self._agreements: WeakKeyDictionary[OpenModel, Agreement] = WeakKeyDictionary()
+        self._objections: WeakKeyDictionary[OpenModel, str | None] = WeakKeyDictionary()
 
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
         """A scenario ready to run, and the windows to run it in."""
@@ -109,14 +111,14 @@ class PortsEngine(EngineBase):
             if replayed is not None:
                 return replayed, windows
         opened = self._instrumented(scenario)
-        if opened is None:
+        if isinstance(opened, str):
             return self._baking.arm(scenario)
         return _ArmedModel(opened, scenario), windows
 
     def graph_of(self, scenario: Scenario) -> GraphUse:
         """The graph that a scenario runs in, and why that one."""
         reason = _FILE if self._routes is None else _BODY
-        opened: OpenModel | ReplayedModel | None
+        opened: OpenModel | str
         if scenario.graphs:
             opened, reason = self._with_graphs(scenario), _GRAPHS
         elif self._in_executable(scenario):
@@ -129,13 +131,10 @@ class PortsEngine(EngineBase):
             reason = _RAISED if route.use.graph != "stored" else route.use.reason
         else:
             opened = self._instrumented(scenario)
-        if opened is None:
-            route = Route(use=GraphUse(graph="baked", reason=OVERLOOKED))
+        if isinstance(opened, str):
+            route = Route(use=GraphUse(graph="baked", reason=opened))
             return self._baking.in_place_of(scenario, route)
-        if opened not in self._agreements:
-            golden = opened.reference.golden(self._own.first)
-            self._agreements[opened] = self._own.compare(golden)
-        found = self._agreements[opened]
+        found = self._agreement(opened)
         compared, differing = found.samples, found.differing
         return GraphUse(graph="stored", reason=reason, compared=compared, differing=differing)
 
@@ -146,8 +145,8 @@ class PortsEngine(EngineBase):
     def _in_executable(self, scenario: Scenario) -> bool:
         return self._routes is not None and self._whole.isdisjoint(scenario.sites)
 
-    def _instrumented(self, scenario: Scenario) -> OpenModel | None:
-        """The stored graph with ports; None if onnxruntime would overlook some of the faults."""
+    def _instrumented(self, scenario: Scenario) -> OpenModel | str:
+        """The stored graph with ports; why its scenario is baked where that graph does not do."""
         touched = scenario.sites
         sites = self._open_with(touched)
         settled = self._fed.settle([site for site in sites if site.kind.stored])
@@ -155,11 +154,38 @@ class PortsEngine(EngineBase):
         if not self._inside.isdisjoint(touched):
             lost.difference_update(touched)
         if not lost.isdisjoint(touched):
-            return None
+            return OVERLOOKED
         key = (*(site.name for site in sites), *sorted(lost))
         opened = self._open.get(key, lambda: self._opened(sites, lost))
         assert isinstance(opened, OpenModel)
-        return opened
+        objection = self._objection(opened, sites) if self._can_bake(scenario) else None
+        return opened if objection is None else objection
+
+    def _objection(self, opened: OpenModel, sites: Sequence[FaultSite]) -> str | None:
+        """Why the stored graph with ports at some sites may not stand for the file's."""
+        if opened not in self._objections:
+            # What lies in a control-flow body is seen by nothing that fuses what is around it.
+            lifted = [lift.site for lift in opened.instrumented.lifts if not lift.site.body]
+            reason = self._fed.against(lifted) if lifted and self._deployed.kernels else None
+            if reason is None:
+                found = self._agreement(opened)
+                stands = found.stands(self._deployed, shared=len(sites) > 1)
+                reason = None if stands else str(found)
+            self._objections[opened] = reason
+        return self._objections[opened]
+
+    def _agreement(self, opened: OpenModel) -> Agreement:
+        """How the stored graph with ports answers without faults beside the file's session."""
+        if opened not in self._agreements:
+            golden = opened.reference.golden(self._own.first)
+            self._agreements[opened] = self._own.compare(golden)
+        return self._agreements[opened]
+
+    def _can_bake(self, scenario: Scenario) -> bool:
+        """Whether a scenario of the CPU's can be baked where no other graph does."""
+        sites = (self._sites[name] for name in scenario.sites)
+        free = not bound_sites(scenario) and all(can_bake(site) is None for site in sites)
+        return self._routes is not None and free
 
     def _open_with(self, touched: Sequence[str]) -> tuple[FaultSite, ...]:
         """Sites that are open in the stored graph together with those that a scenario touches.

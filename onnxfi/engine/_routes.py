@@ -190,20 +190,8 @@ class Routes:
         if changed & graph.constant:
             return "its kernel rounds what it reads only while the tensor is a constant", None
         found = self._agreement(opening, late, packed_for(graph, changed))
-        return (None if self._agrees(opening, found) else str(found)), found
-
-    def _agrees(self, opening: Opening, found: Agreement) -> bool:
-        """Whether a graph that answers so may stand for the file.
-
-        Integer kernels do in all bits: a difference means that others run. A graph of one scenario
-        in such a model has others beside what is touched, so that only answers count.
-        """
-        deployed = self._deployed
-        if deployed.quantized and opening.shared:
-            return found.holds(exact=True)
-        if deployed.quantized or deployed.halves:
-            return not found.differing
-        return found.holds(exact=False)
+        agrees = found.stands(self._deployed, shared=opening.shared)
+        return (None if agrees else str(found)), found
 
     def _agreement(self, opening: Opening, late: LateStart, packed: Sequence[str]) -> Agreement:
         key = (opening.key, tuple(packed))

@@ -19,7 +19,7 @@ from onnxfi.engine._watchdog import Watchdog
 from onnxfi.errors import BackendError, RewriteError
 from onnxfi.faults import BitFlip, FaultSpace
 from onnxfi.graph import load
-from onnxfi.sampling import SampledScenarios, UniformSampler
+from onnxfi.sampling import BitErrorRateSampler, SampledScenarios, UniformSampler
 
 # Integers and floats side by side: a quantized convolution and product, a pooling in between.
 QDQ = """
@@ -126,6 +126,53 @@ def test_every_value_of_a_quantized_model_gives_what_the_baked_model_gives(qdq, 
         ), told
         assert one.graph.differing == 0, told
     assert len({each.graph.graph for each in found}) > 1
+
+
+@pytest.mark.parametrize("name", ["cut", "ports"])
+def test_without_an_executable_graph_the_kernels_are_the_deployed_ones(
+    qdq, closing, monkeypatch, name
+):
+    """Some optimised graphs can't be loaded again; the stored one then runs, or a baked model."""
+
+    def refused(*_, **__):
+        raise BackendError("onnxruntime does not load what it wrote")
+
+    monkeypatch.setattr(_openings, "open_executable", refused)
+    context = qdq.context
+    stored = [site for site in context.sites if site.kind.stored]
+    weights = [site for site in stored if site.name in ("k", "m")]
+    at_once = BitErrorRateSampler(ber=0.02, n=6, seed=1)
+    faults = [
+        *_scenarios(stored, 2, 7),
+        *SampledScenarios(FaultSpace(stored, [BitFlip()]), at_once),
+        *SampledScenarios(FaultSpace(weights, [BitFlip()]), at_once),
+    ]
+    faults = [replace(fault, number=number) for number, fault in enumerate(faults)]
+    engine, bake = (closing(open_engine(each, context)) for each in (name, "bake"))
+    found, wanted = (list(each.run_many(faults)) for each in (engine, bake))
+    for fault, one, other in zip(faults, found, wanted, strict=True):
+        told = f"{fault.sites}: {one.graph}"
+        assert one.counts == other.counts, told
+        assert one.graph.graph in ("stored", "baked"), told
+        assert one.graph.differing == 0, told
+
+
+def test_a_stored_graph_with_ports_that_answers_otherwise_is_not_used(packed, closing, monkeypatch):
+    def refused(*_, **__):
+        raise BackendError("onnxruntime does not load what it wrote")
+
+    monkeypatch.setattr(_openings, "open_executable", refused)
+    engine = closing(open_engine("ports", packed.context))
+    other = Agreement(samples=10, differing=3, rounding=0.5)
+    monkeypatch.setattr(engine._own, "compare", lambda *_: other)
+    (found,) = engine.run_many(_scenarios([packed.sites["w"]], 1, 1))
+    assert found.graph.graph == "baked"
+    assert "without faults it answers 3 of 10 samples otherwise" in found.graph.reason
+    # What can't be baked runs all the same, and says so.
+    (fault,) = _scenarios([packed.sites["b"]], 1, 1)
+    groups = tuple(replace(group, sample=np.array([4])) for group in fault.groups)
+    (kept,) = engine.run_many([replace(fault, groups=groups)])
+    assert (kept.graph.graph, kept.graph.differing) == ("stored", 3)
 
 
 def test_what_rounds_only_when_packed_stays_a_constant(packed, watchdog, closing):
