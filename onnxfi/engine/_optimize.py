@@ -18,7 +18,15 @@ from onnxfi.engine._settings import EngineSettings
 from onnxfi.engine._types import complete_types
 from onnxfi.engine._windows import windows
 from onnxfi.errors import BackendError, GoldenError
-from onnxfi.graph import Model, densify, in_canonical_order, inlined, load, unread_inputs
+from onnxfi.graph import (
+    Model,
+    densify,
+    in_canonical_order,
+    inlined,
+    load,
+    loadable,
+    unread_inputs,
+)
 from onnxfi.workload import Workload
 
 _SAMPLES = 8  # on which the two are compared
@@ -42,7 +50,7 @@ def optimized(model: Model, settings: EngineSettings) -> Model:
     if not find_provider(settings).on_cpu:
         raise BackendError("only graphs optimised for the CPU provider can be replayed")
     # Sparse tensors stay so in the file, though onnxruntime makes dense ones of them in memory.
-    executable = in_canonical_order(densify(load(_written(model, settings))))
+    executable = in_canonical_order(densify(loadable(load(_written(model, settings)))))
     executable = complete_types(executable, settings)
     return replace(executable, source=f"the optimised form of {model.source}")
 

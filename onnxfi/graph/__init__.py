@@ -19,6 +19,7 @@ from onnxfi.graph._index import Body, Form, GraphIndex, Handover, Home, Initiali
 from onnxfi.graph._insert import NodeGroup, NodeSpec, endpoints, insert, unique_prefix
 from onnxfi.graph._limits import Limits
 from onnxfi.graph._load import load
+from onnxfi.graph._loadable import loadable
 from onnxfi.graph._model import Model
 from onnxfi.graph._operands import Operand, node_attributes, operands
 from onnxfi.graph._opset import raise_opset
@@ -93,6 +94,7 @@ __all__ = [
     "lift_initializers",
     "load",
     "load_snippet",
+    "loadable",
     "node_attributes",
     "operands",
     "operators",
