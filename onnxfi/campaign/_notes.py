@@ -70,8 +70,8 @@ def _of_workload(plan: Plan, workload: Workload) -> Iterator[str]:
         yield warning
     # Where a run holds one sample anyway, there is nothing to influence.
     if not (plan.rows_independent or workload.stacked or plan.fixed_batch == 1):
-        what = "so each runs alone" if plan.batch_size == 1 else f"in runs of {plan.batch_size}"
-        yield f"samples of one run influence each other in this model, {what}"
+        what = "alone" if plan.batch_size == 1 else f"in runs of {plan.batch_size}"
+        yield f"each sample runs {what}: {plan.batch_reason}"
 
 
 def _of_design(design: str | None, looks: Sequence[int]) -> Iterator[str]:
