@@ -64,4 +64,15 @@ STEPS = (
         title="A model with one tensor over 2 GiB is inspected, run, and written with a fault",
         command=("tools/large_tensor.py",),
     ),
+    Step(
+        name="cpus",
+        title="What depends on the CPU holds on one without AVX-512 and on one without AVX",
+        command=("tools/other_cpus.py",),
+    ),
+    Step(
+        name="heavy",
+        title="Tests marked `heavy`: more models, cases and rounds of tests that run anyway",
+        command=("tools/check.py", "heavy"),
+        plain=True,
+    ),
 )
