@@ -69,8 +69,8 @@ inputs_option = click.option(
     "--inputs",
     metavar="SOURCE",
     help="Samples to run: an .npz whose keys are the model's input names (optional key 'labels'), "
-    "an ONNX test_data_set_N folder, or random:N:SEED[:DIM=SIZE,...]. Faults in activations and "
-    "inputs need it, since a file does not tell run-time shapes.",
+    "an ONNX test_data_set_N folder or the folder of several, or random:N:SEED[:DIM=SIZE,...]. "
+    "Faults in activations and inputs need it, since a file does not tell run-time shapes.",
 )
 
 state_option = click.option(

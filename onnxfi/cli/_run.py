@@ -46,7 +46,9 @@ _CONTENT = {
 
 @click.command(name="run", short_help="Make a campaign, or resume it, and run what is pending.")
 @click.argument("folder", required=False, type=click.Path())
-@click.option("--model", type=click.Path(), help="The model to study, an .onnx file.")
+@click.option(
+    "--model", type=click.Path(), help="The model to study: an .onnx file, or a text form of ONNX."
+)
 @inputs_option
 @state_option
 @reading_options
