@@ -90,9 +90,11 @@ class PortsEngine(EngineBase):
         opened = replace(context, sites=reached)
         self._routes = Routes(opened, self._watchdog) if executable else None
         self._baking = BakeEngine(context)
-        self._deployed = Deployed(context)
+        # Found once, by whoever asks first.
+        routes = self._routes
+        self._deployed = Deployed(context) if routes is None else routes.deployed
+        self._own = OwnAnswers(context, self._watchdog) if routes is None else routes.own
         self._fed = FedSites(context, self._deployed)
-        self._own = OwnAnswers(context, self._watchdog)
         # By what is open, for as long as that is: sessions come and go.
         self._agreements: WeakKeyDictionary[OpenModel, Agreement] = WeakKeyDictionary()
         self._objections: WeakKeyDictionary[OpenModel, str | None] = WeakKeyDictionary()

@@ -42,6 +42,10 @@ class Routes:
     Args:
         context: Model, workload and sites.
         watchdog: Ends runs that take too long.
+
+    Attributes:
+        own: What the file's own session answers.
+        deployed: What onnxruntime makes of the file.
     """
 
     def __init__(self, context: EngineContext, watchdog: Watchdog) -> None:
@@ -49,9 +53,9 @@ class Routes:
         # What lies in a control-flow body can't exist on its own in a graph like these.
         self._sites = {site.name: site for site in context.sites if not site.body}
         self._openings = Openings(context, watchdog)
-        self._own = OwnAnswers(context, watchdog)
-        self._deployed = Deployed(context)
-        self._fed = FedSites(context, self._deployed)
+        self.own = OwnAnswers(context, watchdog)
+        self.deployed = Deployed(context)
+        self._fed = FedSites(context, self.deployed)
         self._held: Cache[Held] = Cache(context.settings.memory_limit_bytes)
         self._used: Hashable = None
         self._routes: dict[tuple[str, ...], Route] = {}
@@ -127,7 +131,7 @@ class Routes:
             if all(site.name in self._names for site in computed):
                 yield self._shared(computed=bool(computed), stored=bool(stored))
             else:
-                against.append(_ROUNDED if self._deployed.halves else _OTHER_KERNELS)
+                against.append(_ROUNDED if self.deployed.halves else _OTHER_KERNELS)
         if not computed:
             yield from self._alone(stored, against, bakeable=bakeable)
         elif len(sites) == 1 or not bakeable:
@@ -190,15 +194,15 @@ class Routes:
         if changed & graph.constant:
             return "its kernel rounds what it reads only while the tensor is a constant", None
         found = self._agreement(opening, late, packed_for(graph, changed))
-        agrees = found.stands(self._deployed, shared=opening.shared)
+        agrees = found.stands(self.deployed, shared=opening.shared)
         return (None if agrees else str(found)), found
 
     def _agreement(self, opening: Opening, late: LateStart, packed: Sequence[str]) -> Agreement:
         key = (opening.key, tuple(packed))
         if key not in self._agreements:
             lifted = {name: late.lifted.array(name) for name in packed}
-            values = late.clean.of(self._own.first, lifted)
-            found = self._own.compare({name: values[name] for name in late.chain.outputs})
+            values = late.clean.of(self.own.first, lifted)
+            found = self.own.compare({name: values[name] for name in late.chain.outputs})
             self._agreements[key] = found
         return self._agreements[key]
 
@@ -209,7 +213,7 @@ class Routes:
     @cached_property
     def _names(self) -> dict[str, None]:
         """Names of the computed sites of the model that all exist in one graph, in their order."""
-        return dict.fromkeys(site.name for site in kept_together(self._context, self._deployed))
+        return dict.fromkeys(site.name for site in kept_together(self._context, self.deployed))
 
     @cached_property
     def _mapped(self) -> tuple[FaultSite, ...]:

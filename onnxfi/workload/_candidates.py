@@ -11,12 +11,11 @@ from onnxfi.graph import TensorSpec
 from onnxfi.workload._dims import Dim, fits, is_free, shape_text, symbol_of, without
 from onnxfi.workload._families import first_axes
 from onnxfi.workload._reading import EACH, WHOLE, InputRole, Reading, SampleChoice
-from onnxfi.workload._ways import Ways
+from onnxfi.workload._ways import MOST_WAYS, Ways
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 _COMBINATIONS = 4096  # of roles; far more than models with inputs of a dozen kinds have
-_WAYS = 24  # readings that are tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +68,7 @@ def array_ways(given: Given) -> Ways:
     if not found and fallback is None:
         _refuse(given, roles)
     return Ways(
-        ways=tuple(found[:_WAYS]), fallback=fallback, whole=whole, doubt=_disagreement(given)
+        ways=tuple(found[:MOST_WAYS]), fallback=fallback, whole=whole, doubt=_disagreement(given)
     )
 
 

@@ -10,9 +10,7 @@ from onnxfi.workload._dims import Dim, is_free, symbol_of
 from onnxfi.workload._families import Family, families, first_axes
 from onnxfi.workload._reading import EACH, WHOLE, InputRole, Reading, SampleChoice
 from onnxfi.workload._stream import Stream
-from onnxfi.workload._ways import Ways
-
-_WAYS = 24  # readings that are tried
+from onnxfi.workload._ways import MOST_WAYS, Ways
 
 
 def stream_ways(
@@ -49,7 +47,7 @@ def stream_ways(
         axes = {name: axis for family in batch for name, axis, _ in reversed(family.places)}
         dims = [dim for family in batch for _, _, dim in family.places]
         options = [_state_axes(spec, dims) for spec in states]
-        for chosen in itertools.islice(itertools.product(*options), _WAYS):
+        for chosen in itertools.islice(itertools.product(*options), MOST_WAYS):
             placed = axes | {
                 spec.name: axis
                 for spec, axis in zip(states, chosen, strict=True)
@@ -58,7 +56,7 @@ def stream_ways(
             found.append(_reading(inputs, placed, choice, outputs))
     # Each of them once, though the user may have said what they differ in.
     ways = {str(reading.texts()): reading for reading in found}
-    return Ways(ways=tuple(ways.values())[:_WAYS], fallback=None)
+    return Ways(ways=tuple(ways.values())[:MOST_WAYS], fallback=None)
 
 
 def _batches(fed: Sequence[TensorSpec]) -> list[list[Family]]:

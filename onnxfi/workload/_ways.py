@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from onnxfi.workload._reading import Reading
 
+#: Readings of a source that are tried, at most.
+MOST_WAYS = 24
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ways:
