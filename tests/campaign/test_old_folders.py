@@ -1,8 +1,8 @@
 """Folders that earlier versions wrote open and say what they said: one of each shape is kept.
 
 ``folders/NAME`` is a campaign as format ``onnxfi/campaign/2`` stored it, made on twelve labelled
-images (``unlabelled``: six random ones); its ``expected.json`` holds what ``status``, ``report`` and
-``export`` of that version printed. The models are not needed to read a folder, and not kept.
+images (``unlabelled``: six random ones); its ``expected.json`` holds what ``status``, ``report``
+and ``export`` of that version printed. The models are not needed to read a folder, and not kept.
 """
 
 from __future__ import annotations
