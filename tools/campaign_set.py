@@ -44,80 +44,76 @@ class Case:
     options: str
 
 
-def _cases() -> tuple[Case, ...]:
-    fashion, mnist = "fashion_test1000.npz", "mnist_test1000.npz"
-    resnet, lenet = "resnet8_fashion_", "lenet5_mnist_"
-    rows = [
-        ("weights", resnet + "fp32", fashion, "-n 20 --seed 1"),
-        ("bake", lenet + "fp32", mnist, "-n 12 --engine bake --seed 2"),
-        ("lift", lenet + "fp32", mnist, "-n 20 --engine lift --seed 3"),
-        ("ports", lenet + "fp32", mnist, "-n 20 --engine ports --targets weight,activation"),
-        ("cut", resnet + "fp32", fashion, "-n 20 --engine cut --targets weight,activation"),
-        ("cut-disabled", lenet + "fp32", mnist, "-n 20 --engine cut --optimization disabled"),
-        ("activations", lenet + "fp32", mnist, "-n 20 --targets activation,input"),
-        (
-            "all-kinds",
-            resnet + "int8_qdq",
-            fashion,
-            "-n 20 --targets weight,bias,activation,scale,zero_point",
-        ),
-        ("qoperator", lenet + "int8_qoperator", mnist, "-n 15 --targets weight,activation"),
-        ("dynamic", lenet + "int8_dynamic", "random:8:1", "-n 6"),
-        ("half", lenet + "fp16", mnist, "-n 12 --targets weight,activation --engine cut"),
-        ("bfloat16", lenet + "bf16", "random:20:1", "-n 8"),
-        ("int4", lenet + "int4", mnist, "-n 12"),
-        ("sparse", lenet + "pruned90_sparse", mnist, "-n 12 --targets weight,sparse_index"),
-        (
-            "deployed",
-            resnet + "fp32",
-            fashion,
-            "-n 15 --graph deployed --targets weight,activation",
-        ),
-        ("spiking", "snn_snntorch_mnist", mnist, "-n 12 --targets activation --spikes"),
-        (
-            "spiking-steps",
-            "snn_spikingjelly_mnist",
-            mnist,
-            "-n 10 --targets activation --step 2-4 --over-steps",
-        ),
-        ("spiking-loop", "snn_snntorch_mnist_loop", mnist, "-n 8 --targets weight,activation"),
-        ("stratified", lenet + "fp32", mnist, "--strata layer,field -n 24 --seed 4"),
-        ("importance", lenet + "fp32", mnist, "--scores {scores} -n 24 --seed 5"),
-        ("top", lenet + "fp32", mnist, "--scores {scores} --sampler top -n 12"),
-        (
-            "exhaustive",
-            lenet + "fp32",
-            "random:10:1",
-            "--sampler exhaustive --targets bias --bits 30,31 --criterion top1",
-        ),
-        ("ber", lenet + "fp32", mnist, "--ber 1e-4 -n 10 --targets weight,activation"),
-        (
-            "ber-per-sample",
-            lenet + "fp32",
-            mnist,
-            "--ber 1e-5 --ber-per-sample -n 6 --targets activation",
-        ),
-        ("several", lenet + "fp32", mnist, "-n 10 --faults-per-scenario 50 --engine lift"),
-        (
-            "models-mixed",
-            lenet + "fp32",
-            mnist,
-            "-n 20 --fault-model stuck0 --fault-model burst:3 --fault-model set:1.5",
-        ),
-        ("set-random", lenet + "fp32", mnist, "-n 12 --fault-model set:random --targets weight"),
-        ("faults-file", lenet + "fp32", mnist, "--faults {faults}"),
-        (
-            "tolerance",
-            lenet + "fp32",
-            mnist,
-            "-n 12 --criterion tolerance:0.1,0.01 --drop 0.2 --monitor *conv*",
-        ),
-        ("workers-find", lenet + "fp32", mnist, "-n 60 --find 3 --workers 2"),
-    ]
-    return tuple(Case(name=n, model=m + ".onnx", inputs=i, options=o) for n, m, i, o in rows)
-
-
-CASES = _cases()
+_FASHION, _MNIST = "fashion_test1000.npz", "mnist_test1000.npz"
+_RESNET, _LENET = "resnet8_fashion_", "lenet5_mnist_"
+_ROWS = [
+    ("weights", _RESNET + "fp32", _FASHION, "-n 20 --seed 1"),
+    ("bake", _LENET + "fp32", _MNIST, "-n 12 --engine bake --seed 2"),
+    ("lift", _LENET + "fp32", _MNIST, "-n 20 --engine lift --seed 3"),
+    ("ports", _LENET + "fp32", _MNIST, "-n 20 --engine ports --targets weight,activation"),
+    ("cut", _RESNET + "fp32", _FASHION, "-n 20 --engine cut --targets weight,activation"),
+    ("cut-disabled", _LENET + "fp32", _MNIST, "-n 20 --engine cut --optimization disabled"),
+    ("activations", _LENET + "fp32", _MNIST, "-n 20 --targets activation,input"),
+    (
+        "all-kinds",
+        _RESNET + "int8_qdq",
+        _FASHION,
+        "-n 20 --targets weight,bias,activation,scale,zero_point",
+    ),
+    ("qoperator", _LENET + "int8_qoperator", _MNIST, "-n 15 --targets weight,activation"),
+    ("dynamic", _LENET + "int8_dynamic", "random:8:1", "-n 6"),
+    ("half", _LENET + "fp16", _MNIST, "-n 12 --targets weight,activation --engine cut"),
+    ("bfloat16", _LENET + "bf16", "random:20:1", "-n 8"),
+    ("int4", _LENET + "int4", _MNIST, "-n 12"),
+    ("sparse", _LENET + "pruned90_sparse", _MNIST, "-n 12 --targets weight,sparse_index"),
+    (
+        "deployed",
+        _RESNET + "fp32",
+        _FASHION,
+        "-n 15 --graph deployed --targets weight,activation",
+    ),
+    ("spiking", "snn_snntorch_mnist", _MNIST, "-n 12 --targets activation --spikes"),
+    (
+        "spiking-steps",
+        "snn_spikingjelly_mnist",
+        _MNIST,
+        "-n 10 --targets activation --step 2-4 --over-steps",
+    ),
+    ("spiking-loop", "snn_snntorch_mnist_loop", _MNIST, "-n 8 --targets weight,activation"),
+    ("stratified", _LENET + "fp32", _MNIST, "--strata layer,field -n 24 --seed 4"),
+    ("importance", _LENET + "fp32", _MNIST, "--scores {scores} -n 24 --seed 5"),
+    ("top", _LENET + "fp32", _MNIST, "--scores {scores} --sampler top -n 12"),
+    (
+        "exhaustive",
+        _LENET + "fp32",
+        "random:10:1",
+        "--sampler exhaustive --targets bias --bits 30,31 --criterion top1",
+    ),
+    ("ber", _LENET + "fp32", _MNIST, "--ber 1e-4 -n 10 --targets weight,activation"),
+    (
+        "ber-per-sample",
+        _LENET + "fp32",
+        _MNIST,
+        "--ber 1e-5 --ber-per-sample -n 6 --targets activation",
+    ),
+    ("several", _LENET + "fp32", _MNIST, "-n 10 --faults-per-scenario 50 --engine lift"),
+    (
+        "models-mixed",
+        _LENET + "fp32",
+        _MNIST,
+        "-n 20 --fault-model stuck0 --fault-model burst:3 --fault-model set:1.5",
+    ),
+    ("set-random", _LENET + "fp32", _MNIST, "-n 12 --fault-model set:random --targets weight"),
+    ("faults-file", _LENET + "fp32", _MNIST, "--faults {faults}"),
+    (
+        "tolerance",
+        _LENET + "fp32",
+        _MNIST,
+        "-n 12 --criterion tolerance:0.1,0.01 --drop 0.2 --monitor *conv*",
+    ),
+    ("workers-find", _LENET + "fp32", _MNIST, "-n 60 --find 3 --workers 2"),
+]
+CASES = tuple(Case(name=n, model=f"{m}.onnx", inputs=i, options=o) for n, m, i, o in _ROWS)
 
 
 def _run(arguments: list[str], log: Path) -> subprocess.CompletedProcess[str]:

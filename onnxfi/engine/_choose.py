@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from onnxfi.bits import format_of
-from onnxfi.engine._ability import Ability, Share, shared_out
-from onnxfi.engine._cost import run_seconds, session_seconds
 from onnxfi.engine._latecost import baked_share, share_behind
-from onnxfi.engine._open import ENGINES, abilities
+from onnxfi.engine.engines import ENGINES, Ability, Share, abilities, shared_out
+from onnxfi.engine.runtime import run_seconds, session_seconds
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSite
 from onnxfi.graph import Model

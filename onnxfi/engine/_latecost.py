@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 
 from onnxfi.bits import format_of, has_format
-from onnxfi.engine._cost import node_multiply_accumulates
+from onnxfi.engine.runtime import node_multiply_accumulates
 from onnxfi.faults import FaultSite
 from onnxfi.graph import Model, downstream
 

@@ -8,11 +8,15 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from onnxfi.bits import format_of
-from onnxfi.engine._ability import Survey
-from onnxfi.engine._context import BatchResult, EngineContext
-from onnxfi.engine._open import ENGINES, open_engine
-from onnxfi.engine._profile import Profile, profile
-from onnxfi.engine._watch import layouts_of, measurable, samples_in_order
+from onnxfi.engine.engines import ENGINES, Survey, open_engine
+from onnxfi.engine.golden import (
+    BatchResult,
+    EngineContext,
+    layouts_of,
+    measurable,
+    samples_in_order,
+)
+from onnxfi.engine.study import Profile, profile
 from onnxfi.errors import BackendError, FaultError
 from onnxfi.faults import FaultSite, SampleLayout, Scenario
 from onnxfi.graph import Model

@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 from onnxfi.cli._exit import ExitCode
-from onnxfi.engine import _openings
+from onnxfi.engine.cut import _openings
 from onnxfi.errors import RewriteError
 
 Run = Callable[..., Result]

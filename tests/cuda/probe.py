@@ -22,12 +22,11 @@ import onnx
 from onnx import helper
 
 from onnxfi.engine import EngineContext, EngineSettings, Session, Watchdog, open_workload, profile
-from onnxfi.engine import _flipper as flippers
-from onnxfi.engine import _ports as ports
-from onnxfi.engine import _session as sessions
-from onnxfi.engine._device import DeviceMemory, DeviceTensor, Feed, device_memory
-from onnxfi.engine._kept import Kept
-from onnxfi.engine._providers import Provider
+from onnxfi.engine.engines.ports import Kept
+from onnxfi.engine.engines.ports import _ports as ports
+from onnxfi.engine.runtime import DeviceMemory, DeviceTensor, Feed, Provider, device_memory
+from onnxfi.engine.runtime import _flipper as flippers
+from onnxfi.engine.runtime import _session as sessions
 from onnxfi.faults import FaultGroup, Scenario, enumerate_sites
 from onnxfi.graph import Model, load
 from onnxfi.inject import BatchWindow, instrument

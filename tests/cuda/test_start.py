@@ -45,7 +45,7 @@ from pathlib import Path
 import numpy as np
 from onnxfi.cli._doctor import TINY_MODEL
 from onnxfi.engine import EngineSettings, RunFailedError, Session
-from onnxfi.engine._device import DeviceMemory
+from onnxfi.engine.runtime._device import DeviceMemory
 from onnxfi.errors import BackendError
 from onnxfi.graph import load
 session = Session(load(TINY_MODEL), EngineSettings(provider="cuda"))
@@ -134,7 +134,7 @@ def test_a_device_that_fails_in_a_run_is_no_outcome(standin, tmp_path, monkeypat
 def test_libraries_are_loaded_for_cuda_only_and_quietly(name, monkeypatch, capfd, recwarn):
     import warnings
 
-    from onnxfi.engine import _providers
+    from onnxfi.engine.runtime import _providers
 
     calls = []
 

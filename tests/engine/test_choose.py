@@ -10,10 +10,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnxfi.bits import ElementType
 from onnxfi.engine import Scenarios, choose_engine, open_workload
-from onnxfi.engine._batch import default_batch_size
-from onnxfi.engine._cache import Cache
-from onnxfi.engine._cost import multiply_accumulates
 from onnxfi.engine._latecost import share_behind
+from onnxfi.engine.runtime import Cache, multiply_accumulates
+from onnxfi.engine.study import default_batch_size
 from onnxfi.errors import ConfigError
 from onnxfi.faults import enumerate_sites
 from onnxfi.graph import load

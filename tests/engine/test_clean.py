@@ -8,13 +8,9 @@ import numpy as np
 import pytest
 
 from onnxfi.engine import open_workload
-from onnxfi.engine._chain import Chain
-from onnxfi.engine._clean import CleanValues
-from onnxfi.engine._late import LateStart
-from onnxfi.engine._opened import Opening, open_executable, open_stored
-from onnxfi.engine._session import RunFailedError
-from onnxfi.engine._watchdog import Watchdog
-from onnxfi.engine._windows import windows
+from onnxfi.engine.cut import Chain, CleanValues, LateStart
+from onnxfi.engine.executable import Opening, open_executable, open_stored
+from onnxfi.engine.runtime import RunFailedError, Watchdog, windows
 from onnxfi.errors import GoldenError
 
 ROOMY = 2**30

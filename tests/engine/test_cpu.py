@@ -7,8 +7,8 @@ import platform
 import numpy as np
 import pytest
 
-from onnxfi.engine import _cpu as cpu
 from onnxfi.engine import instruction_set, int8_arithmetic
+from onnxfi.engine.runtime import _cpu as cpu
 
 pytestmark = pytest.mark.cpu
 

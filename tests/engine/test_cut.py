@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnxfi.bits import ElementType
 from onnxfi.engine import open_workload
-from onnxfi.engine._cut import CutEngine
+from onnxfi.engine.engines import CutEngine
 from onnxfi.errors import ConfigError
 from onnxfi.faults import BitFlip, FaultSite, FaultSpace, SampleLayout, SiteKind
 from onnxfi.graph import load

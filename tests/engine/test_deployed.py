@@ -24,10 +24,7 @@ from onnxfi.engine import (
     open_workload,
     profile,
 )
-from onnxfi.engine._mapping import map_weights
-from onnxfi.engine._optimize import optimized
-from onnxfi.engine._samevalue import carries
-from onnxfi.engine._unsaturated import unsaturated
+from onnxfi.engine.executable import carries, map_weights, optimized, unsaturated
 from onnxfi.errors import ConfigError
 from onnxfi.faults import BitFlip, FaultSpace, enumerate_sites
 from onnxfi.graph import expose, fingerprint, initializer_words, load, replace_initializers

@@ -11,11 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper, parser
 
-from onnxfi.engine import _openings, open_engine, open_workload
-from onnxfi.engine._agreement import ROUNDING, Agreement, OwnAnswers
-from onnxfi.engine._routes import Routes
-from onnxfi.engine._session import Session
-from onnxfi.engine._watchdog import Watchdog
+from onnxfi.engine import open_engine, open_workload
+from onnxfi.engine.cut import Routes, _openings
+from onnxfi.engine.executable import ROUNDING, Agreement, OwnAnswers
+from onnxfi.engine.runtime import Session, Watchdog
 from onnxfi.errors import BackendError, RewriteError
 from onnxfi.faults import BitFlip, FaultSpace
 from onnxfi.graph import load

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxfi.engine._deviation import Deviation, deviating, gathered, put, taken, united
+from onnxfi.engine.cut import Deviation, deviating, gathered, put, taken, united
 from onnxfi.faults import SampleLayout
 
 DTYPES = [

@@ -18,11 +18,9 @@ from onnxfi.engine import (
     Watchdog,
     open_workload,
 )
-from onnxfi.engine import _device as devices
-from onnxfi.engine._device import DeviceMemory, DeviceTensor, device_memory
-from onnxfi.engine._kept import KeptBatches
-from onnxfi.engine._ports import PortsEngine
-from onnxfi.engine._providers import Provider
+from onnxfi.engine.engines.ports import KeptBatches, PortsEngine
+from onnxfi.engine.runtime import DeviceMemory, DeviceTensor, Provider, device_memory
+from onnxfi.engine.runtime import _device as devices
 from onnxfi.errors import BackendError
 
 MEMORY = DeviceMemory(kind="cpu")

@@ -219,7 +219,7 @@ def test_without_labels(bench, closing, scenario):
 
 
 def test_a_model_that_does_not_load_with_a_site_open(bench, closing, scenario, monkeypatch):
-    from onnxfi.engine import _ports, _replayed
+    from onnxfi.engine.engines.ports import _ports, _replayed
 
     def refuse(*_, **__):
         raise BackendError("onnxruntime says no")
@@ -232,7 +232,7 @@ def test_a_model_that_does_not_load_with_a_site_open(bench, closing, scenario, m
 
 
 def test_tensors_that_cuda_cannot_index(bench):
-    from onnxfi.engine._ports import _check_sizes
+    from onnxfi.engine.engines.ports._ports import _check_sizes
 
     sites = [bench.sites["w1"], bench.sites["r1"]]
     _check_sizes(sites, 64)

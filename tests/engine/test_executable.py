@@ -10,9 +10,8 @@ from onnx import numpy_helper, parser
 
 from onnxfi.bits import ElementType
 from onnxfi.engine import EngineSettings, open_workload, profile
-from onnxfi.engine._lift import LiftEngine, why_not
-from onnxfi.engine._mapping import map_weights
-from onnxfi.engine._optimize import optimized, replay_differs
+from onnxfi.engine.engines import LiftEngine, why_not
+from onnxfi.engine.executable import map_weights, optimized, replay_differs
 from onnxfi.errors import BackendError, ConfigError
 from onnxfi.faults import enumerate_sites
 from onnxfi.graph import Form, initializer_words, load, operators
@@ -172,7 +171,7 @@ def test_types_that_cannot_be_traced(model_of, bench):
 
 
 def test_a_graph_that_replays_otherwise_is_refused(bench, monkeypatch):
-    from onnxfi.engine import _lift
+    from onnxfi.engine.engines import _lift
 
     monkeypatch.setattr(_lift, "replay_differs", lambda *_: "other bits")
     with pytest.raises(ConfigError, match="can't be replayed: other bits"):
@@ -195,7 +194,7 @@ def test_another_graph_is_seen_to_differ(bench, model_of, classifier):
 
 
 def test_only_on_the_cpu(bench, monkeypatch):
-    from onnxfi.engine import _optimize
+    from onnxfi.engine.executable import _optimize
 
     class Other:
         on_cpu = False

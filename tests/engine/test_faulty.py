@@ -10,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxfi.bits import ElementType, format_of, from_words
-from onnxfi.engine._deviation import Deviation, gathered, taken
-from onnxfi.engine._faulty import ValueFaults, with_faults
-from onnxfi.engine._region import Region
+from onnxfi.engine.cut import Deviation, Region, ValueFaults, gathered, taken, with_faults
 from onnxfi.errors import FaultError
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, SiteKind
 from onnxfi.inject import BatchWindow, faulty_array, window_columns

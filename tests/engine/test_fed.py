@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from onnxfi.engine import open_workload
-from onnxfi.engine._fed import FedSites
-from onnxfi.engine._grouping import Deployed
-from onnxfi.engine._optimize import optimized
+from onnxfi.engine.executable import Deployed, FedSites, optimized
 from onnxfi.graph import lift_initializers, operators
 
 NORM = """

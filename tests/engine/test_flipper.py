@@ -7,9 +7,8 @@ import pytest
 
 from onnxfi.bits import ElementType, apply_masks, format_of, has_format, pack, packed_bytes
 from onnxfi.engine import EngineSettings, RunFailedError
-from onnxfi.engine import _flipper as flippers
-from onnxfi.engine._device import DeviceMemory
-from onnxfi.engine._flipper import Flipper, Patch, open_flipper, works
+from onnxfi.engine.runtime import DeviceMemory, Flipper, Patch, open_flipper, works
+from onnxfi.engine.runtime import _flipper as flippers
 
 MEMORY = DeviceMemory(kind="cpu")
 FORMATS = [element for element in ElementType if has_format(element)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from onnxfi.engine import EngineSettings, golden_run, open_workload, profile, windows
-from onnxfi.engine._golden import twice
+from onnxfi.engine.golden import twice
 from onnxfi.errors import GoldenError
 from onnxfi.inject import BatchWindow
 from onnxfi.outcome import BoundCriterion, OutcomeCounts, Top1

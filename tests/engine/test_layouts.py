@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onnxfi.engine._bits import changed, same
-from onnxfi.engine._layouts import Change, by_growth, by_replacement, proven
+from onnxfi.engine.runtime import changed, same
+from onnxfi.engine.study import Change, by_growth, by_replacement, proven
 from onnxfi.faults import SampleLayout
 
 

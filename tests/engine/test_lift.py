@@ -17,8 +17,7 @@ from onnxfi.engine import (
     open_workload,
     profile,
 )
-from onnxfi.engine._mapping import map_weights
-from onnxfi.engine._optimize import optimized
+from onnxfi.engine.executable import map_weights, optimized
 from onnxfi.errors import ConfigError, FaultError
 from onnxfi.faults import BitFlip, FaultSpace, enumerate_sites
 from onnxfi.graph import initializer_words, load
@@ -154,7 +153,7 @@ def test_everything_is_restored(context_of, closing, scenario, name):
 
 @pytest.mark.parametrize("error", [RunFailedError, KeyboardInterrupt])
 def test_everything_is_restored_after_errors(bench, closing, scenario, monkeypatch, error):
-    from onnxfi.engine._session import Session
+    from onnxfi.engine.runtime import Session
 
     engine = closing(bench.engine("lift", *STORED))
     faults = scenario(("w1", 3, 30), ("b1", 1, 30))

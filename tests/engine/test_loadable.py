@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from onnx import parser
 
-from onnxfi.engine._optimize import optimized
-from onnxfi.engine._session import Session
-from onnxfi.engine._settings import EngineSettings
+from onnxfi.engine.executable import optimized
+from onnxfi.engine.runtime import EngineSettings, Session
 from onnxfi.graph import load, loadable
 
 # Before opset 13 a scale is one number; onnxruntime, moving layouts, writes an axis all the same.

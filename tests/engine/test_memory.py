@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper, save_model
 
-from onnxfi.engine import EngineSettings, Session, _opened, _session, open_workload
-from onnxfi.engine._base import EngineBase
-from onnxfi.engine._context import Injection
-from onnxfi.engine._late import LateStart
+from onnxfi.engine import EngineSettings, Session, open_workload
+from onnxfi.engine.cut import LateStart
+from onnxfi.engine.engines import EngineBase
+from onnxfi.engine.executable import _opened
+from onnxfi.engine.golden import Injection
+from onnxfi.engine.runtime import _session
 from onnxfi.errors import BackendError
 from onnxfi.graph import load
 from onnxfi.outcome import OutcomeCounts
@@ -157,9 +159,11 @@ class Grouped(EngineBase):
 def test_scenarios_that_share_a_graph_run_side_by_side(bench, closing, scenario, monkeypatch):
     """The others begin when these are done, so that the graphs of both needn't be there."""
     log: list[int] = []
-    monkeypatch.setattr("onnxfi.engine._base.in_turns", lambda together: log.append(-len(together)))
     monkeypatch.setattr(
-        "onnxfi.engine._base.Counted.injection",
+        "onnxfi.engine.engines._base.in_turns", lambda together: log.append(-len(together))
+    )
+    monkeypatch.setattr(
+        "onnxfi.engine.engines._base.Counted.injection",
         property(lambda _: Injection(counts=OutcomeCounts(samples=0), run_s=0.0)),
     )
     engine = closing(Grouped(bench.context, log))

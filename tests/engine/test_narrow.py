@@ -10,15 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxfi.engine import open_workload
-from onnxfi.engine._chain import Chain
-from onnxfi.engine._deviation import taken
-from onnxfi.engine._late import ArmedLate, LateStart
-from onnxfi.engine._lifted import Change
-from onnxfi.engine._narrow import Narrow
-from onnxfi.engine._opened import Opening, open_executable
-from onnxfi.engine._region import crop
-from onnxfi.engine._watchdog import Watchdog
-from onnxfi.engine._windows import windows
+from onnxfi.engine.cut import ArmedLate, Chain, LateStart, crop, taken
+from onnxfi.engine.executable import Change, Narrow, Opening, open_executable
+from onnxfi.engine.runtime import Watchdog, windows
 from onnxfi.graph import load
 from onnxfi.inject import BatchWindow
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onnxfi.engine import EngineSettings, Session, _nested, open_workload, profile
+from onnxfi.engine import EngineSettings, Session, open_workload, profile
+from onnxfi.engine.study import _nested
 from onnxfi.faults import SampleLayout, enumerate_sites
 from onnxfi.graph import load
 from onnxfi.inject import can_open, disarmed_feeds, instrument

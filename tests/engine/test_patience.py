@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from onnxfi.engine import default_timeout
-from onnxfi.engine._execute import results
-from onnxfi.engine._patience import shortened
-from onnxfi.engine._session import RunFailedError, RunTimedOutError
-from onnxfi.engine._windows import windows
+from onnxfi.engine.engines import results
+from onnxfi.engine.runtime import RunFailedError, RunTimedOutError, shortened, windows
 from onnxfi.graph import load
 from onnxfi.outcome import Outcome
 

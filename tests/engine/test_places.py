@@ -7,10 +7,8 @@ import pytest
 
 from onnxfi.bits import ElementType
 from onnxfi.engine import open_workload
-from onnxfi.engine._opened import Opening, open_executable
-from onnxfi.engine._places import Place, find_place
-from onnxfi.engine._session import Session
-from onnxfi.engine._watchdog import Watchdog
+from onnxfi.engine.executable import Opening, Place, find_place, open_executable
+from onnxfi.engine.runtime import Session, Watchdog
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, SiteKind
 from onnxfi.graph import expose, load
 from onnxfi.inject import BatchWindow, Columns, faulty_array, window_columns

@@ -8,8 +8,8 @@ from onnx import TensorProto, helper
 
 from onnxfi.bits import ElementType, format_of
 from onnxfi.engine import RunFailedError, Session, open_workload
-from onnxfi.engine._device import DeviceMemory, DeviceTensor
-from onnxfi.engine._ports import PortsEngine
+from onnxfi.engine.engines.ports import PortsEngine
+from onnxfi.engine.runtime import DeviceMemory, DeviceTensor
 from onnxfi.errors import BackendError, FaultError
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, Scenario, SiteKind
 from onnxfi.graph import load

@@ -315,7 +315,7 @@ def test_a_model_that_hangs_is_given_up(model_of):
 
 
 def test_large_models_are_probed_in_groups(classifier, images, monkeypatch):
-    from onnxfi.engine import _values
+    from onnxfi.engine.study import _values
 
     whole = profile(classifier, images, EngineSettings())
     monkeypatch.setattr(_values, "_FIRST", 2)

@@ -8,16 +8,20 @@ import numpy as np
 import pytest
 
 from onnxfi.bits import ElementType
-from onnxfi.engine import _openings, open_workload
-from onnxfi.engine._grouping import Deployed, kept_together
-from onnxfi.engine._late import LateStart
-from onnxfi.engine._observe import observe
-from onnxfi.engine._opened import OpenGraph, Opening, open_executable, open_stored
-from onnxfi.engine._optimize import optimized
-from onnxfi.engine._places import Place
-from onnxfi.engine._proof import same_effect
-from onnxfi.engine._routes import Routes
-from onnxfi.engine._watchdog import Watchdog
+from onnxfi.engine import open_workload
+from onnxfi.engine.cut import LateStart, Routes, _openings, same_effect
+from onnxfi.engine.executable import (
+    Deployed,
+    OpenGraph,
+    Opening,
+    Place,
+    kept_together,
+    open_executable,
+    open_stored,
+    optimized,
+)
+from onnxfi.engine.golden import observe
+from onnxfi.engine.runtime import Watchdog
 from onnxfi.graph import expose, load
 
 STORED = """

@@ -8,13 +8,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from onnxfi.engine import _propagate, open_workload
-from onnxfi.engine._chain import Chain
-from onnxfi.engine._faulty import ValueFaults
-from onnxfi.engine._late import LateStart
-from onnxfi.engine._opened import Opening, open_stored
-from onnxfi.engine._propagate import Start, outputs_of, propagate
-from onnxfi.engine._watchdog import Watchdog
+from onnxfi.engine import open_workload
+from onnxfi.engine.cut import (
+    Chain,
+    LateStart,
+    Start,
+    ValueFaults,
+    _propagate,
+    outputs_of,
+    propagate,
+)
+from onnxfi.engine.executable import Opening, open_stored
+from onnxfi.engine.runtime import Watchdog
 from onnxfi.errors import FaultError
 from onnxfi.faults import SampleLayout
 from onnxfi.inject import BatchWindow, faulty_array, window_columns

@@ -6,9 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxfi.engine._cropped import Cropped
-from onnxfi.engine._deviation import Deviation, gathered
-from onnxfi.engine._region import Region, crop, insert, whole
+from onnxfi.engine.cut import Cropped, Deviation, Region, crop, gathered, insert, whole
 from onnxfi.faults import SampleLayout
 from onnxfi.graph import Receptive
 

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from onnxfi.bits import ElementType
-from onnxfi.engine import ENGINES, _execute, open_workload, side_by_side
-from onnxfi.engine._bake import BakeEngine
-from onnxfi.engine._base import EngineBase
-from onnxfi.engine._session import RunFailedError, RunTimedOutError
-from onnxfi.engine._windows import windows
+from onnxfi.engine import ENGINES, open_workload, side_by_side
+from onnxfi.engine.engines import BakeEngine, EngineBase, _execute
+from onnxfi.engine.runtime import RunFailedError, RunTimedOutError, windows
 from onnxfi.faults import FaultSite, SampleLayout, SiteKind
 
 SAMPLES = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxfi.engine._samevalue import carries
+from onnxfi.engine.executable import carries
 
 RNG = np.random.default_rng(9)
 IMAGE = RNG.normal(size=(2, 12, 5, 4)).astype(np.float32)

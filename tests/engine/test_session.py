@@ -20,7 +20,7 @@ from onnxfi.engine import (
     Watchdog,
     available_providers,
 )
-from onnxfi.engine._providers import Provider, check_providers, find_provider
+from onnxfi.engine.runtime import Provider, check_providers, find_provider
 from onnxfi.errors import BackendError, ConfigError
 from onnxfi.graph import load, serialize
 

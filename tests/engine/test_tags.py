@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxfi.bits import ElementType, format_of, from_words, to_words
-from onnxfi.engine._mapping import Traced
-from onnxfi.engine._tags import Numbering, can_tag, converted, related
+from onnxfi.engine.executable import Numbering, Traced, can_tag, converted, related
 from onnxfi.faults import FaultSite, SampleLayout, SiteKind
 
 KINDS = ElementType

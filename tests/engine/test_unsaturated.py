@@ -7,8 +7,7 @@ import pytest
 from onnx import numpy_helper, parser
 
 from onnxfi.engine import EngineSettings, deployed
-from onnxfi.engine._optimize import optimized
-from onnxfi.engine._unsaturated import unsaturated
+from onnxfi.engine.executable import optimized, unsaturated
 from onnxfi.graph import initializer_words, load
 
 pytestmark = pytest.mark.cpu

@@ -14,8 +14,8 @@ import pytest
 
 from onnxfi.bits import from_words, in_bytes
 from onnxfi.engine import EngineSettings, Session, Watchdog, open_engine, open_workload, profile
-from onnxfi.engine._optimize import optimized
-from onnxfi.engine._routes import Routes
+from onnxfi.engine.cut import Routes
+from onnxfi.engine.executable import optimized
 from onnxfi.faults import FaultGroup, Scenario, enumerate_sites
 from onnxfi.graph import initializer_words, lift_initializers, load
 from onnxfi.inject import bake, instrument

@@ -10,8 +10,8 @@ from benchmark.setting import activations, context_of, fault_free, for_engine, o
 from benchmark.stats import timed
 from benchmark.subjects import Subject
 from onnxfi.engine import open_engine
-from onnxfi.engine._base import EngineBase
-from onnxfi.engine._grouping import integer_kernels, optimized_with
+from onnxfi.engine.engines import EngineBase
+from onnxfi.engine.executable import integer_kernels, optimized_with
 from onnxfi.faults import Scenario
 
 ONE = "one integer site armed"

@@ -14,9 +14,8 @@ import numpy as np
 from compare_engines import context_of
 
 from onnxfi.engine import EngineContext, EngineSettings, Session, Watchdog
-from onnxfi.engine._device import Place, device_memory
-from onnxfi.engine._kept import Kept
-from onnxfi.engine._ports import OpenModel
+from onnxfi.engine.engines.ports import Kept, OpenModel
+from onnxfi.engine.runtime import Place, device_memory
 from onnxfi.faults import FaultGroup, FaultSite, Scenario
 from onnxfi.inject import BatchWindow
 from provider_checks.device import place

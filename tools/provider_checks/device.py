@@ -9,9 +9,8 @@ from compare_engines import context_of
 
 # The parts themselves: the engine's public face takes the provider's own memory and says nothing.
 from onnxfi.engine import EngineContext, EngineSettings
-from onnxfi.engine._device import DeviceMemory, device_memory
-from onnxfi.engine._flipper import open_flipper
-from onnxfi.engine._ports import PortsEngine
+from onnxfi.engine.engines.ports import PortsEngine
+from onnxfi.engine.runtime import DeviceMemory, device_memory, open_flipper
 from onnxfi.faults import BitFlip, FaultSpace, Scenario, StuckAt
 from onnxfi.graph import Model, load
 from onnxfi.sampling import SampledScenarios, UniformSampler

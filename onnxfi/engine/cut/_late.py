@@ -1,0 +1,292 @@
+"""Late starts: an opened graph in a chain of parts, with its golden values, ready for scenarios."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.bits import from_words
+from onnxfi.engine.cut._chain import Chain
+from onnxfi.engine.cut._clean import CleanValues
+from onnxfi.engine.cut._cropped import Cropped, find_cropped
+from onnxfi.engine.cut._deviation import taken
+from onnxfi.engine.cut._faulty import ValueFaults
+from onnxfi.engine.cut._propagate import Start, outputs_of, propagate
+from onnxfi.engine.cut._region import crop
+from onnxfi.engine.executable import (
+    LiftedTensors,
+    Narrow,
+    OpenGraph,
+    changes_of,
+    find_narrow,
+    packed_for,
+)
+from onnxfi.engine.golden import EngineContext
+from onnxfi.engine.runtime import RunFailedError, Watchdog, same
+from onnxfi.errors import BackendError, UnsupportedModelError
+from onnxfi.faults import SampleLayout, Scenario
+from onnxfi.graph import Cuts, initializer_words, partition
+from onnxfi.inject import BatchWindow, layout_of, window_columns
+from onnxfi.outcome import RunOutputs
+
+_MANY = 1 / 2
+_FEW = 8
+
+
+class LateStart:
+    """A graph cut where faults enter and where work begins.
+
+    Args:
+        context: Workload, settings, and the sites.
+        graph: The graph.
+        watchdog: Ends runs that take too long.
+
+    Raises:
+        ModelError: The graph can't be cut behind some site.
+    """
+
+    def __init__(self, context: EngineContext, graph: OpenGraph, watchdog: Watchdog) -> None:
+        self.graph = graph
+        self.sites = {site.name: site for site in context.sites}
+        self._context = context
+        self._watchdog = watchdog
+        traced = {image.initializer for each in graph.images.values() for image in each}
+        self.chain = self._chain(traced, work=True)
+        self.stored = {name: initializer_words(context.model, name) for name in graph.images}
+        found = (
+            find_narrow(graph.model, part, graph.observation, traced) if graph.replay else None
+            for part in self.chain.parts
+        )
+        self.narrow = {k: narrow for k, narrow in enumerate(found) if narrow is not None}
+        blocks = {place.block for place in graph.places.values()} - {None}
+        block = blocks.pop() if len(blocks) == 1 else None
+        crops = (find_cropped(graph.model, part, block) for part in self.chain.parts)
+        self.cropped = {k: each for k, each in enumerate(crops) if each is not None}
+        sliced = {name for narrow in self.narrow.values() for name in narrow.lifted}
+        self.lifted = LiftedTensors(graph.model, sorted(traced | sliced))
+        loose = sorted(traced - graph.packed)
+        self.loose = {name: self.lifted.feeds[name] for name in loose}
+        words = sum(words.nbytes for words in self.stored.values())
+        fixed, chains, lifted = words + graph.nbytes, [self.chain], self.lifted
+        self._chains = chains
+
+        def beside() -> int:  # no method: in a circle, nothing is freed when it is dropped
+            return fixed + lifted.nbytes + sum(chain.nbytes for chain in chains)
+
+        self._beside = beside
+        self.clean = CleanValues(
+            self.chain, context, {**graph.fed, **self._returned}, self.loose, self._beside
+        )
+
+    @cached_property
+    def wide(self) -> Chain:
+        """The same graph cut only where faults enter computed tensors, for many of them at once.
+
+        The executable graph runs as it is, so that larger parts give the same bits.
+        """
+        if not self.graph.replay:
+            return self.chain
+        found = self._chain(set(), work=False)
+        found.separable = self.chain.separable  # which golden runs of its parts have shown
+        self._chains.append(found)
+        return found
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, roughly."""
+        return self._beside() + self.clean.nbytes
+
+    def _chain(self, traced: set[str], *, work: bool) -> Chain:
+        graph, context = self.graph, self._context
+        outputs = tuple(spec.name for spec in context.model.outputs)
+        convolutions = {
+            use.node.name
+            for name in traced
+            for use in graph.model.index.consumers(name)
+            if use.node.op_type in ("Conv", "QLinearConv")
+        }
+        cuts = Cuts(
+            behind=frozenset(
+                place.value
+                for place in graph.places.values()
+                if graph.model.index.producer(place.value) is not None
+            ),
+            before=frozenset(traced),
+            closed=graph.observation.closed,
+            alone=frozenset(convolutions) if graph.replay else frozenset(),
+            work=work and graph.by_work,
+            repeat=not graph.replay,
+        )
+        returned = {
+            name: SampleLayout(shape=value.shape, batch_axis=None)
+            for name, value in self._returned.items()
+        }
+        layouts = {**context.profile.outputs, **graph.observation.layouts, **returned}
+        parts = partition(graph.model, outputs, cuts)
+        return Chain(graph, parts, layouts, context, self._watchdog)
+
+    @cached_property
+    def _returned(self) -> dict[str, NDArray[Any]]:
+        """Stored tensors, or what was folded into them, that the model returns as they are."""
+        model, found = self.graph.model, {}
+        for spec in self._context.model.outputs:
+            entry = model.index.initializers.get(spec.name)
+            if entry is not None and spec.name not in self.graph.fed:
+                if entry.element is None:
+                    raise UnsupportedModelError(f"output {spec.name!r} has no array form")
+                words = initializer_words(model, spec.name)
+                found[spec.name] = from_words(words, entry.element, entry.shape)
+        return found
+
+    def prove(self) -> None:
+        """Keep only those narrow and cropped runs that give the bits of whole ones."""
+        window = self.clean.first
+        values = self.clean.of(window, {})
+        few = np.arange(min(_FEW, window.size)) if self.chain.separable else None
+        self.narrow = {
+            position: narrow
+            for position, narrow in self.narrow.items()
+            if self._same_when_narrow(position, narrow, values, few)
+        }
+        self.cropped = {
+            position: cropped
+            for position, cropped in self.cropped.items()
+            if self.chain.separable and self._same_when_cropped(position, cropped, values, few)
+        }
+
+    def _same_when_cropped(
+        self,
+        position: int,
+        cropped: Cropped,
+        values: Mapping[str, NDArray[Any]],
+        few: NDArray[np.int64] | None,
+    ) -> bool:
+        for region in cropped.trials(values):
+            feeds = cropped.feeds(region, {}, values, few)
+            try:
+                found = self.chain.run_cropped(position, feeds)
+            except (BackendError, RunFailedError):
+                return False
+            if not same(found, crop(values[cropped.made], region, few)):
+                return False
+        return True
+
+    def _same_when_narrow(
+        self,
+        position: int,
+        narrow: Narrow,
+        values: Mapping[str, NDArray[Any]],
+        few: NDArray[np.int64] | None,
+    ) -> bool:
+        chain = self.chain
+        names = (*chain.parts[position].reads, narrow.made)
+        held = {name: taken(values[name], chain.layouts[name], few) for name in names}
+        whole = held.pop(narrow.made)
+        for low in range(0, narrow.channels, narrow.block):
+            channels = slice(low, low + narrow.block)
+            feeds = narrow.feeds(held, self.lifted.feeds, channels)
+            found = chain.run_narrow(position, narrow, feeds)
+            if not same(found, narrow.part(whole, channels)):
+                return False
+        return True
+
+
+class ArmedLate:
+    """A scenario at a late start.
+
+    Args:
+        late: The graph.
+        scenario: The faults.
+
+    Raises:
+        FaultError: An index is out of range, or a fault in a stored tensor bound to one sample.
+    """
+
+    def __init__(self, late: LateStart, scenario: Scenario) -> None:
+        self._late = late
+        graph = late.graph
+        images, stored = graph.images, late.stored
+        self._changes = changes_of(scenario, late.sites, stored, images)
+        self._groups = [group for group in scenario.groups if group.site not in images]
+        # Where nearly every cut has a fault behind it, there is nothing to be gained in between.
+        many = len(self._groups) > _MANY * len(late.wide.parts) if len(self._groups) > 1 else False
+        self._chain = late.wide if many else late.chain
+        self._positions = self._chain.reading({change.initializer for change in self._changes})
+        self._narrow = {} if many else self._narrowed()
+        # A part that runs alone, for some channels, gives what it gives with packed weights.
+        alone = not self._groups and len(self._narrow) == len(self._positions) == 1
+        changed = {change.initializer for change in self._changes}
+        packed = () if alone else packed_for(graph, changed)
+        self._packed = {name: late.lifted.array(name) for name in packed}
+        self._bound = any(group.sample is not None for group in self._groups)
+        self._values: dict[BatchWindow | int, dict[str, list[ValueFaults]]] = {}
+
+    def _narrowed(self) -> dict[int, tuple[Narrow, slice]]:
+        """Parts of which only some output channels change."""
+        late, found = self._late, {}
+        for position in self._positions:
+            narrow = late.narrow.get(position)
+            read = late.chain.parts[position].stored
+            changes = [change for change in self._changes if change.initializer in read]
+            if narrow is None or any(c.initializer != narrow.filter for c in changes):
+                continue
+            channels = narrow.touched(changes, late.lifted.feeds[narrow.filter].size)
+            if channels is not None:
+                found[position] = narrow, channels
+        return found
+
+    def golden(self, window: BatchWindow) -> RunOutputs:
+        """Fault-free outputs of a window."""
+        values = self._late.clean.of(window, self._packed)
+        return {name: values[name] for name in self._late.chain.outputs}
+
+    def faulty(self, window: BatchWindow, hurried: bool) -> RunOutputs:
+        """Faulty outputs of a window."""
+        late = self._late
+        golden = late.clean.of(window, self._packed)
+        start = Start(
+            values=self._faults(window),
+            positions=self._positions,
+            lifted={**late.loose, **self._packed},
+            stored=late.lifted.feeds,
+            narrow=self._narrow,
+            cropped=late.cropped if self._chain is late.chain else {},
+            look=self._chain is late.chain,
+        )
+        # Only for the length of a run: other scenarios take their turns in between.
+        with late.lifted.armed(self._changes):
+            found = propagate(self._chain, golden, start, window, hurried=hurried)
+        return outputs_of(self._chain, golden, found)
+
+    def _faults(self, window: BatchWindow) -> dict[str, list[ValueFaults]]:
+        """Faults in values of a run, by value."""
+        key = window if self._bound else window.size
+        if key not in self._values:
+            self._values = {key: self._in_window(window)}
+        return self._values[key]
+
+    def _in_window(self, window: BatchWindow) -> dict[str, list[ValueFaults]]:
+        found: dict[str, list[ValueFaults]] = {}
+        late = self._late
+        for group in self._groups:
+            site = late.sites[group.site]
+            columns = window_columns(group, site, window)
+            elements = math.prod(layout_of(site).run_shape(window.size))
+            place = late.graph.places.get(group.site)
+            if place is None:  # a stored tensor that the graph has as an input
+                faults = ValueFaults(site=site, columns=columns, elements=elements)
+                found.setdefault(site.name, []).append(faults)
+                continue
+            faults = ValueFaults(
+                site=site,
+                columns=place.moved(columns),
+                elements=place.moved_size(elements),
+                block=place.block,
+            )
+            found.setdefault(place.value, []).append(faults)
+        return found

@@ -1,0 +1,64 @@
+"""The cut engine: only what a fault reaches is run, from golden values computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import ClassVar
+
+from onnxfi.engine.cut import ArmedLate, Route, Routes
+from onnxfi.engine.engines._bake import BakeEngine
+from onnxfi.engine.engines._base import EngineBase
+from onnxfi.engine.engines._execute import Armed, Windows, bound_sites, scenario_windows
+from onnxfi.engine.golden import EngineContext
+from onnxfi.faults import Scenario
+from onnxfi.outcome import GraphUse
+
+
+class CutEngine(EngineBase):
+    """Cuts the graph where faults enter and where work begins, and runs it part by part.
+
+    Values that cross a cut are computed once for each batch and kept. A fault changes one of them
+    (or a stored tensor that a part reads) on the host; then only those parts run that it reaches
+    (late start), and only for the samples in which what they read differs from golden (early
+    stop). Any number of faults may act at once, in any sites. What no graph holds as it is deployed
+    is baked.
+
+    Args:
+        context: Model, workload and sites.
+    """
+
+    name = "cut"
+    batch_outer: ClassVar[bool] = True
+
+    def __init__(self, context: EngineContext) -> None:
+        super().__init__(context)
+        self._routes = Routes(context, self._watchdog)
+        self._baking = BakeEngine(context)
+
+    def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
+        """A scenario ready to run, and the windows to run it in."""
+        route = self._route(scenario)
+        if route.opening is None:
+            return self._baking.arm(scenario)
+        late = self._routes.late(route)
+        return ArmedLate(late, scenario), scenario_windows(self._context, scenario)
+
+    def graph_of(self, scenario: Scenario) -> GraphUse:
+        """The graph that a scenario runs in, and why that one."""
+        route = self._route(scenario)
+        return route.use if route.opening is not None else self._baking.in_place_of(scenario, route)
+
+    def _shared_by(self, scenario: Scenario) -> Hashable:
+        opening = self._route(scenario).opening
+        # A baked one alone: each baked model has a session of its own.
+        return id(scenario) if opening is None else opening.key
+
+    def _route(self, scenario: Scenario) -> Route:
+        self._check_sites(scenario)
+        return self._routes.route(scenario.sites, bakeable=not bound_sites(scenario))
+
+    def close(self) -> None:
+        """Let go of sessions and threads."""
+        self._routes.clear()
+        self._baking.close()
+        self._watchdog.close()

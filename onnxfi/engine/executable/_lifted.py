@@ -1,0 +1,153 @@
+"""Lifted tensors: stored tensors that sessions read from arrays of ours, changed between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.bits import (
+    ElementType,
+    Words,
+    change_packed,
+    format_of,
+    from_words,
+    in_bytes,
+    packed_words,
+)
+from onnxfi.engine.executable._mapping import Image
+from onnxfi.faults import FaultSite, Scenario
+from onnxfi.graph import Model, initializer_words
+from onnxfi.inject import faulty_elements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Change:
+    """New words for some elements of a lifted tensor."""
+
+    initializer: str
+    position: NDArray[np.int64]
+    words: Words
+
+
+class _Held(Protocol):
+    """The words of an array, as they lie there."""
+
+    def get(self, position: NDArray[np.int64]) -> Words:
+        """Words of some elements."""
+        ...
+
+    def put(self, position: NDArray[np.int64], words: Words) -> None:
+        """Replace them."""
+        ...
+
+
+class _Plain:
+    """An array with one word an element."""
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+
+    def get(self, position: NDArray[np.int64]) -> Words:
+        return self._words[position]
+
+    def put(self, position: NDArray[np.int64], words: Words) -> None:
+        self._words[position] = words
+
+
+class _Packed:
+    """An array of bytes with several elements in each."""
+
+    def __init__(self, data: NDArray[np.uint8], element: ElementType) -> None:
+        self._data = data
+        self._element = element
+
+    def get(self, position: NDArray[np.int64]) -> Words:
+        return packed_words(self._data, position, self._element)
+
+    def put(self, position: NDArray[np.int64], words: Words) -> None:
+        change_packed(self._data, position, words, self._element)
+
+
+class LiftedTensors:
+    """Arrays that sessions read in every run: a change is seen by the next one.
+
+    Args:
+        graph: The graph that holds the tensors.
+        names: Its initializers, those that are sure to be lifted.
+    """
+
+    def __init__(self, graph: Model, names: Iterable[str]) -> None:
+        self.feeds: dict[str, NDArray[Any]] = {}
+        self._held: dict[str, _Held] = {}
+        self.nbytes = 0
+        self._graph = graph
+        for name in names:
+            self.array(name)
+
+    def array(self, name: str) -> NDArray[Any]:
+        """The array of an initializer, whether it was among the names or not."""
+        if name not in self.feeds:
+            entry = self._graph.index.initializers[name]
+            assert entry.element is not None
+            words = initializer_words(self._graph, name)
+            array = in_bytes if entry.in_bytes else from_words
+            values = array(words, entry.element, entry.shape)
+            flat = values.reshape(-1)
+            if entry.in_bytes:
+                self._held[name] = _Packed(flat, entry.element)
+            else:
+                self._held[name] = _Plain(flat.view(format_of(entry.element).word))
+            self.feeds[name] = values
+            self.nbytes += values.nbytes
+        return self.feeds[name]
+
+    @contextmanager
+    def armed(self, changes: Sequence[Change]) -> Iterator[None]:
+        """Change elements inside the ``with`` block; afterwards they are what they were."""
+        before: list[tuple[Change, Words]] = []
+        try:
+            for change in changes:
+                held = self._held[change.initializer]
+                before.append((change, held.get(change.position)))
+                held.put(change.position, change.words)
+            yield
+        finally:
+            # Backwards, should two changes meet in one element.
+            for change, clean in reversed(before):
+                self._held[change.initializer].put(change.position, clean)
+
+
+def changes_of(
+    scenario: Scenario,
+    sites: Mapping[str, FaultSite],
+    stored: Mapping[str, Words],
+    images: Mapping[str, Sequence[Image]],
+) -> list[Change]:
+    """What the faults of a scenario in mapped tensors change in a graph's initializers.
+
+    Args:
+        scenario: The faults.
+        sites: Sites by name.
+        stored: Fault-free words of the mapped sites, by name.
+        images: Where each mapped site lies, by name; faults in others are left out.
+
+    Raises:
+        FaultError: An index is out of range, or a fault is bound to one sample.
+    """
+    found = []
+    for group in scenario.groups:
+        if group.site not in images:
+            continue
+        site = sites[group.site]
+        index, faulty = faulty_elements(group, site, stored[site.name])
+        for image in images[site.name]:
+            entries, owner = image.find(index)
+            words = image.arriving(faulty[owner], site.element, entries)
+            position = image.positions(entries)
+            found.append(Change(initializer=image.initializer, position=position, words=words))
+    return found

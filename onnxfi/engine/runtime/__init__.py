@@ -1,0 +1,91 @@
+"""TODO: what this package is for, what comes in, what goes out."""
+
+from onnxfi.engine.runtime._bits import changed, same
+from onnxfi.engine.runtime._cache import Cache
+from onnxfi.engine.runtime._cost import (
+    multiply_accumulates,
+    node_multiply_accumulates,
+    run_seconds,
+    session_seconds,
+)
+from onnxfi.engine.runtime._cpu import instruction_set, int8_arithmetic
+from onnxfi.engine.runtime._device import (
+    DeviceMemory,
+    DeviceTensor,
+    Feed,
+    Place,
+    StepFeed,
+    Stepped,
+    device_memory,
+)
+from onnxfi.engine.runtime._flipper import Flipper, Patch, open_flipper, works
+from onnxfi.engine.runtime._patience import Patience, default_timeout, shortened
+from onnxfi.engine.runtime._providers import (
+    Provider,
+    available_providers,
+    check_providers,
+    find_provider,
+)
+from onnxfi.engine.runtime._session import (
+    ModelRefusedError,
+    RunFailedError,
+    RunTimedOutError,
+    Session,
+    save_optimized,
+)
+from onnxfi.engine.runtime._settings import (
+    DEFAULT_MEMORY_BYTES,
+    EngineSettings,
+    Graph,
+    Optimization,
+)
+from onnxfi.engine.runtime._trim import trim
+from onnxfi.engine.runtime._types import complete_types
+from onnxfi.engine.runtime._version import runtime_version
+from onnxfi.engine.runtime._watchdog import Watchdog
+from onnxfi.engine.runtime._windows import singles, windows
+
+__all__ = [
+    "DEFAULT_MEMORY_BYTES",
+    "Cache",
+    "DeviceMemory",
+    "DeviceTensor",
+    "EngineSettings",
+    "Feed",
+    "Flipper",
+    "Graph",
+    "ModelRefusedError",
+    "Optimization",
+    "Patch",
+    "Patience",
+    "Place",
+    "Provider",
+    "RunFailedError",
+    "RunTimedOutError",
+    "Session",
+    "StepFeed",
+    "Stepped",
+    "Watchdog",
+    "available_providers",
+    "changed",
+    "check_providers",
+    "complete_types",
+    "default_timeout",
+    "device_memory",
+    "find_provider",
+    "instruction_set",
+    "int8_arithmetic",
+    "multiply_accumulates",
+    "node_multiply_accumulates",
+    "open_flipper",
+    "run_seconds",
+    "runtime_version",
+    "same",
+    "save_optimized",
+    "session_seconds",
+    "shortened",
+    "singles",
+    "trim",
+    "windows",
+    "works",
+]

@@ -1,0 +1,17 @@
+"""TODO: what this package is for, what comes in, what goes out."""
+
+from onnxfi.engine.study._batch import default_batch_size
+from onnxfi.engine.study._layouts import Change, by_growth, by_replacement, proven
+from onnxfi.engine.study._profile import Profile, profile
+from onnxfi.engine.study._samples import open_workload
+
+__all__ = [
+    "Change",
+    "Profile",
+    "by_growth",
+    "by_replacement",
+    "default_batch_size",
+    "open_workload",
+    "profile",
+    "proven",
+]
