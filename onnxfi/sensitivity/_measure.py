@@ -11,21 +11,18 @@ from onnxfi.bits import format_of
 from onnxfi.engine import EngineContext, profile
 from onnxfi.faults import FaultSite, SiteKind
 from onnxfi.graph import Model, initializer_words
-from onnxfi.sensitivity._axis import Axis
-from onnxfi.sensitivity._calibrate import Calibration, calibrate
-from onnxfi.sensitivity._computed import ComputedScores
-from onnxfi.sensitivity._fallback import try_sites
-from onnxfi.sensitivity._gains import gain_of
-from onnxfi.sensitivity._options import SensitivityOptions
-from onnxfi.sensitivity._pack import SiteScores
-from onnxfi.sensitivity._plan import Plan, plan
 from onnxfi.sensitivity._responses import Responses, responses_of
-from onnxfi.sensitivity._scores import SensitivityScores
-from onnxfi.sensitivity._sensitivity import Sensitivity
-from onnxfi.sensitivity._sides import checked_sides
-from onnxfi.sensitivity._stored import StoredScores
-from onnxfi.sensitivity._targets import hit, shifted
-from onnxfi.sensitivity._trials import TrialOptions
+from onnxfi.sensitivity.rules import Calibration, Plan, calibrate, gain_of, hit, plan, shifted
+from onnxfi.sensitivity.scores import (
+    Axis,
+    ComputedScores,
+    Sensitivity,
+    SensitivityOptions,
+    SensitivityScores,
+    SiteScores,
+    StoredScores,
+)
+from onnxfi.sensitivity.trials import TrialOptions, checked_sides, try_sites
 
 _KEPT = 32  # samples of which words of computed tensors are kept
 OnProgress = Callable[[str, int, int], None]

@@ -7,14 +7,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from onnxfi.engine import EngineContext
-from onnxfi.sensitivity._cost import Cost
-from onnxfi.sensitivity._entry import Target
-from onnxfi.sensitivity._following import Following
-from onnxfi.sensitivity._options import SensitivityOptions
-from onnxfi.sensitivity._probes import probe
-from onnxfi.sensitivity._response import Response
-from onnxfi.sensitivity._rules import ruled
-from onnxfi.sensitivity._statistics import ChannelStatistics
+from onnxfi.sensitivity.probes import probe
+from onnxfi.sensitivity.rules import ChannelStatistics, Following, Target, ruled
+from onnxfi.sensitivity.scores import Cost, Response, SensitivityOptions
 
 _LIKE_SEEN = 1.0  # samples that the mean of all channels counts for in each
 

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxfi as fi
-import onnxfi.graph._external as reading
-import onnxfi.graph._held as held
-import onnxfi.graph._write as write
+import onnxfi.graph.io._external as reading
+import onnxfi.graph.io._held as held
+import onnxfi.graph.io._write as write
 import onnxfi.inject._able as able
 from onnxfi.cli import cli
 from onnxfi.errors import ConfigError

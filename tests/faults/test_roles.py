@@ -8,7 +8,8 @@ import onnx.defs
 import pytest
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
-from onnxfi.faults._roles import _SLOTS, Role, role_of
+from onnxfi.faults.sites import Role, role_of
+from onnxfi.faults.sites._roles import _SLOTS
 from onnxfi.graph import Node
 
 NAMES = {

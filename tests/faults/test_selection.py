@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from onnxfi.bits import ElementType
 from onnxfi.errors import ConfigError, FaultError
 from onnxfi.faults import select_bits
-from onnxfi.faults._selection import FIELDS
+from onnxfi.faults.models import FIELDS
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from onnxfi.faults import (
     scenario_of,
     site_bits,
 )
-from onnxfi.faults._scenario import Fault
+from onnxfi.faults.models import Fault
 
 
 @pytest.fixture

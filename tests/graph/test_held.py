@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import onnxfi.graph._external as reading
-import onnxfi.graph._held as held
-import onnxfi.graph._write as write
+import onnxfi.graph.io._external as reading
+import onnxfi.graph.io._held as held
+import onnxfi.graph.io._write as write
 from onnxfi.errors import ModelError, RewriteError, UnsupportedModelError
 from onnxfi.graph import (
     data_file,

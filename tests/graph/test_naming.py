@@ -4,7 +4,7 @@ import pytest
 from onnx import ModelProto
 
 from onnxfi.graph import load, serialize
-from onnxfi.graph._naming import Anonymous
+from onnxfi.graph.proto import Anonymous
 
 TEXT = """agraph (float[2] x, bool c) => (float[2] y) {
   a = Relu(x)

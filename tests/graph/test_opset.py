@@ -15,7 +15,7 @@ from onnxfi.graph import (
     serialize,
     verify_untouched,
 )
-from onnxfi.graph._opset import _misfit
+from onnxfi.graph.edit._opset import _misfit
 
 FEEDS = {"c": np.array(True), "x": np.array([[1.0, -2.0]], np.float32)}
 OLD = """agraph (bool c, float[1, 2] x) => (float[M] y) <float[2] w = {1, 2}> {

@@ -8,8 +8,14 @@ from onnx import TensorProto, numpy_helper
 
 from onnxfi.bits import ElementType, format_of, from_words, has_format, pack, to_words
 from onnxfi.errors import FaultError, ModelError, UnsupportedModelError
-from onnxfi.graph._elements import element_from_onnx, element_of_dtype, element_to_onnx
-from onnxfi.graph._tensors import count_elements, set_words, tensor_words
+from onnxfi.graph.proto import (
+    count_elements,
+    element_from_onnx,
+    element_of_dtype,
+    element_to_onnx,
+    set_words,
+    tensor_words,
+)
 
 WORDED = [element for element in ElementType if has_format(element)]
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-import onnxfi.graph._write as write
+import onnxfi.graph.io._write as write
 from onnxfi.errors import ModelError, UnsupportedModelError
 from onnxfi.graph import inlined, load, save, serialize
 

@@ -15,7 +15,7 @@ from onnxfi.sensitivity import (
     SensitivityScores,
     expect,
 )
-from onnxfi.sensitivity._bitscores import BitScores
+from onnxfi.sensitivity.scores import BitScores
 
 
 def _measured(sites: int, notes: int) -> Measured:

@@ -10,11 +10,15 @@ import pytest
 from onnxfi.bits import ElementType
 from onnxfi.faults import FaultSite, SampleLayout, SiteKind
 from onnxfi.sensitivity import Cost, Sensitivity, SensitivityOptions, SensitivityScores
-from onnxfi.sensitivity._axis import WHOLE, Axis
-from onnxfi.sensitivity._bitscores import BitScores
-from onnxfi.sensitivity._computed import ComputedScores
-from onnxfi.sensitivity._response import Response
-from onnxfi.sensitivity._stored import Gain, StoredScores
+from onnxfi.sensitivity.scores import (
+    WHOLE,
+    Axis,
+    BitScores,
+    ComputedScores,
+    Gain,
+    Response,
+    StoredScores,
+)
 
 
 def _site(name: str, kind: SiteKind, shape: tuple[int, ...], element: ElementType) -> FaultSite:

@@ -7,7 +7,7 @@ import numpy as np
 from onnxfi.bits import ElementType
 from onnxfi.faults import Columns, FaultSite, SampleLayout, SiteKind
 from onnxfi.sensitivity import SensitivityScores
-from onnxfi.sensitivity._bitscores import BitScores
+from onnxfi.sensitivity.scores import BitScores
 
 EVERY = 2**64 - 1
 

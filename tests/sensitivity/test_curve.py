@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxfi.sensitivity._curve import Curve
-from onnxfi.sensitivity._response import DOSES
+from onnxfi.sensitivity.probes import Curve
+from onnxfi.sensitivity.scores import DOSES
 
 GRID = np.array(DOSES)
 

@@ -21,11 +21,8 @@ from onnxfi.engine import (
 from onnxfi.faults import FaultSite, enumerate_sites
 from onnxfi.graph import Model, expose, initializer_words, load, replace_initializers
 from onnxfi.outcome import BoundCriterion, Top1
-from onnxfi.sensitivity._axis import Axis
-from onnxfi.sensitivity._calibrate import calibrate
-from onnxfi.sensitivity._entries import find_entry
-from onnxfi.sensitivity._gains import gain_of
-from onnxfi.sensitivity._plan import plan
+from onnxfi.sensitivity.rules import calibrate, find_entry, gain_of, plan
+from onnxfi.sensitivity.scores import Axis
 
 IMAGE = "float[batch, 4, 6, 6] image"
 ROW = "float[batch, 4] image"

@@ -10,7 +10,7 @@ from onnxfi.faults import BitFlip, FaultSpace, enumerate_sites
 from onnxfi.graph import load
 from onnxfi.outcome import BoundCriterion, Top1
 from onnxfi.sensitivity import SensitivityOptions, measure
-from onnxfi.sensitivity._computed import ComputedScores
+from onnxfi.sensitivity.scores import ComputedScores
 
 ONE_A_RUN = """
 <ir_version: 10, opset_import: ["" : 17]> m (float[1, 6] x) => (float[1, 4] y)

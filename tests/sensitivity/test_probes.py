@@ -14,10 +14,9 @@ from onnxfi.engine import EngineContext, EngineSettings, Session, open_workload,
 from onnxfi.graph import Model, expose, load
 from onnxfi.outcome import choose_criterion, lost_shares
 from onnxfi.sensitivity import Cost, SensitivityOptions
-from onnxfi.sensitivity._entry import Channels, Target
-from onnxfi.sensitivity._probes import probe
-from onnxfi.sensitivity._response import DOSES, DOWN, UP
-from onnxfi.sensitivity._scores import likelihood
+from onnxfi.sensitivity.probes import probe
+from onnxfi.sensitivity.rules import Channels, Target
+from onnxfi.sensitivity.scores import DOSES, DOWN, UP, likelihood
 from onnxfi.workload import Workload
 
 MODELS = Path(__file__).parents[2] / "models"

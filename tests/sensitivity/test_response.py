@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxfi.sensitivity._response import DOSES, DOWN, UP, Response
+from onnxfi.sensitivity.scores import DOSES, DOWN, UP, Response
 
 
 def _response(doses: tuple[float, ...]) -> Response:

@@ -9,12 +9,9 @@ import pytest
 from onnx import numpy_helper, parser
 
 from onnxfi.graph import Model, load
-from onnxfi.sensitivity._entry import Channels, Target
-from onnxfi.sensitivity._following import following
-from onnxfi.sensitivity._response import DOWN, UP, Response
 from onnxfi.sensitivity._responses import towards_mean
-from onnxfi.sensitivity._rules import ruled
-from onnxfi.sensitivity._statistics import ChannelStatistics
+from onnxfi.sensitivity.rules import Channels, ChannelStatistics, Target, following, ruled
+from onnxfi.sensitivity.scores import DOWN, UP, Response
 
 STORED = {
     "lo": np.float32(0.0),

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxfi.sensitivity._response import DOSES, DOWN, UP
-from onnxfi.sensitivity._search import Rung, curves, search
+from onnxfi.sensitivity.scores import DOSES, DOWN, UP
+from onnxfi.sensitivity.trials import Rung, curves, search
 
 TOP = len(DOSES) - 1
 ALL = {(way, place): 3 for way in (UP, DOWN) for place in range(len(DOSES))}

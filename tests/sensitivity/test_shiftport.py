@@ -10,14 +10,8 @@ from onnxfi.bits import ElementType, format_of
 from onnxfi.engine import EngineSettings, Session, open_workload, profile
 from onnxfi.faults import SampleLayout
 from onnxfi.graph import Model, element_to_onnx, insert, load, raise_opset
-from onnxfi.sensitivity._entry import Channels, Target
-from onnxfi.sensitivity._shiftport import (
-    ShiftedRows,
-    ShiftPort,
-    opset_needed,
-    shift_groups,
-    shift_port,
-)
+from onnxfi.sensitivity.probes import ShiftedRows, ShiftPort, opset_needed, shift_groups, shift_port
+from onnxfi.sensitivity.rules import Channels, Target
 
 SETTINGS = EngineSettings(optimization="disabled")
 ELEMENTS = [

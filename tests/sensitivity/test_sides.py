@@ -9,12 +9,17 @@ from onnxfi.engine import EngineContext, EngineSettings, open_workload, profile
 from onnxfi.faults import enumerate_sites
 from onnxfi.graph import load
 from onnxfi.outcome import BoundCriterion, Top1
-from onnxfi.sensitivity._axis import WHOLE
-from onnxfi.sensitivity._candidates import candidates, stored_words
-from onnxfi.sensitivity._response import DOSES, DOWN, UP, Response
-from onnxfi.sensitivity._sides import Side, checked_sides, corrected, largest
-from onnxfi.sensitivity._stored import Gain, StoredScores
-from onnxfi.sensitivity._trials import TrialOptions, flips
+from onnxfi.sensitivity.scores import DOSES, DOWN, UP, WHOLE, Gain, Response, StoredScores
+from onnxfi.sensitivity.trials import (
+    Side,
+    TrialOptions,
+    candidates,
+    checked_sides,
+    corrected,
+    flips,
+    largest,
+    stored_words,
+)
 
 
 def _response(up: float, down: float) -> Response:

@@ -10,7 +10,7 @@ import pytest
 from onnxfi.errors import ConfigError
 from onnxfi.faults import BitFlip, Burst, FaultModel, FaultSite, FaultSpace, StuckAt
 from onnxfi.sensitivity import Expected, Sensitivity, expect
-from onnxfi.sensitivity import _summary as module
+from onnxfi.sensitivity.scores import _summary as module
 
 Sites = tuple[FaultSite, ...]
 

@@ -17,12 +17,18 @@ from onnxfi.faults import BitFlip, FaultSite, FaultSpace, Scenario, enumerate_si
 from onnxfi.graph import Model, load
 from onnxfi.outcome import BoundCriterion, Top1
 from onnxfi.sensitivity import Cost, SensitivityScores
-from onnxfi.sensitivity._bitscores import BitScores
-from onnxfi.sensitivity._candidates import candidates, stored_words
-from onnxfi.sensitivity._fallback import ladder, try_sites
-from onnxfi.sensitivity._response import DOSES, DOWN, UP
-from onnxfi.sensitivity._stored import StoredScores
-from onnxfi.sensitivity._trials import TrialOptions, Trials, flips, in_turn, sort_of
+from onnxfi.sensitivity.scores import DOSES, DOWN, UP, BitScores, StoredScores
+from onnxfi.sensitivity.trials import (
+    TrialOptions,
+    Trials,
+    candidates,
+    flips,
+    in_turn,
+    ladder,
+    sort_of,
+    stored_words,
+    try_sites,
+)
 from onnxfi.workload import Workload
 
 IMAGES = "models/mnist_test1000.npz"

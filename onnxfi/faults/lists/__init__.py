@@ -1,0 +1,22 @@
+"""TODO: what this package is for, what comes in, what goes out."""
+
+from onnxfi.faults.lists._listfile import (
+    FaultList,
+    open_fault_list,
+    read_fault_list,
+    scenario_document,
+    write_fault_list,
+)
+from onnxfi.faults.lists._recipe import check_space, recipe_space
+from onnxfi.faults.lists._records import FaultListHeader
+
+__all__ = [
+    "FaultList",
+    "FaultListHeader",
+    "check_space",
+    "open_fault_list",
+    "read_fault_list",
+    "recipe_space",
+    "scenario_document",
+    "write_fault_list",
+]

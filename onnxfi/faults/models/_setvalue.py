@@ -1,0 +1,102 @@
+"""Set value: one element is replaced, by a given number or by a uniformly random word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxfi.bits import encode, format_of
+from onnxfi.errors import ConfigError, FaultError
+from onnxfi.faults.models._effects import whole_word
+from onnxfi.faults.models._model import Columns
+from onnxfi.faults.models._places import shape_of_site, single_elements
+from onnxfi.faults.models._product import Product
+from onnxfi.faults.models._scenario import FaultGroup
+from onnxfi.faults.sites import FaultSite
+
+_RANDOM = "random"
+
+
+@dataclass(frozen=True, slots=True)
+class SetValue:
+    """Replace one element by a number, stored in the site's own format, or by a random word.
+
+    Fault number n is element n. A random word is uniform over all words of the element's width,
+    drawn anew for each fault; then the space is not enumerable.
+
+    Attributes:
+        value: A number (rounded to the nearest of a float format; met exactly by an integer
+            format, in stored form: a quantized tensor is set to a code, not to what it stands
+            for), or ``"random"``.
+
+    Raises:
+        ConfigError: ``value`` is neither a number nor ``"random"``.
+    """
+
+    value: float | int | str = 0
+
+    def __post_init__(self) -> None:
+        # numpy's numbers become Python's, whose repr is plain text for the spec.
+        value: Any = self.value
+        if isinstance(value, np.number):
+            value = value.item()
+        object.__setattr__(self, "value", value)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number and value != _RANDOM:
+            raise ConfigError(f"a value to set is a number or 'random', not {self.value!r}")
+
+    @property
+    def enumerable(self) -> bool:
+        """False for random words."""
+        return self.value != _RANDOM
+
+    def spec(self) -> str:
+        """``set:VALUE`` or ``set:random``."""
+        return f"set:{self.value if isinstance(self.value, str) else repr(self.value)}"
+
+    def variants(self, site: FaultSite) -> int:
+        """Number of elements.
+
+        Raises:
+            FaultError: The site's format has no such number, or its shape is not known.
+        """
+        return self._faults(site).count
+
+    def columns(
+        self, site: FaultSite, numbers: NDArray[np.int64], rng: np.random.Generator
+    ) -> Columns:
+        """The faults that numbers stand for; random words are drawn in the order of numbers."""
+        columns = self._faults(site).columns(numbers)
+        if self.enumerable:
+            return columns
+        # Raw bits of the generator: numpy keeps them from version to version, distributions not.
+        raw = np.asarray(rng.bit_generator.random_raw(len(numbers)), np.uint64)
+        words = raw & np.uint64(format_of(site.element).mask)
+        return Columns(
+            owner=columns.owner, index=columns.index, and_mask=columns.and_mask, xor_mask=words
+        )
+
+    def number(self, site: FaultSite, group: FaultGroup) -> int | None:
+        """The number of a fault, or None if it is none of this model."""
+        if not self.enumerable:
+            # Any word may have been drawn, so only the element counts.
+            if len(group) != 1 or (group.and_mask[0] & np.uint64(format_of(site.element).mask)):
+                return None
+            return single_elements(shape_of_site(site)).find(group.index)
+        return self._faults(site).number(site, group)
+
+    def _faults(self, site: FaultSite) -> Product:
+        word = 0
+        if not isinstance(self.value, str):
+            try:
+                word = encode(self.value, site.element)
+            except ConfigError as error:
+                raise FaultError(
+                    f"{error}; site {site.name!r} can't take fault model {self.spec()!r}: leave it "
+                    "out with --exclude, or choose other --targets"
+                ) from None
+        effects = whole_word(word, format_of(site.element).width)
+        return Product(places=single_elements(shape_of_site(site)), effects=effects)

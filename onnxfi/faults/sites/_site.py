@@ -1,0 +1,150 @@
+"""Fault sites: the named tensors whose stored bits can be corrupted."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+
+from onnxfi.bits import ElementType
+from onnxfi.faults.sites._layout import SampleLayout
+from onnxfi.graph import Form, Gates
+
+
+class SiteKind(enum.StrEnum):
+    """What a site's tensor is to the network."""
+
+    WEIGHT = "weight"
+    BIAS = "bias"
+    ACTIVATION = "activation"
+    INPUT = "input"
+    SCALE = "scale"
+    ZERO_POINT = "zero_point"
+    SPARSE_INDEX = "sparse_index"
+    CONSTANT = "constant"
+    STATE = "state"
+
+    @property
+    def stored(self) -> bool:
+        """True for a tensor in the file: its faults are in memory, there for every sample."""
+        return self not in (SiteKind.ACTIVATION, SiteKind.INPUT, SiteKind.STATE)
+
+
+class NeuronPart(enum.StrEnum):
+    """What a tensor is to the spiking neurons of a network.
+
+    ``synapse``: stored weights and biases; ``current``: what they make of spikes, on its way to
+    the membrane; ``membrane``: the state that is carried from step to step, until it is compared;
+    ``threshold``, ``decay``: stored constants of the comparison and of the leak; ``spike``: the
+    result of the comparison, until it meets the next weight; ``reset``: what a spike takes back
+    from its own membrane, constants of it included.
+    """
+
+    SYNAPSE = "synapse"
+    CURRENT = "current"
+    MEMBRANE = "membrane"
+    THRESHOLD = "threshold"
+    DECAY = "decay"
+    RESET = "reset"
+    SPIKE = "spike"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultSite:
+    """A named tensor whose stored bits can be corrupted.
+
+    Attributes:
+        name: The tensor's name in the file (``node/branch/value`` inside a subgraph);
+            ``NAME/indices`` of a sparse tensor's indices, ``node/attribute`` of an attribute.
+        kind: What the tensor is to the network.
+        element: Element type of the tensor as stored or computed.
+        node: First consumer of a stored tensor, holder of an attribute, producer of a computed
+            tensor; ``Conv#3`` if unnamed. Empty for a graph input, and where no node reads it.
+        op_type: Operator of that node for a computed tensor, of the layer for a stored one (a
+            quantized Conv weight is read by DequantizeLinear, but belongs to a Conv).
+        layer: The node that the tensor belongs to, looking through quantization, casts and
+            reshapes.
+        layout: Elements of the tensor (of one sample of it); None for a computed tensor whose
+            run-time shape is not known because no workload was given.
+        step: The one time step or iteration that the site is about, 0-based: of an unrolled
+            network the step that the tensor belongs to, of a repeated tensor the step in which
+            faults are there (the site is then called ``NAME@STEP``). Else None.
+        repeated: Whether the tensor is made anew again and again in one run over a sample: in
+            each iteration of a loop, or for each step of a sequence. Without ``step``, faults in
+            it are there every time.
+        form: How a stored tensor lies in the file.
+        part: What the tensor is to the spiking neurons of the network; None where it is nothing to
+            them, or there are none.
+        series: Name that the tensor's first step has in an unrolled network: the same for all its
+            steps. None for what is not one step of many.
+        body: Of a computed tensor inside a control-flow body the path of that body,
+            ``node/branch``; else empty.
+        members: The steps of a tensor that are tied into this one site (``NAME@STEPS``): a fault in
+            it is there, in the same element, in each of them. Empty for a site of one tensor.
+        gates: How a packed tensor of a recurrent operator is divided; None for other tensors.
+        gate: The one gate that the site is about: it is then called ``NAME[gate=f]``, and its
+            elements are those of the gate, along the same axes. Else None.
+        in_bytes: Whether the elements of a stored tensor lie several in each byte of a tensor of
+            uint8, along its last axis; the layout counts elements.
+    """
+
+    name: str
+    kind: SiteKind
+    element: ElementType
+    node: str
+    op_type: str
+    layer: str
+    layout: SampleLayout | None
+    step: int | None = None
+    repeated: bool = False
+    form: Form = Form.TENSOR
+    part: NeuronPart | None = None
+    series: str | None = None
+    body: str = ""
+    members: tuple[FaultSite, ...] = ()
+    gates: Gates | None = None
+    gate: str | None = None
+    in_bytes: bool = False
+
+    @property
+    def tensor(self) -> str:
+        """Name of the tensor: the site's without ``@STEP`` or gate; of tied steps, the first's."""
+        if self.members:
+            return self.members[0].tensor
+        if self.gate is not None:
+            return self.name.removesuffix(f"[gate={self.gate}]")
+        if self.step is None or not self.repeated:
+            return self.name
+        return self.name.removesuffix(f"@{self.step}")
+
+    def at(self, step: int) -> FaultSite | None:
+        """The site of the same tensor in one step only; None if it has no such step.
+
+        Args:
+            step: 0-based; any number goes as long as no profile has told how many there are.
+        """
+        steps = None if self.layout is None else self.layout.steps
+        if not self.repeated or step < 0 or (steps is not None and step >= steps):
+            return None
+        return replace(self, name=f"{self.tensor}@{step}", step=step)
+
+    def of_gate(self, gate: str) -> FaultSite | None:
+        """The site of one gate of the same tensor; None if it has no such gate."""
+        if self.gates is None or gate not in self.gates.blocks or self.layout is None:
+            return None
+        size = self.gates.blocks.count(gate) * self.gates.size
+        layout = self._along_gates(size)
+        return replace(self, name=f"{self.tensor}[gate={gate}]", gate=gate, layout=layout)
+
+    def whole(self) -> FaultSite:
+        """The site of the whole tensor, in every step."""
+        layout, step = self.layout, None if self.repeated else self.step
+        if self.gate is not None and self.gates is not None:
+            layout = self._along_gates(len(self.gates.blocks) * self.gates.size)
+        return replace(self, name=self.tensor, gate=None, step=step, layout=layout)
+
+    def _along_gates(self, size: int) -> SampleLayout:
+        """The layout with another number of entries along the axis of the gates."""
+        assert self.gates is not None
+        assert self.layout is not None
+        shape, axis = self.layout.shape, self.gates.axis
+        return replace(self.layout, shape=(*shape[:axis], size, *shape[axis + 1 :]))

@@ -1,0 +1,96 @@
+"""The flow of a network over time: each operator once, and who reads whom, how much later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TypeVar
+
+from onnxfi.faults.sites import transparent
+from onnxfi.graph import Node
+
+_T = TypeVar("_T", bound=Hashable)
+
+COMPARISONS = frozenset({"Greater", "GreaterOrEqual", "Less", "LessOrEqual"})
+_ELEMENTWISE = COMPARISONS | frozenset(
+    {
+        "Abs",
+        "Add",
+        "And",
+        "BitShift",
+        "Ceil",
+        "Clip",
+        "Div",
+        "Equal",
+        "Exp",
+        "Floor",
+        "Max",
+        "Min",
+        "Mul",
+        "Neg",
+        "Not",
+        "Or",
+        "Pow",
+        "QLinearAdd",
+        "QLinearMul",
+        "Reciprocal",
+        "Relu",
+        "Round",
+        "Sigmoid",
+        "Sign",
+        "Sqrt",
+        "Sub",
+        "Sum",
+        "Tanh",
+        "Where",
+        "Xor",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """A network once, whatever the number of its steps.
+
+    Attributes:
+        operators: Each operator as its nodes, one a step, the first step first.
+        starts: Step of the first node of each operator.
+        readers: By position of an operator: positions of those that read it, each with the steps
+            from the making of the value to its reading.
+        carried: What the body of a loop hands on to its next iteration, by name of the value.
+        states: What the body gets from the iteration before: name of the value, and position of
+            the operator that made it there.
+    """
+
+    operators: tuple[tuple[Node, ...], ...]
+    starts: tuple[int, ...]
+    readers: Mapping[int, frozenset[tuple[int, int]]]
+    carried: frozenset[str] = frozenset()
+    states: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def makers(self) -> Mapping[int, frozenset[tuple[int, int]]]:
+        """The same the other way round: whom an operator reads."""
+        found: dict[int, set[tuple[int, int]]] = {}
+        for source, links in self.readers.items():
+            for target, lag in links:
+                found.setdefault(target, set()).add((source, lag))
+        return MappingProxyType({place: frozenset(links) for place, links in found.items()})
+
+
+def elementwise(node: Node) -> bool:
+    """Whether each element of a result depends on the same element of the operands only."""
+    return node.op_type in _ELEMENTWISE or transparent(node)
+
+
+def reach(starts: Iterable[_T], neighbours: Callable[[_T], Iterable[_T]]) -> set[_T]:
+    """All places that can be reached from some, these included."""
+    seen = set(starts)
+    waiting = list(seen)
+    while waiting:
+        for item in neighbours(waiting.pop()):
+            if item not in seen:
+                seen.add(item)
+                waiting.append(item)
+    return seen

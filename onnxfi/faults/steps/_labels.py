@@ -1,0 +1,85 @@
+"""Labels in time: steps, layers and neuron parts of the sites of unrolled networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from onnxfi.faults.sites import FaultSite
+from onnxfi.faults.steps._flow import reach
+from onnxfi.faults.steps._looped import looped_flows
+from onnxfi.faults.steps._parts import Parts, joined, neuron_parts
+from onnxfi.faults.steps._unrolled import Unrolled, unrolled
+from onnxfi.graph import GraphIndex
+
+
+def labelled(
+    sites: Sequence[FaultSite], index: GraphIndex, static: frozenset[str]
+) -> tuple[FaultSite, ...]:
+    """The sites with what is known of their place in time; as they are in an ordinary network.
+
+    Computed tensors of an unrolled network get their step, and the layer that their first step
+    has. Stored ones that are read in one step only, as constants often are, get that step; weights
+    are read in all. In the body of a loop, as in the steps, neurons are found.
+
+    Args:
+        sites: Sites of a graph.
+        index: Facts about the graph.
+        static: Values that no sample has a part in.
+    """
+    found = unrolled(index, static)
+    flows = [*looped_flows(index, static)] if found is None else [found.flow]
+    parts = joined(neuron_parts(index, static, flow) for flow in flows)
+    if found is None and not parts.computed:
+        return tuple(sites)
+    known = found or Unrolled(steps=0, step={}, first={}, flow=flows[0])
+    return tuple(
+        _stored(site, index, static, known, parts)
+        if site.kind.stored
+        else _computed(site, index, known, parts)
+        for site in sites
+    )
+
+
+def _computed(site: FaultSite, index: GraphIndex, found: Unrolled, parts: Parts) -> FaultSite:
+    node, first = index.producer(site.name), found.first.get(site.node)
+    if node is None:
+        home = parts.home.get(site.name, site.layer)
+        return replace(site, part=parts.states.get(site.name), layer=home)
+    return replace(
+        site,
+        layer=_layer(site.node, site.layer, found, parts),
+        step=found.step.get(site.node),
+        part=parts.computed.get(site.node),
+        series=None if first is None else first.outputs[node.outputs.index(site.name)],
+    )
+
+
+def _stored(
+    site: FaultSite, index: GraphIndex, static: frozenset[str], found: Unrolled, parts: Parts
+) -> FaultSite:
+    steps = {found.step.get(name) for name in _readers(index, static, site.name)}
+    step = steps.pop() if len(steps) == 1 else None
+    layer = parts.home.get(site.name) or _layer(site.layer, site.layer, found, parts)
+    return replace(site, layer=layer, step=step, part=parts.stored.get(site.name))
+
+
+def _layer(node: str, otherwise: str, found: Unrolled, parts: Parts) -> str:
+    """The layer of neurons that a node is of, or else the layer's node in its first step."""
+    if node in parts.layer:
+        return parts.layer[node]
+    first = found.first.get(otherwise)
+    return parts.layer.get(otherwise, otherwise if first is None else first.name)
+
+
+def _readers(index: GraphIndex, static: frozenset[str], value: str) -> Iterator[str]:
+    """The nodes that a stored tensor meets something computed in."""
+
+    def onward(name: str) -> Iterator[str]:
+        for use in index.consumers(name):
+            yield from (output for output in use.node.outputs if output in static)
+
+    for name in reach([value], onward):
+        for use in index.consumers(name):
+            if not static.issuperset(filter(None, use.node.outputs)):
+                yield use.node.name

@@ -1,0 +1,81 @@
+"""Canonical order: nodes and initializers in an order that the graph alone decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from onnx import GraphProto, NodeProto
+
+from onnxfi.graph.index import Model
+from onnxfi.graph.io import replace_nodes
+from onnxfi.graph.proto import captures, own_names, scopes
+
+
+def in_canonical_order(model: Model) -> Model:
+    """The model with its nodes and initializers in canonical order, in nested graphs too.
+
+    Nodes come in the order in which walking back from the outputs, inputs first, finishes them;
+    initializers in the order in which nodes read them first. So two files that list the same
+    graph in another order become equal but for names: onnxruntime lists what it has inserted in
+    the order of a hash table, which is another one in each process. Declarations of values that
+    the graph does not have are dropped: it declares what it has optimised away, too, under names
+    that would look taken.
+    """
+    proto = model._copy()
+    kept: set[tuple[str, str]] = set()
+    # Inner graphs first: giving a graph its nodes anew copies them, bodies included.
+    for scope in reversed(list(scopes(proto.graph))):
+        graph = scope.graph
+        replace_nodes(graph, [graph.node[place] for place in _finished(graph)])
+        order = _first_reads(graph)
+        stored = sorted(graph.initializer, key=lambda tensor: order.get(tensor.name, len(order)))
+        del graph.initializer[:]
+        graph.initializer.extend(stored)
+        own = set(own_names(graph))
+        declared = [value for value in graph.value_info if value.name in own]
+        del graph.value_info[:]
+        graph.value_info.extend(declared)
+        kept.update((scope.path, name) for name in own)
+    types = {key: spec for key, spec in model._types.items() if key in kept}
+    return model._edited(proto, model._edits, types)
+
+
+def _finished(graph: GraphProto) -> list[int]:
+    """Positions of nodes in the order of a depth-first walk from the outputs.
+
+    What no output depends on comes last, in the order of the file.
+    """
+    makers = {name: place for place, node in enumerate(graph.node) for name in _made(node)}
+    order: list[int] = []
+    seen: set[int] = set()
+    roots = [makers[value.name] for value in graph.output if value.name in makers]
+    for root in (*roots, *range(len(graph.node))):
+        # By hand, not by recursion: networks are thousands of nodes deep.
+        walk = [(root, iter(_before(graph, root, makers)))] if root not in seen else []
+        seen.add(root)
+        while walk:
+            place, before = walk[-1]
+            following = next((other for other in before if other not in seen), None)
+            if following is None:
+                order.append(place)
+                walk.pop()
+            else:
+                seen.add(following)
+                walk.append((following, iter(_before(graph, following, makers))))
+    return order
+
+
+def _before(graph: GraphProto, place: int, makers: dict[str, int]) -> Sequence[int]:
+    return [makers[name] for name in captures(graph.node[place]) if name in makers]
+
+
+def _made(node: NodeProto) -> Iterator[str]:
+    return filter(None, node.output)
+
+
+def _first_reads(graph: GraphProto) -> dict[str, int]:
+    order: dict[str, int] = {}
+    for node in graph.node:
+        for name in captures(node):
+            order.setdefault(name, len(order))
+    return order

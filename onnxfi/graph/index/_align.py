@@ -1,0 +1,79 @@
+"""Aligning two graphs that differ in names and stored values only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from onnx import AttributeProto, NodeProto
+
+from onnxfi.graph.index._model import Model
+from onnxfi.graph.proto import scopes
+
+
+def align(first: Model, second: Model) -> Mapping[str, str] | None:
+    """Which initializer of one model stands where which one stands in another.
+
+    onnxruntime names what it makes while optimising by counting, so that the same tensor may have
+    another name in the optimised form of another model.
+
+    Args:
+        first: A model.
+        second: Another one.
+
+    Returns:
+        Initializers of ``second`` by those of ``first`` (qualified names), as far as nodes read
+        them; None if anything but names and stored values differs, the order of nodes included.
+    """
+    names = _paired_names(first, second)
+    if names is None or not _same_attributes(first, second):
+        return None
+    mine, theirs = first.index.initializers, second.index.initializers
+    found: dict[str, str] = {}
+    for name, other in names.items():
+        if (name in mine) != (other in theirs):
+            return None
+        if name not in mine:
+            continue
+        one, two = mine[name], theirs[other]
+        if (one.element, one.shape, one.sparse) != (two.element, two.shape, two.sparse):
+            return None
+        found[name] = other
+    return found
+
+
+def _paired_names(first: Model, second: Model) -> dict[str, str] | None:
+    """Values of the second model by those of the first, None if they don't pair one to one."""
+    mine, theirs = first.index.nodes, second.index.nodes
+    fixed = [[spec.name for spec in (*m.inputs, *m.outputs)] for m in (first, second)]
+    if len(mine) != len(theirs) or fixed[0] != fixed[1]:
+        return None
+    # Inputs and outputs keep their names: the two models do the same job.
+    names = {name: name for name in fixed[0]}
+    back = dict(names)
+    for one, two in zip(mine, theirs, strict=True):
+        if (one.op_type, one.domain) != (two.op_type, two.domain):
+            return None
+        for read, made in ((one.inputs, two.inputs), (one.outputs, two.outputs)):
+            if len(read) != len(made) or not _pair(zip(read, made, strict=True), names, back):
+                return None
+    return names
+
+
+def _pair(pairs: Iterable[tuple[str, str]], names: dict[str, str], back: dict[str, str]) -> bool:
+    return all(
+        names.setdefault(mine, theirs) == theirs and back.setdefault(theirs, mine) == mine
+        for mine, theirs in pairs
+    )
+
+
+def _same_attributes(first: Model, second: Model) -> bool:
+    mine = [node for scope in scopes(first._proto.graph) for node in scope.graph.node]
+    theirs = [node for scope in scopes(second._proto.graph) for node in scope.graph.node]
+    return list(map(_attributes, mine)) == list(map(_attributes, theirs))
+
+
+def _attributes(node: NodeProto) -> list[bytes]:
+    """Attributes in a comparable form; nested graphs are compared by their own nodes."""
+    nested = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
+    plain = [attribute for attribute in node.attribute if attribute.type not in nested]
+    return sorted(attribute.SerializeToString(deterministic=True) for attribute in plain)

@@ -1,0 +1,241 @@
+"""Finding entries: what the operators that compute with a stored tensor do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from onnxfi.faults import FaultSite
+from onnxfi.graph import Form, Model, Operand, operands
+from onnxfi.sensitivity.rules._entry import Channels, Entry, EntryKind
+
+_LAST = -1
+_DOMAINS = ("", "com.microsoft")
+_Rule = Callable[[str, Operand, tuple[int, ...]], Entry | None]
+
+
+def find_entry(model: Model, site: FaultSite) -> Entry | None:
+    """Where faults of a stored tensor enter the flow of values.
+
+    Args:
+        model: The model.
+        site: A site of a stored tensor.
+
+    Returns:
+        None where it is not one of: weight or bias of Conv, ConvTranspose, Gemm, MatMul, of their
+        quantized forms, and scales of such weights; scale or bias of a norm; operand of Mul, Add,
+        Sub along channels; or where it is used in several such ways, read in nested graphs, or
+        moved about before.
+    """
+    if site.form is not Form.TENSOR or site.gate is not None or site.layout is None:
+        return None
+    uses = operands(model, site.tensor)
+    if uses is None:
+        return None
+    entries = [_entry(model, site, use) for use in uses]
+    first = entries[0]
+    if first is None:
+        return None
+    for other in entries[1:]:
+        # Weights that several layers share count as one entry if all treat them alike.
+        if other is None or replace(other, values=first.values, sources=first.sources) != first:
+            return None
+    known = [entry for entry in entries if entry is not None]
+    return replace(
+        first,
+        values=tuple(value for entry in known for value in entry.values),
+        sources=tuple(source for entry in known for source in entry.sources),
+    )
+
+
+def _entry(model: Model, site: FaultSite, use: Operand) -> Entry | None:
+    if use.dressing == 1:
+        return _of_scale(model, site, use)
+    if use.dressing or site.layout is None or use.node.domain not in _DOMAINS:
+        return None
+    rule = _RULES.get(use.node.op_type)
+    found = None if rule is None else rule(site.name, use, site.layout.shape)
+    if found is None:
+        return None
+    entry = replace(found, scales=(use.scale,)) if use.scale else found
+    if any(name not in model.index.initializers for name in (*entry.scales, *entry.steps)):
+        return None
+    return _in_stored_axes(entry, use.axes)
+
+
+def _of_scale(model: Model, site: FaultSite, use: Operand) -> Entry | None:
+    """The scales of a quantized weight: one a channel of what the weight makes."""
+    weight = model.index.initializers.get(use.data)
+    if weight is None or site.layout is None or len(site.layout.shape) != 1:
+        return None
+    rule = _RULES.get(use.node.op_type)
+    found = None if rule is None else rule(site.name, use, weight.shape)
+    if found is None or found.out is None or found.kind is not EntryKind.MULTIPLIED:
+        return None
+    found = _in_stored_axes(found, use.axes)
+    if found.out is None or weight.shape[found.out] != site.layout.shape[0]:
+        return None
+    return Entry(site=site.name, kind=EntryKind.STRETCHED, values=found.values, out=0)
+
+
+def _in_stored_axes(entry: Entry, axes: tuple[int, ...] | None) -> Entry:
+    """The entry with axes as the tensor is stored, not as it reaches the operator."""
+    if axes is None:
+        return entry
+    out = None if entry.out is None else axes[entry.out]
+    into = None if entry.into is None else axes[entry.into]
+    return replace(entry, out=out, into=into)
+
+
+def _conv(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
+    made = (Channels(value=use.node.outputs[0], axis=1),)
+    if use.slot == 2:
+        return Entry(site=site, kind=EntryKind.ADDED, values=made, out=0)
+    if use.slot != 1 or len(shape) < 3:
+        return None
+    source = (Channels(value=use.node.inputs[0], axis=1),)
+    groups = int(use.attributes.get("group", 1))
+    out, into = (0, 1) if use.node.op_type == "Conv" else (1, 0)
+    if groups > 1 and use.node.op_type != "Conv":
+        return None  # its filters are laid out by group of inputs
+    return Entry(
+        site=site,
+        kind=EntryKind.MULTIPLIED,
+        values=made,
+        sources=source,
+        out=out,
+        into=into,
+        groups=groups,
+    )
+
+
+def _gemm(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
+    made = (Channels(value=use.node.outputs[0], axis=_LAST),)
+    if use.slot == 2:
+        factor = float(use.attributes.get("beta", 1.0))
+        along = _only_axis(shape)
+        if along != len(shape) - 1:
+            return None
+        return Entry(site=site, kind=EntryKind.ADDED, values=made, out=along, factor=factor)
+    if use.slot != 1 or use.attributes.get("transA"):
+        return None
+    out, into = (0, 1) if use.attributes.get("transB") else (1, 0)
+    return Entry(
+        site=site,
+        kind=EntryKind.MULTIPLIED,
+        values=made,
+        sources=(Channels(value=use.node.inputs[0], axis=_LAST),),
+        out=out,
+        into=into,
+        factor=float(use.attributes.get("alpha", 1.0)),
+    )
+
+
+def _quantized_conv(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
+    return _quantized(site, use, shape, _conv, bias=8)
+
+
+def _quantized_gemm(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
+    return _quantized(site, use, shape, _gemm, bias=6)
+
+
+def _quantized_matmul(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
+    return _quantized(site, use, shape, _matmul, bias=-1)
+
+
+def _quantized(
+    site: str, use: Operand, shape: tuple[int, ...], rule: _Rule, *, bias: int
+) -> Entry | None:
+    """As the operator of floats, between integers with scales and zero points of their own.
+
+    Inputs are data, its scale and zero point, weight, its scale and zero point, then the scale and
+    zero point of the result and the bias, in an order that differs.
+    """
+    inputs = use.node.inputs
+    data, data_scale, data_zero, _, scale, _ = inputs[:6]
+    step, zero = [name for place, name in enumerate(inputs[6:], 6) if place != bias][:2]
+    slots = {3: 1, bias: 2}
+    if use.slot not in slots:
+        return None
+    node = replace(use.node, inputs=(data, inputs[3]))
+    entry = rule(site, replace(use, node=node, slot=slots[use.slot]), shape)
+    if entry is None:
+        return None
+    return replace(
+        entry,
+        values=tuple(replace(each, zero=zero) for each in entry.values),
+        sources=tuple(replace(each, zero=data_zero) for each in entry.sources),
+        scales=(scale, data_scale),
+        steps=(step,),
+    )
+
+
+def _matmul(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
+    if len(shape) != 2:
+        return None
+    axis, out = (_LAST, 1) if use.slot == 1 else (_LAST - 1, 0)
+    return Entry(
+        site=site,
+        kind=EntryKind.MULTIPLIED,
+        values=(Channels(value=use.node.outputs[0], axis=axis),),
+        sources=(Channels(value=use.node.inputs[1 - use.slot], axis=axis),),
+        out=out,
+        into=1 - out,
+    )
+
+
+def _batch_norm(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
+    made = (Channels(value=use.node.outputs[0], axis=1),)
+    kinds = {1: EntryKind.STRETCHED, 2: EntryKind.ADDED}
+    if use.slot not in kinds or len(shape) != 1:
+        return None
+    return Entry(site=site, kind=kinds[use.slot], values=made, out=0)
+
+
+def _layer_norm(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
+    made = (Channels(value=use.node.outputs[0], axis=_LAST),)
+    kinds = {1: EntryKind.STRETCHED, 2: EntryKind.ADDED}
+    if use.slot not in kinds or len(shape) != 1:
+        return None
+    return Entry(site=site, kind=kinds[use.slot], values=made, out=0)
+
+
+def _elementwise(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
+    """An operand along one axis; which one is counted from the end, as in broadcasting."""
+    along = _only_axis(shape)
+    if along is None or (use.node.op_type == "Sub" and use.slot == 0):
+        return None
+    kind = EntryKind.STRETCHED if use.node.op_type == "Mul" else EntryKind.ADDED
+    return Entry(
+        site=site,
+        kind=kind,
+        values=(Channels(value=use.node.outputs[0], axis=along - len(shape)),),
+        out=along,
+        factor=-1.0 if use.node.op_type == "Sub" else 1.0,
+    )
+
+
+def _only_axis(shape: tuple[int, ...]) -> int | None:
+    """The one axis of more than one entry; None for scalars and for tables."""
+    axes = [axis for axis, size in enumerate(shape) if size > 1]
+    return axes[0] if len(axes) == 1 else None
+
+
+_RULES: Mapping[str, _Rule] = MappingProxyType(
+    {
+        "Conv": _conv,
+        "ConvTranspose": _conv,
+        "Gemm": _gemm,
+        "MatMul": _matmul,
+        "QLinearConv": _quantized_conv,
+        "QGemm": _quantized_gemm,
+        "QLinearMatMul": _quantized_matmul,
+        "BatchNormalization": _batch_norm,
+        "InstanceNormalization": _batch_norm,
+        "LayerNormalization": _layer_norm,
+        "Add": _elementwise,
+        "Sub": _elementwise,
+        "Mul": _elementwise,
+    }
+)
