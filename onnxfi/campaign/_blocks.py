@@ -1,4 +1,4 @@
-"""Blocks and work units: in which portions the scenarios of a campaign are run.
+"""Blocks and work units: in which portions, and in which order, scenarios are run.
 
 A block is a run of consecutive scenarios. Inside a block, scenarios are run site by site, so that
 sessions are shared; across blocks, in order. Estimates use finished blocks only: which scenarios
@@ -10,6 +10,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
+
+from onnxfi.sampling import ListedScenarios, SampledScenarios, ScenarioSource
 
 SMALLEST_BLOCK = 50
 LARGEST_BLOCK = 1_000
@@ -32,7 +36,7 @@ def pending_in_order(
     total: int,
     block_size: int,
     done: set[int],
-    homes_of: Callable[[Sequence[int]], Sequence[Any]] | None,
+    site_keys: Callable[[Sequence[int]], Sequence[Any]] | None,
 ) -> Iterator[int]:
     """Pending scenarios in the order in which they should be run.
 
@@ -40,15 +44,15 @@ def pending_in_order(
         total: Scenarios of the campaign.
         block_size: Scenarios a block.
         done: Scenarios that are stored already.
-        homes_of: Gives something sortable for each scenario, the same for those of one site; None
+        site_keys: Gives something sortable for each scenario, the same for those of one site; None
             runs a block in plain order.
     """
     for start in range(0, total, block_size):
         block = [k for k in range(start, min(start + block_size, total)) if k not in done]
-        if homes_of is None or not block:
+        if site_keys is None or not block:
             yield from block
         else:
-            yield from (k for _, k in sorted(zip(homes_of(block), block, strict=True)))
+            yield from (k for _, k in sorted(zip(site_keys(block), block, strict=True)))
 
 
 class UnitSizer:
@@ -85,3 +89,26 @@ class UnitSizer:
         unit = tuple(itertools.islice(pending, size))
         self._pending -= len(unit)
         return unit
+
+
+SiteKeys = Callable[[Sequence[int]], "Sequence[int | tuple[str, ...]]"]
+
+
+def site_keys(source: ScenarioSource) -> SiteKeys | None:
+    """Gives the sites of scenarios as something sortable; None where it costs too much.
+
+    A scenario of thousands of drawn faults touches every site, and drawing it only to sort it
+    would double the work.
+    """
+    if isinstance(source, ListedScenarios):
+        return lambda numbers: [source.scenario(k).sites for k in numbers]
+    if not isinstance(source, SampledScenarios) or source.fault_numbers(0, 1) is None:
+        return None
+
+    def keys(numbers: Sequence[int]) -> Sequence[int]:
+        first = min(numbers)
+        faults = source.fault_numbers(first, max(numbers) + 1)
+        assert faults is not None
+        return [int(key) for key in source.space.homes(faults[np.array(numbers) - first])]
+
+    return keys

@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from onnxfi.campaign._blocks import finished_prefix
-from onnxfi.campaign._document import CampaignDocument, Plan, read_document
+from onnxfi.campaign._document import (
+    CampaignDocument,
+    Plan,
+    file_sha256,
+    identity_of,
+    read_document,
+    surroundings,
+)
 from onnxfi.campaign._experiment import CustomParts, Experiment, restore_experiment
 from onnxfi.campaign._folder import CampaignFolder
-from onnxfi.campaign._identity import file_sha256, identity_of, surroundings
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._store import ResultStore
 from onnxfi.campaign._subject import choose_graph, load_subject

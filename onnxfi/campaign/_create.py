@@ -16,7 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.campaign._campaign import OpenCampaign, open_campaign
-from onnxfi.campaign._document import FORMAT, CampaignDocument, Plan, encode_document
+from onnxfi.campaign._document import (
+    FORMAT,
+    CampaignDocument,
+    Plan,
+    differences,
+    encode_document,
+    file_sha256,
+    identity_of,
+    surroundings,
+)
 from onnxfi.campaign._experiment import CustomParts, Experiment
 from onnxfi.campaign._folder import (
     CampaignFolder,
@@ -24,10 +33,9 @@ from onnxfi.campaign._folder import (
     refuse_foreign,
     staged_folder,
 )
-from onnxfi.campaign._identity import differences, file_sha256, identity_of, surroundings
-from onnxfi.campaign._listed import by_recipe, recipe_in
 from onnxfi.campaign._pilot import piloted
 from onnxfi.campaign._prepare import prepare, removed_by_fusion
+from onnxfi.campaign._scenarios import by_recipe, recipe_in
 from onnxfi.campaign._settings import CampaignSettings, absolute, check_settings
 from onnxfi.campaign._store import create_store
 from onnxfi.campaign._subject import choice_of, choose_graph, load_subject

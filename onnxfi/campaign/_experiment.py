@@ -8,11 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from onnxfi.campaign._chosen import lay_out
 from onnxfi.campaign._document import LayoutEntry, Plan
-from onnxfi.campaign._listed import recipe_in, renumbered
-from onnxfi.campaign._monitors import spike_monitors
-from onnxfi.campaign._scores import sampler_of
+from onnxfi.campaign._layout import lay_out, spike_monitors
+from onnxfi.campaign._scenarios import recipe_in, renumbered, sampler_of
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._subject import Subject
 from onnxfi.engine import Profile, Scenarios

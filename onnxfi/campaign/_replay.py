@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.campaign._campaign import OpenCampaign
-from onnxfi.campaign._executors import executor_factory
-from onnxfi.campaign._worker import Bench, BenchKey, run_unit
+from onnxfi.campaign._worker import Worker, WorkerKey, run_unit
+from onnxfi.campaign.executors import processes
 from onnxfi.engine import (
     BatchResult,
     EngineContext,
@@ -132,30 +132,30 @@ def replay(campaign: OpenCampaign, scenario: int, options: ReplayOptions | None 
         )
     with campaign.open_store() as store:
         stored = store.record(scenario)
-    key = BenchKey(
+    key = WorkerKey(
         folder=str(campaign.folder.path.absolute()),
         identity=campaign.document.identity,
         custom=campaign.custom,
     )
     if stored is not None and stored.counts.due_crash and _dies(key, scenario):
         return _crashed(campaign, stored)
-    bench = Bench(key)
-    (faults,) = bench.experiment.source.scenarios((scenario,))
-    seen = _Seen(bench, options)
+    worker = Worker(key)
+    (faults,) = worker.experiment.source.scenarios((scenario,))
+    seen = _Seen(worker, options)
     try:
-        for result in bench.engine.results(faults):
+        for result in worker.engine.results(faults):
             seen.add(result)
     finally:
-        bench.engine.close()
-    followed = trace(bench.context, faults, options.on_trace) if options.trace else None
+        worker.engine.close()
+    followed = trace(worker.context, faults, options.on_trace) if options.trace else None
     return Replay(
         scenario=faults,
-        sites={name: bench.experiment.sites[name] for name in faults.sites},
+        sites={name: worker.experiment.sites[name] for name in faults.sites},
         engine=campaign.plan.engine,
         counts=seen.tally.counts,
         outcomes=seen.outcomes,
         stored=stored,
-        labels=bench.context.workload.labels,
+        labels=worker.context.workload.labels,
         monitors=seen.tally.monitors,
         answers=seen.answers,
         golden=seen.joined(faulty=False),
@@ -168,8 +168,8 @@ def replay(campaign: OpenCampaign, scenario: int, options: ReplayOptions | None 
 class _Seen:
     """What the runs of a scenario gave."""
 
-    def __init__(self, bench: Bench, options: ReplayOptions) -> None:
-        context = bench.context
+    def __init__(self, worker: Worker, options: ReplayOptions) -> None:
+        context = worker.context
         self._context = context
         self._keep = options.outputs
         self._kept: list[BatchResult] = []
@@ -226,9 +226,9 @@ def _array(result: BatchResult, name: str, faulty: bool) -> NDArray[Any]:
     return blank(golden.shape, golden.dtype)
 
 
-def _dies(key: BenchKey, scenario: int) -> bool:
+def _dies(key: WorkerKey, scenario: int) -> bool:
     """Whether a scenario takes its process down again."""
-    with executor_factory(2)(1) as executor:  # the factory for several processes, of one
+    with processes(1) as executor:
         try:
             executor.submit(run_unit, key, (scenario,)).result()
         except BrokenExecutor:

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import functools
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from onnxfi.campaign._blocks import UnitSizer, pending_in_order
+from onnxfi.campaign._blocks import UnitSizer, pending_in_order, site_keys
 from onnxfi.campaign._campaign import OpenCampaign
-from onnxfi.campaign._dispatch import Dispatcher
-from onnxfi.campaign._executors import executor_factory
+from onnxfi.campaign._dispatch import Dispatcher, Finished, Unit
 from onnxfi.campaign._folder import running
-from onnxfi.campaign._graphs import GraphTalk
-from onnxfi.campaign._isolate import ExecutorFactory, Finished, Unit
-from onnxfi.campaign._looks import Looker, StopRule
-from onnxfi.campaign._order import homes_of
-from onnxfi.campaign._signals import StopRequest
+from onnxfi.campaign._stop import StopCheck, StopRequest, StopRule
 from onnxfi.campaign._store import ResultStore
-from onnxfi.campaign._worker import BenchKey, release_bench, run_unit
+from onnxfi.campaign._worker import WorkerKey, release_worker, run_unit
+from onnxfi.campaign.executors import ExecutorFactory, executor_factory
 from onnxfi.engine import side_by_side
 from onnxfi.errors import BackendError, ConfigError, OnnxFIError
-from onnxfi.outcome import InjectionRecord, Outcome, OutcomeCounts, scenario_failed
+from onnxfi.outcome import GraphUse, InjectionRecord, Outcome, OutcomeCounts, scenario_failed
+
+_log = logging.getLogger(__name__)
 
 UNIT_TARGET_S = 2.0
 #: Where an engine shares work among the scenarios of a unit, longer ones share more.
@@ -96,7 +95,7 @@ def run_campaign(
             try:
                 run.go(done, on_progress or _ignore)
             finally:
-                release_bench()
+                release_worker()
         return run.summary()
 
 
@@ -141,18 +140,18 @@ class _Run:
         target_s = SHARED_UNIT_TARGET_S if side_by_side(campaign.plan.engine) else UNIT_TARGET_S
         pending = campaign.total - done_before
         self._sizer = UnitSizer(target_s, pending, options.workers)
-        self._looker = Looker(campaign, options.stop, store) if options.stop.active else None
+        self._check = StopCheck(campaign, options.stop, store) if options.stop.active else None
         self._looked_at = -1
         self._retries: dict[Unit, int] = {}
-        self._graphs = GraphTalk()
+        self._graphs = _GraphLog()
         self._again: list[Unit] = []
 
     def go(self, done: set[int], on_progress: Callable[[Progress], None]) -> None:
         plan = self._campaign.plan
         pending = pending_in_order(
-            plan.scenarios, plan.block_size, done, homes_of(self._campaign.experiment().source)
+            plan.scenarios, plan.block_size, done, site_keys(self._campaign.experiment().source)
         )
-        unit_of = functools.partial(run_unit, _bench_key(self._campaign, self._options))
+        unit_of = functools.partial(run_unit, _worker_key(self._campaign, self._options))
         factory = self._options.executor or executor_factory(self._options.workers)
         dispatcher = Dispatcher(unit_of, factory, self._options.workers)
         for finished in dispatcher.run(lambda: self._next(pending)):
@@ -193,10 +192,10 @@ class _Run:
 
     def _enough(self) -> bool:
         """Whether the stop rule is content; it is asked when results have come in."""
-        if self._looker is not None and self._done_now != self._looked_at:
+        if self._check is not None and self._done_now != self._looked_at:
             self._looked_at = self._done_now
-            self._stopped = self._looker.reached(self._failures)
-        return self._looker is not None and self._stopped is not None
+            self._stopped = self._check.reached(self._failures)
+        return self._check is not None and self._stopped is not None
 
     def _take(self, finished: Finished) -> None:
         if finished.repeated:
@@ -212,7 +211,7 @@ class _Run:
 
     def _add(self, records: list[InjectionRecord] | tuple[InjectionRecord, ...]) -> None:
         self._store.add(records)
-        self._graphs.hear(records)
+        self._graphs.note(records)
         self._done_now += len(records)
         golden, drop = self._campaign.plan.golden_correct, self._campaign.settings.drop
         self._failures += sum(scenario_failed(r.counts, golden, drop) for r in records)
@@ -242,6 +241,25 @@ class _Run:
         )
 
 
+class _GraphLog:
+    """Logs each graph once, when the first injection that ran in it comes in."""
+
+    def __init__(self) -> None:
+        self._logged: set[GraphUse] = set()
+
+    def note(self, records: Iterable[InjectionRecord]) -> None:
+        """Take note of injections."""
+        for record in records:
+            use = record.graph
+            if use is None or use in self._logged:
+                continue
+            self._logged.add(use)
+            other = ""
+            if use.differing:
+                other = f"; without faults it answers {use.differing} of {use.compared} otherwise"
+            _log.info("scenario %d: graph %s: %s%s", record.scenario, use.graph, use.reason, other)
+
+
 def _crash_record(number: int, campaign: OpenCampaign) -> InjectionRecord:
     plan = campaign.plan
     labelled = plan.golden_correct is not None
@@ -254,8 +272,8 @@ def _crash_record(number: int, campaign: OpenCampaign) -> InjectionRecord:
     )
 
 
-def _bench_key(campaign: OpenCampaign, options: RunOptions) -> BenchKey:
-    return BenchKey(
+def _worker_key(campaign: OpenCampaign, options: RunOptions) -> WorkerKey:
+    return WorkerKey(
         folder=str(campaign.folder.path.absolute()),
         identity=campaign.document.identity,
         custom=campaign.custom,

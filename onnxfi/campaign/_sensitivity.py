@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from onnxfi.campaign._chosen import lay_out
 from onnxfi.campaign._experiment import CustomParts, fault_space
 from onnxfi.campaign._goldenfile import GoldenFile
+from onnxfi.campaign._layout import lay_out
 from onnxfi.campaign._prepare import fault_free
 from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._subject import Subject, engine_settings

@@ -23,12 +23,11 @@ from onnxfi.analysis import (
     observe,
     spike_rows,
 )
+from onnxfi.campaign._breakdowns import GraphCount, facets_of, graph_counts
 from onnxfi.campaign._campaign import OpenCampaign
 from onnxfi.campaign._document import CampaignDocument
-from onnxfi.campaign._domains import facets_of
 from onnxfi.campaign._experiment import Experiment
 from onnxfi.campaign._goldenfile import GoldenFile
-from onnxfi.campaign._graphs import GraphCount, graph_counts
 from onnxfi.campaign._notes import Rows, notes_of
 from onnxfi.engine import RemovedTensor
 from onnxfi.errors import ConfigError

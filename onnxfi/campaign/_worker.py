@@ -1,4 +1,4 @@
-"""What a worker does: build the bench of a campaign once, then run units on it."""
+"""What a worker does: open a campaign and its engine once, then run units with it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FAULTS_TOGETHER = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BenchKey:
+class WorkerKey:
     """Which campaign a unit belongs to; all that travels to a worker beside scenario numbers.
 
     Attributes:
@@ -42,25 +42,25 @@ class BenchKey:
     memory_limit_bytes: int | None = None
 
 
-def run_unit(key: BenchKey, unit: Sequence[int]) -> list[InjectionRecord]:
+def run_unit(key: WorkerKey, unit: Sequence[int]) -> list[InjectionRecord]:
     """Run the scenarios of a unit."""
-    bench = _bench(key)
-    return list(bench.run(unit))
+    worker = _worker(key)
+    return list(worker.run(unit))
 
 
-def release_bench() -> None:
-    """Forget the bench of this process and the sessions that it keeps."""
-    _bench.cache_clear()
+def release_worker() -> None:
+    """Forget the worker of this process and the sessions that it keeps."""
+    _worker.cache_clear()
 
 
 # The one thing a worker process keeps between units: loading model and golden for each of them
 # would cost more than the unit.
 @functools.lru_cache(maxsize=1)
-def _bench(key: BenchKey) -> Bench:
-    return Bench(key)
+def _worker(key: WorkerKey) -> Worker:
+    return Worker(key)
 
 
-class Bench:
+class Worker:
     """A campaign's experiment with its engine open, ready to run any scenario of it.
 
     Attributes:
@@ -69,7 +69,7 @@ class Bench:
         engine: The engine.
     """
 
-    def __init__(self, key: BenchKey) -> None:
+    def __init__(self, key: WorkerKey) -> None:
         """Load the experiment and check that fault-free runs here are those of the campaign.
 
         Raises:
@@ -97,9 +97,9 @@ class Bench:
             monitors=plan.monitors,
         )
         self.engine: Engine = open_engine(plan.engine, self.context)
-        # The cache that drops a bench can't close it; its engine holds sessions and a thread.
+        # The cache that drops a worker can't close it; its engine holds sessions and a thread.
         weakref.finalize(self, self.engine.close)
-        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
 
     def run(self, numbers: Sequence[int]) -> Iterator[InjectionRecord]:
         """Carry out scenarios over the workload, each as if it were alone."""
@@ -114,7 +114,7 @@ class Bench:
                     monitors=injection.monitors,
                     graph=injection.graph,
                     spikes=spike_counts(injection.monitors, self.experiment.spikes),
-                    worker=self._worker,
+                    worker=self._name,
                     finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
                 )
 

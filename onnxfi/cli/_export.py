@@ -36,8 +36,7 @@ FORMATS = ("csv", "jsonl")
 def command(folder: str, form: str | None, output: str, force: bool) -> None:
     """Print or write all stored results of the campaign in FOLDER, one row an injection."""
     from onnxfi.campaign import open_campaign
-    from onnxfi.cli._output import check_free
-    from onnxfi.cli._talk import note
+    from onnxfi.cli._output import check_free, note
     from onnxfi.report import atomic_text
 
     form = form or _form_of(output)

@@ -51,9 +51,8 @@ def command(
     machine only: run it with graph optimisation off. In the folder of MODEL what is written shares
     its external data; data that makes it 2 GiB or more goes to OUTPUT.data.
     """
-    from onnxfi.cli._output import check_free, print_document
+    from onnxfi.cli._output import check_free, note, print_document
     from onnxfi.cli._subject import load_subject
-    from onnxfi.cli._talk import note
     from onnxfi.faults import site_named
     from onnxfi.graph import InFile, as_in_file, data_file, save
     from onnxfi.inject import bake

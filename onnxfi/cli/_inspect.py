@@ -8,12 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onnxfi.cli._bits import (
-    Tally,
-    bits_facts,
-    stored_bits,
-    tally_left_out,
-)
 from onnxfi.cli._options import (
     common_options,
     graph_options,
@@ -23,8 +17,16 @@ from onnxfi.cli._options import (
     state_option,
 )
 from onnxfi.cli._reading import reading_options
+from onnxfi.cli._stored import (
+    Tally,
+    bits_facts,
+    stored_bits,
+    tally_left_out,
+    zeros_by_group,
+    zeros_document,
+    zeros_view,
+)
 from onnxfi.cli._time import time_document, time_view
-from onnxfi.cli._zeros import zeros_by_group, zeros_document, zeros_view
 
 if TYPE_CHECKING:
     from onnxfi.cli._subject import Subject

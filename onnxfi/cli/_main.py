@@ -16,7 +16,7 @@ import click
 from onnxfi import __version__
 from onnxfi.cli._exit import Terminated, guarded
 from onnxfi.cli._options import common_options
-from onnxfi.cli._talk import telling_of_records
+from onnxfi.cli._output import telling_of_records
 
 #: In the order of the help page, which is the order of a first session.
 COMMANDS = (

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from onnxfi.cli._talk import Talk
+from onnxfi.cli._output import Talk
 from onnxfi.cli._types import Duration, FaultModelText, Kinds, MemorySize, Names, Parts, Steps
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])

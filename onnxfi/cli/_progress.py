@@ -1,4 +1,4 @@
-"""How far a run is, on stderr: a bar on a terminal, a line now and then elsewhere."""
+"""How far a run or a measurement is, on stderr: bars on a terminal, else lines now and then."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onnxfi.cli._talk import talk
+from onnxfi.cli._output import talk
 
 if TYPE_CHECKING:
     from onnxfi.campaign import Progress
 
+
 OnProgress = Callable[["Progress"], None]
+OnStep = Callable[[str, int, int], None]
+"""Takes what is being done, how much of it is done, and how much there is."""
 
 #: Seconds between two lines where there is no terminal.
 LINE_EVERY_S = 10.0
@@ -97,5 +100,47 @@ def _line_printer() -> OnProgress:
         if now - last >= LINE_EVERY_S:
             last = now
             click.echo(f"{progress.done:,} of {progress.total:,} injections, {text}", err=True)
+
+    return update
+
+
+@contextlib.contextmanager
+def showing_steps() -> Iterator[OnStep]:
+    """Give a callback that shows progress until the block ends; silent with ``-q``."""
+    if talk().level < 0:
+        yield lambda _what, _done, _total: None
+    elif sys.stderr.isatty():
+        with _step_bars() as update:
+            yield update
+    else:
+        yield _step_lines()
+
+
+@contextlib.contextmanager
+def _step_bars() -> Iterator[OnStep]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        tasks = {}
+
+        def update(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(tasks[what], completed=done, total=total)
+
+        yield update
+
+
+def _step_lines() -> OnStep:
+    last = time.monotonic()
+
+    def update(what: str, done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= LINE_EVERY_S:
+            last = now
+            click.echo(f"{what}: {done:,} of {total:,}", err=True)
 
     return update

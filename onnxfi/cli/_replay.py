@@ -42,8 +42,7 @@ def command(
     that are not masked are listed (with -v all of them).
     """
     from onnxfi.campaign import ReplayOptions, open_campaign, replay
-    from onnxfi.cli._output import check_free, print_document, print_page
-    from onnxfi.cli._talk import note, talk
+    from onnxfi.cli._output import check_free, note, print_document, print_page, talk
     from onnxfi.report import replay_document, replay_page
 
     if output is not None:
@@ -85,7 +84,7 @@ def _showing(trace: bool) -> Iterator[Callable[[int, int], None] | None]:
     """A bar on a terminal while a trace is made."""
     import sys
 
-    from onnxfi.cli._talk import talk
+    from onnxfi.cli._output import talk
 
     if not trace or talk().level < 0 or not sys.stderr.isatty():
         yield None

@@ -87,8 +87,7 @@ def command(
 
 
 def _write(output: str, summaries: Sequence[CampaignSummary], held: Sequence[Held]) -> None:
-    from onnxfi.cli._output import check_free
-    from onnxfi.cli._talk import note
+    from onnxfi.cli._output import check_free, note
     from onnxfi.report import write_report
 
     check_free(output, force=True)

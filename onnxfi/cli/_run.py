@@ -97,7 +97,7 @@ def _is_given(ctx: click.Context, name: str) -> bool:
 def _open(folder: str | None, options: Mapping[str, Any], given: Collection[str]) -> OpenCampaign:
     """The campaign in the folder, or a new one."""
     from onnxfi.campaign import open_campaign, resume_or_create
-    from onnxfi.cli._talk import note
+    from onnxfi.cli._output import note
     from onnxfi.errors import CampaignMismatchError
 
     path = None if folder is None else Path(folder)
@@ -127,8 +127,8 @@ def _carry_out(
 ) -> tuple[RunSummary, int | None]:
     """Run what is pending; also the number of the signal that ended it."""
     from onnxfi.campaign import RunOptions, StopRequest, StopRule, run_campaign, stop_on_signals
+    from onnxfi.cli._output import detail, note
     from onnxfi.cli._progress import showing_progress
-    from onnxfi.cli._talk import detail, note
     from onnxfi.report import left_out_text
 
     done, plan, left_out = campaign.done(), campaign.plan, campaign.document.left_out
@@ -168,7 +168,7 @@ def _carry_out(
 def _tell_of_samples(plan: Plan) -> None:
     """What a sample is and what the fault-free model makes of them, before the first injection."""
     from onnxfi.campaign import accuracy_text, doubt
-    from onnxfi.cli._talk import note
+    from onnxfi.cli._output import note
 
     note(f"a sample: {plan.sample}")
     note(f"{plan.samples:,} samples, {plan.batch_size} in a run: {plan.batch_reason}")
@@ -195,8 +195,7 @@ def _telling_of_stop(show: OnProgress, stop: StopRequest) -> OnProgress:
 
 def _report(campaign: OpenCampaign, summary: RunSummary, options: Mapping[str, Any]) -> None:
     from onnxfi.campaign import summarize
-    from onnxfi.cli._output import print_document, print_page
-    from onnxfi.cli._talk import note
+    from onnxfi.cli._output import note, print_document, print_page
     from onnxfi.report import short_page, summary_document
 
     if summary.done_now == 0 and summary.stopped is None:

@@ -95,8 +95,7 @@ def _write(output: str, subject: Subject, space: FaultSpace, sampler: Sampler) -
 
 
 def _tell(output: str, space: FaultSpace, sampler: Sampler, as_json: bool) -> None:
-    from onnxfi.cli._output import print_document
-    from onnxfi.cli._talk import note
+    from onnxfi.cli._output import note, print_document
     from onnxfi.report import counted
 
     scenarios = sampler.size(space)

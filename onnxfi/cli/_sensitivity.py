@@ -102,7 +102,7 @@ def command(model: str, inputs: str | None, output: str | None, **options: Any) 
 
 def _measured(options: dict[str, Any], output: str | None) -> tuple[Measured, Expected]:
     from onnxfi.campaign import CustomParts, choose_graph, load_subject, measure_sensitivity
-    from onnxfi.cli._steps import showing_steps
+    from onnxfi.cli._progress import showing_steps
     from onnxfi.sensitivity import expect
 
     settings = study_settings(options)
@@ -131,7 +131,7 @@ def _wanted(options: dict[str, Any], drop: float) -> SensitivityOptions:
 
 
 def _tell(model: str, output: str | None) -> None:
-    from onnxfi.cli._talk import note
+    from onnxfi.cli._output import note
 
     if output is None:
         note("nothing is written without -o; with it, `onnxfi run --scores` draws by the scores")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from onnxfi.cli._talk import detail
+from onnxfi.cli._output import detail
 
 if TYPE_CHECKING:
     from onnxfi.engine import EngineSettings, Profile

@@ -12,8 +12,8 @@ from onnxfi.campaign._blocks import (
     default_block_size,
     finished_prefix,
     pending_in_order,
+    site_keys,
 )
-from onnxfi.campaign._order import homes_of
 from onnxfi.campaign._worker import portions
 from onnxfi.faults import FaultGroup, Scenario
 from onnxfi.sampling import ListedScenarios, SampledScenarios, UniformSampler
@@ -74,14 +74,14 @@ def test_units_shrink_towards_the_end_where_workers_share_them():
 
 def test_scenarios_of_a_block_by_the_space_or_the_list(create):
     source = create().experiment().source
-    homes = homes_of(source)
+    homes = site_keys(source)
     sites = [site.name for site in source.space.sites]
     wanted = [7, 3, 50]
     assert [sites[home] for home in homes(wanted)] == [source.scenario(k).sites[0] for k in wanted]
     listed = ListedScenarios(list(source))
-    assert homes_of(listed)(wanted) == [source.scenario(k).sites for k in wanted]
+    assert site_keys(listed)(wanted) == [source.scenario(k).sites for k in wanted]
     several = UniformSampler(n=5, seed=1, faults_per_scenario=3)
-    assert homes_of(SampledScenarios(source.space, several)) is None
+    assert site_keys(SampledScenarios(source.space, several)) is None
 
 
 def test_portions_hold_about_so_many_faults():

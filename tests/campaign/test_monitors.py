@@ -12,7 +12,7 @@ from onnx import parser
 
 from onnxfi.campaign import RunOptions, open_campaign, run_campaign, summarize
 from onnxfi.campaign._goldenfile import GoldenFile
-from onnxfi.campaign._monitors import named_monitors
+from onnxfi.campaign._layout import named_monitors
 from onnxfi.errors import CampaignMismatchError, ConfigError
 from onnxfi.graph import load
 

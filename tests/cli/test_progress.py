@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from onnxfi.campaign import Progress
 from onnxfi.cli import _progress
+from onnxfi.cli._output import Talk
 from onnxfi.cli._progress import Speed, describe, showing_progress
-from onnxfi.cli._talk import Talk
 
 
 def _progress_at(done: int, elapsed_s: float, before: int = 0) -> Progress:

@@ -1,4 +1,4 @@
-"""The executors that a campaign runs on by default: this process, or spawned ones."""
+"""Units run in processes that are spawned on this machine, and end with their coordinator."""
 
 from __future__ import annotations
 
@@ -8,20 +8,9 @@ import signal
 import threading
 from concurrent.futures import Executor, ProcessPoolExecutor
 
-from onnxfi.campaign._dispatch import InlineExecutor
-from onnxfi.campaign._isolate import ExecutorFactory
 
-
-def executor_factory(workers: int) -> ExecutorFactory:
-    """The factory for ``workers`` processes; 1 runs in the calling process."""
-    return _inline if workers == 1 else _spawned
-
-
-def _inline(_workers: int) -> Executor:
-    return InlineExecutor()
-
-
-def _spawned(workers: int) -> Executor:
+def processes(workers: int) -> Executor:
+    """A pool of ``workers`` spawned processes."""
     # Spawned, not forked: onnxruntime keeps threads, and a fork would inherit their locks held.
     return ProcessPoolExecutor(
         workers, mp_context=multiprocessing.get_context("spawn"), initializer=_settle_in

@@ -1,10 +1,15 @@
-"""Stop rules that look at results, and the record of the looks that keeps intervals honest."""
+"""What ends a run early: rules that look at results, and requests, such as a signal."""
 
 from __future__ import annotations
 
+import contextlib
 import math
+import signal
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from types import FrameType
 
 from onnxfi.analysis import TOP, design_of, look_confidence, observe
 from onnxfi.campaign._campaign import OpenCampaign
@@ -61,7 +66,7 @@ class StopRule:
         return self.estimating or self.find is not None
 
 
-class Looker:
+class StopCheck:
     """Looks at a campaign's finished blocks for a stop rule."""
 
     def __init__(self, campaign: OpenCampaign, rule: StopRule, store: ResultStore) -> None:
@@ -139,3 +144,51 @@ class Looker:
         if relative is not None and rate.value > 0 and rate.margin <= relative * rate.value:
             return "relative-margin"
         return None
+
+
+class StopRequest:
+    """A flag that asks a running campaign to stop submitting, finish what runs, and return."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._signal: int | None = None
+
+    @property
+    def requested(self) -> bool:
+        """True once somebody asked."""
+        return self._event.is_set()
+
+    @property
+    def signal(self) -> int | None:
+        """Number of the signal that asked, None if it was not a signal."""
+        return self._signal
+
+    def request(self, signal_number: int | None = None) -> None:
+        """Ask."""
+        self._signal = signal_number
+        self._event.set()
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: StopRequest) -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into a stop request while the block runs.
+
+    A second signal raises KeyboardInterrupt: what is stored stays stored, what runs is lost.
+    Outside the main thread, where Python forbids handlers, nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.requested:
+            raise KeyboardInterrupt
+        stop.request(number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    previous = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,8 +1,9 @@
-"""Domains that rates are broken down by, some only when asked for."""
+"""What results are broken down by: domains, some only when asked for, and graphs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from onnxfi.analysis import (
     CHANNEL,
@@ -12,8 +13,11 @@ from onnxfi.analysis import (
     channel_facet,
     source_facets,
 )
+from onnxfi.campaign._blocks import site_keys
 from onnxfi.campaign._experiment import Experiment
 from onnxfi.errors import ConfigError
+from onnxfi.outcome import GraphUse
+from onnxfi.sampling import ScenarioSource
 from onnxfi.sensitivity import output_channels
 
 ON_DEMAND = (CHANNEL,)
@@ -48,3 +52,39 @@ def facets_of(
     found = {name: output_channels(model, site) for name, site in sites.items()}
     known = {name: axis for name, axis in found.items() if axis is not None}
     return (*always, channel_facet(source, sites, known, n, space))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphCount:
+    """What ran in a graph.
+
+    Attributes:
+        use: The graph, and why that one.
+        scenarios: Stored injections that ran in it.
+        sites: Sites, or sets of sites, that these touch; None where scenarios touch most sites.
+    """
+
+    use: GraphUse
+    scenarios: int
+    sites: int | None
+
+
+def graph_counts(
+    ran: Mapping[GraphUse, Sequence[int]], source: ScenarioSource
+) -> tuple[GraphCount, ...]:
+    """The graphs of a campaign, the busiest first.
+
+    Args:
+        ran: Scenarios by the graph that they ran in.
+        source: The scenarios.
+    """
+    keys = site_keys(source)
+    counts = (
+        GraphCount(
+            use=use,
+            scenarios=len(numbers),
+            sites=None if keys is None else len(set(keys(numbers))),
+        )
+        for use, numbers in ran.items()
+    )
+    return tuple(sorted(counts, key=lambda count: -count.scenarios))

@@ -1,17 +1,20 @@
-"""Samplers of settings, those among them that need a file of scores."""
+"""Where scenarios come from: a sampler, perhaps by a file of scores, or a fault list."""
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from onnxfi.errors import ConfigError
-from onnxfi.faults import FaultSpace
+from onnxfi.campaign._settings import CampaignSettings
+from onnxfi.errors import ConfigError, FaultListError
+from onnxfi.faults import FaultListHeader, FaultSpace, Scenario, open_fault_list
 from onnxfi.sampling import SCORED, ArrayScores, Sampler, Scores, from_recipe
 from onnxfi.sensitivity import Sensitivity, check_subject, is_sensitivity
 
@@ -81,3 +84,68 @@ def _read(path: Path, space: FaultSpace) -> ArrayScores:
             f" {len(sites)} chosen sites have none); they name {', '.join(named[:5]) or 'nothing'}"
         )
     return ArrayScores.read(arrays, sites)
+
+
+def recipe_in(path: Path, model_sha256: str, graph_sha256: str | None) -> FaultListHeader | None:
+    """The header, if the file is a recipe without scenario lines; else None.
+
+    Raises:
+        FaultListError: The file can't be read, or is for another model or another graph of it.
+    """
+    header, lines = open_fault_list(path, {}, model_sha256, graph_sha256=graph_sha256)
+    try:
+        empty = next(iter(lines), None) is None
+    except FaultListError:
+        # No site is known here, so the first scenario line is refused: there is one.
+        return None
+    return header if empty and header.sampler is not None else None
+
+
+def by_recipe(settings: CampaignSettings, header: FaultListHeader) -> CampaignSettings:
+    """Settings in which the recipe of a fault list has taken the place of sampler and space."""
+    told = header.space or {}
+    return msgspec.structs.replace(
+        settings,
+        faults=None,
+        sampler=header.sampler or {},
+        targets=tuple(told.get("targets", ())),
+        fault_models=tuple(told.get("fault_models", ())),
+        fault_graphs=header.fault_graphs or {},
+        include=(),
+        exclude=(),
+        op_types=(),
+        steps=(),
+        parts=(),
+        over_steps=False,
+        gates=(),
+    )
+
+
+def sites_named_in(path: Path) -> set[str]:
+    """Names of the sites in the scenario lines; lines that make no sense are left to the reader."""
+    names: set[str] = set()
+    decoder = msgspec.json.Decoder(_Line)
+    with path.open("rb") as file:
+        for text in file:
+            try:
+                for entry in decoder.decode(text).faults:
+                    names.update(_names(entry))
+            except (msgspec.DecodeError, KeyError, TypeError):
+                continue
+    return names
+
+
+def _names(entry: Mapping[str, Any]) -> Iterator[str]:
+    """Names of the sites of one entry, of which a column of steps makes several."""
+    steps = entry.get("step", -1)
+    for step in dict.fromkeys(steps if isinstance(steps, list) else [steps]):
+        yield entry["site"] if step == -1 else f"{entry['site']}@{step}"
+
+
+class _Line(msgspec.Struct):
+    faults: list[dict[str, Any]] = []
+
+
+def renumbered(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
+    """Scenarios numbered by position: rows, blocks and stop rules count in the list's order."""
+    return tuple(replace(scenario, number=k) for k, scenario in enumerate(scenarios))
