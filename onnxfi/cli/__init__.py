@@ -1,5 +1,6 @@
 """The command line: one file a command; parse, call, print."""
 
+from onnxfi.cli._exit import ExitCode
 from onnxfi.cli._main import cli, main
 
-__all__ = ["cli", "main"]
+__all__ = ["ExitCode", "cli", "main"]

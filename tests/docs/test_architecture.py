@@ -1,0 +1,57 @@
+"""ARCHITECTURE.md speaks of files and functions that exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+PROSE = re.sub(r"^```.*?^```$", "", PAGE, flags=re.DOTALL | re.MULTILINE)
+
+# `engine/cut/_late.py: ArmedLate.faulty`, or a path alone.
+NAMED = re.compile(r"`([\w/]+\.py)(?:: ([\w.]+))?`")
+
+
+def _defined(path: Path) -> set[str]:
+    """Functions and classes of a file, methods as ``Class.method``."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            methods = (each for each in node.body if isinstance(each, ast.FunctionDef))
+            found.update(f"{node.name}.{each.name}" for each in methods)
+    return found
+
+
+def _file(name: str) -> Path:
+    return next((p for p in (ROOT / "onnxfi" / name, ROOT / name) if p.is_file()), Path())
+
+
+def test_every_file_and_function_exists():
+    named = NAMED.findall(PROSE)
+    assert len(named) > 20
+    missing = [name for name, _ in named if not _file(name).is_file()]
+    missing += [
+        f"{name}: {function}"
+        for name, function in named
+        if function and _file(name).is_file() and function not in _defined(_file(name))
+    ]
+    assert not missing
+
+
+def test_rooms_and_floors_are_those_of_the_package():
+    drawn = set(re.findall(r"\b(\w+)/", "".join(re.findall(r"^[ ├└│].*", PAGE, re.MULTILINE))))
+    package = ROOT / "onnxfi"
+    rooms = {path.parent.name for path in package.glob("*/__init__.py")}
+    floors = {
+        path.parent.name
+        for room in ("engine", "faults", "graph", "sensitivity")
+        for path in (package / room).glob("*/__init__.py")
+    }
+    rows = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
+    assert rooms - {"testing"} <= rows
+    assert rows <= rooms | {"testing"}
+    assert floors <= drawn
