@@ -57,9 +57,7 @@ def test_exit_codes():
 
 
 def test_formats():
-    sources = "".join(
-        path.read_text(encoding="utf-8") for path in (ROOT / "onnxfi").rglob("_*.py")
-    )
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "onnxfi").rglob("_*.py"))
     declared = set(re.findall(r'^(?:FORMAT|SCHEMA) = "(.*)"$', sources, re.MULTILINE))
     assert declared
     assert set(re.findall(r"`(onnxfi/[a-z]+/\d+)`", _section("Files"))) == declared
