@@ -1,6 +1,13 @@
-"""Sites, fault models, faults, scenarios, the fault space and fault list files."""
+"""Sites, fault models, scenarios, the fault space and fault list files: what a fault is.
 
-from onnxfi.faults.enumeration import PORT_TYPES, SiteTable, enumerate_sites, spike_values
+Six floors, the lowest first: ``sites`` (the tensors that can be corrupted), ``steps`` (networks
+over time), ``enumeration`` (all sites of a model), ``models`` (how bits are corrupted), ``space``
+(every fault of a set-up, numbered) and ``lists`` (files). In: the index of a graph, and names,
+texts and files that people gave. Out: sites, scenarios in columns, and fault numbers. Nothing here
+knows how a fault is carried out.
+"""
+
+from onnxfi.faults.enumeration import PORT_TYPES, SiteTable, enumerate_sites
 from onnxfi.faults.lists import (
     FaultList,
     FaultListHeader,
@@ -63,17 +70,19 @@ from onnxfi.faults.space import (
     find_site,
     in_tensor,
     name_matches,
+    parse_steps,
     scenario_facets,
     site_bits,
     site_keys,
     site_named,
     spread,
+    steps_text,
     tie,
     untied,
     whole_scenario,
     whole_tensors,
 )
-from onnxfi.faults.steps import parse_steps, steps_text
+from onnxfi.faults.steps import spike_values
 
 __all__ = [
     "PORT_TYPES",

@@ -9,7 +9,7 @@ import pytest
 from onnx import numpy_helper, parser
 
 from onnxfi.graph import Model, load
-from onnxfi.sensitivity._responses import towards_mean
+from onnxfi.sensitivity._measure import towards_mean
 from onnxfi.sensitivity.rules import Channels, ChannelStatistics, Target, following, ruled
 from onnxfi.sensitivity.scores import DOWN, UP, Response
 

@@ -1,12 +1,14 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""Enumeration: every tensor of a model becomes a site, or is left out with a reason.
+
+In: the index of a graph, and the layouts that a profile saw. Out: a :class:`SiteTable` of sites in
+a fixed order, which fault numbers rest on, and of the tensors that are none.
+"""
 
 from onnxfi.faults.enumeration._computed import PORT_TYPES
 from onnxfi.faults.enumeration._enumerate import SiteTable, enumerate_sites
-from onnxfi.faults.enumeration._spikes import spike_values
 
 __all__ = [
     "PORT_TYPES",
     "SiteTable",
     "enumerate_sites",
-    "spike_values",
 ]

@@ -1,4 +1,8 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""Fault list files: JSON Lines with a header, one scenario a line, faults in columns.
+
+In: files that the package or people wrote, and scenarios. Out: checked scenarios, one at a time;
+files; and the fault space that a recipe's header describes.
+"""
 
 from onnxfi.faults.lists._listfile import (
     FaultList,

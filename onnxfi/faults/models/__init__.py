@@ -1,10 +1,22 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""Fault models: how bits are corrupted, and the scenarios that come of it.
+
+A fault model is a plug-in: one class in one file, with a line in the registry, that numbers its
+faults at a site, reads its own text and writes it. In: sites and numbers. Out: faults as columns
+(element, masks, sample, graph), gathered into the groups of a :class:`Scenario`.
+"""
 
 from onnxfi.faults.models._burst import Burst
-from onnxfi.faults.models._compose import merge_groups, scenario_of
+from onnxfi.faults.models._columns import (
+    Columns,
+    in_groups,
+    in_one_group,
+    single_bit,
+    single_field,
+    touched,
+)
 from onnxfi.faults.models._custom import CustomFault
-from onnxfi.faults.models._flip import BitFlip, StuckAt
-from onnxfi.faults.models._graph_fault import (
+from onnxfi.faults.models._flip import BitFlip
+from onnxfi.faults.models._graph import (
     GraphFault,
     check_graph,
     disarmed,
@@ -12,7 +24,7 @@ from onnxfi.faults.models._graph_fault import (
     known_graph,
     snippet_of,
 )
-from onnxfi.faults.models._model import Columns, FaultModel
+from onnxfi.faults.models._model import FaultModel
 from onnxfi.faults.models._parse import parse_fault_model
 from onnxfi.faults.models._places import shape_of_site
 from onnxfi.faults.models._scenario import (
@@ -21,11 +33,13 @@ from onnxfi.faults.models._scenario import (
     FaultGroup,
     Scenario,
     joined,
+    merge_groups,
     one_graph,
+    scenario_of,
 )
 from onnxfi.faults.models._selection import FIELDS, BitSelection, out_of_range, select_bits
-from onnxfi.faults.models._setvalue import SetValue
-from onnxfi.faults.models._touch import single_bit, single_field, touched
+from onnxfi.faults.models._set import SetValue
+from onnxfi.faults.models._stuck import StuckAt
 
 __all__ = [
     "FIELDS",
@@ -45,6 +59,8 @@ __all__ = [
     "check_graph",
     "disarmed",
     "graphs_of",
+    "in_groups",
+    "in_one_group",
     "joined",
     "known_graph",
     "merge_groups",

@@ -9,9 +9,8 @@ from typing import Literal, TypeAlias
 from onnxfi.bits import format_of
 from onnxfi.errors import ConfigError
 from onnxfi.faults.models._effects import Combinations, Effect, Effects, bit_runs, whole_word
-from onnxfi.faults.models._numbered import NumberedModel
+from onnxfi.faults.models._model import NumberedModel, Product
 from onnxfi.faults.models._places import Places, nowhere, shape_of_site, single_elements, windows
-from onnxfi.faults.models._product import Product
 from onnxfi.faults.models._selection import Bits, BitSelection, select_bits
 from onnxfi.faults.sites import FaultSite
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults.models._burst import PATTERNS, Burst
-from onnxfi.faults.models._flip import BitFlip, StuckAt
-from onnxfi.faults.models._graph_text import parse_graph
+from onnxfi.faults.models._flip import BitFlip
+from onnxfi.faults.models._graph import parse_graph
 from onnxfi.faults.models._model import FaultModel
 from onnxfi.faults.models._selection import Bits, BitSelection, select_bits
-from onnxfi.faults.models._setvalue import SetValue
+from onnxfi.faults.models._set import SetValue
+from onnxfi.faults.models._stuck import StuckAt
 
 _FORMS = "flip, stuck0, stuck1, set:VALUE, set:random, burst:LENGTH, burst:row, graph:FILE.onnx"
 _INTEGER = re.compile(r"[+-]?\d+")

@@ -51,6 +51,10 @@ class BitSelection:
             runs.append(str(bits[0]) if len(bits) == 1 else f"{bits[0]}-{bits[-1]}")
         return ",".join([*runs, *self.fields])
 
+    def part(self) -> str:
+        """The selection as a part of a fault model's text: ``:bits=0-7``; empty for all bits."""
+        return "" if self.everything else f":bits={self.spec()}"
+
     def resolve(self, site: FaultSite) -> NDArray[np.int64]:
         """The chosen bits of one site's format.
 

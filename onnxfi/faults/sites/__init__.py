@@ -1,6 +1,10 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""Sites: the named tensors whose stored bits can be corrupted, and the tensors that are none.
 
-from onnxfi.faults.sites._layout import SampleLayout
+What other floors say of tensors, they say in these records. In: facts on nodes of a graph. Out: the
+records :class:`FaultSite`, :class:`SampleLayout` and :class:`LeftOut`, and the :class:`Role` that
+an operator gives to each of its inputs.
+"""
+
 from onnxfi.faults.sites._left_out import (
     LeftOut,
     LeftOutGroup,
@@ -11,7 +15,7 @@ from onnxfi.faults.sites._left_out import (
     not_a_tensor,
 )
 from onnxfi.faults.sites._roles import Role, role_of, transparent
-from onnxfi.faults.sites._site import FaultSite, NeuronPart, SiteKind
+from onnxfi.faults.sites._site import FaultSite, NeuronPart, SampleLayout, SiteKind
 
 __all__ = [
     "FaultSite",

@@ -1,13 +1,33 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""The fault space: every single fault of a set-up, numbered and never listed.
+
+In: sites and fault models; filters and names that people gave. Out: a :class:`FaultSpace` that
+turns numbers into faults and back; sites that are derived from others (single steps, ties, gates);
+what the faults of a scenario have in common; and checks of scenarios against sites.
+"""
 
 from onnxfi.faults.space._check import check_group, check_scenario, site_named
+from onnxfi.faults.space._derived import (
+    find_site,
+    in_tensor,
+    parse_steps,
+    spread,
+    steps_text,
+    tie,
+    untied,
+    whole_scenario,
+    whole_tensors,
+)
 from onnxfi.faults.space._facets import Facets, bit_key, scenario_facets, site_keys
 from onnxfi.faults.space._filter import SiteFilter, check_steps, name_matches
-from onnxfi.faults.space._gates import in_tensor, whole_scenario, whole_tensors
-from onnxfi.faults.space._space import FaultSpace, Located, Segment, Stretch, site_bits
-from onnxfi.faults.space._steps import find_site
-from onnxfi.faults.space._tie import spread, tie, untied
-from onnxfi.faults.space._variants import Variants, element_variants
+from onnxfi.faults.space._space import (
+    FaultSpace,
+    Located,
+    Segment,
+    Stretch,
+    Variants,
+    element_variants,
+    site_bits,
+)
 
 __all__ = [
     "Facets",
@@ -25,11 +45,13 @@ __all__ = [
     "find_site",
     "in_tensor",
     "name_matches",
+    "parse_steps",
     "scenario_facets",
     "site_bits",
     "site_keys",
     "site_named",
     "spread",
+    "steps_text",
     "tie",
     "untied",
     "whole_scenario",

@@ -12,7 +12,7 @@ from onnxfi.bits import format_of
 from onnxfi.errors import FaultError
 from onnxfi.faults.models import FaultGroup, Scenario, check_graph, out_of_range, shape_of_site
 from onnxfi.faults.sites import FaultSite
-from onnxfi.faults.space._steps import find_site, split_step
+from onnxfi.faults.space._derived import find_site, split_step
 
 
 def check_scenario(

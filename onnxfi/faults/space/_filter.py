@@ -11,9 +11,7 @@ from typing import TypeVar
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults.sites import FaultSite, LeftOut, NeuronPart, SiteKind
-from onnxfi.faults.space._gates import at_gates
-from onnxfi.faults.space._steps import find_site
-from onnxfi.faults.space._tie import tie, untied
+from onnxfi.faults.space._derived import at_gates, find_site, tie, untied
 
 _Choice = TypeVar("_Choice", SiteKind, NeuronPart)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,11 +13,20 @@ from numpy.typing import NDArray
 
 from onnxfi.bits import format_of
 from onnxfi.errors import ConfigError, FaultError
-from onnxfi.faults.models import Columns, FaultGroup, FaultModel, one_graph, shape_of_site, touched
+from onnxfi.faults.models import (
+    Columns,
+    FaultGroup,
+    FaultModel,
+    in_groups,
+    in_one_group,
+    shape_of_site,
+    touched,
+)
 from onnxfi.faults.sites import FaultSite, SiteKind
-from onnxfi.faults.space._tie import spread, untied
+from onnxfi.faults.space._derived import spread, untied
 
 _LARGEST = 2**62
+_PROBES = 4096  # variants of one element that are looked at
 
 
 class Segment(NamedTuple):
@@ -65,6 +73,20 @@ class Located(NamedTuple):
     site: NDArray[np.int64]
     bit: NDArray[np.int64]
     field: NDArray[np.str_]
+
+
+class Variants(NamedTuple):
+    """The faults of one element; those of the next follow in the same order.
+
+    Attributes:
+        elements: How many elements there are.
+        bits: The bit of each variant, -1 where several are affected.
+        fields: The field of each variant, empty where it is in several.
+    """
+
+    elements: int
+    bits: tuple[int, ...]
+    fields: tuple[str, ...]
 
 
 class FaultSpace:
@@ -139,7 +161,7 @@ class FaultSpace:
         return tuple(
             group
             for site in sorted(parts)
-            for group in spread(self.sites[site], _group(self.sites[site].name, parts[site]))
+            for group in spread(self.sites[site], in_one_group(self.sites[site].name, parts[site]))
         )
 
     def single_groups(self, numbers: NDArray[np.int64]) -> list[tuple[FaultGroup, ...]]:
@@ -160,7 +182,7 @@ class FaultSpace:
             model, site = self.models[segment.model], self.sites[segment.site]
             columns = model.columns(site, numbers[where] - segment.start, _source(model, None))
             for place, group in zip(
-                where.tolist(), _apart(site.name, columns, len(where)), strict=True
+                where.tolist(), in_groups(site.name, columns, len(where)), strict=True
             ):
                 groups[place] = spread(site, group)
         return groups
@@ -293,6 +315,31 @@ def site_bits(site: FaultSite) -> int:
     return math.prod(shape_of_site(site)) * format_of(site.element).width
 
 
+def element_variants(space: FaultSpace, start: int, stop: int) -> Variants | None:
+    """Bits and fields of the faults of one element of a segment.
+
+    None unless every element has the same few variants, numbered element by element: that is so
+    for the single-bit models of this package; of a user's own model it is checked at both ends.
+
+    Args:
+        space: The space.
+        start: First fault number of a segment.
+        stop: One past its last.
+    """
+    if not space.enumerable:
+        return None
+    site = space.sites[int(space.homes(np.array([start]))[0])]
+    elements = site.layout.elements if site.layout else 0
+    each, rest = divmod(stop - start, max(elements, 1))
+    if rest or not 0 < each <= _PROBES:
+        return None
+    first = space.where(np.arange(start, start + each))
+    last = space.where(np.arange(stop - each, stop))
+    if not (np.array_equal(first.bit, last.bit) and np.array_equal(first.field, last.field)):
+        return None
+    return Variants(elements, tuple(first.bit.tolist()), tuple(first.field.tolist()))
+
+
 def _source(model: FaultModel, rng: np.random.Generator | None) -> np.random.Generator:
     if rng is not None:
         return rng
@@ -300,51 +347,6 @@ def _source(model: FaultModel, rng: np.random.Generator | None) -> np.random.Gen
         raise ConfigError(f"fault model {model.spec()!r} is random: it needs a random generator")
     # Never drawn from: an enumerable model leaves it alone.
     return np.random.Generator(np.random.PCG64(0))
-
-
-def _group(site: str, parts: list[Columns]) -> FaultGroup:
-    """Faults of several models on one site, back in the order of the numbers they came from."""
-    joined = parts[0]
-    graph = one_graph(site, (part.graph for part in parts))
-    if len(parts) > 1:
-        owner = np.concatenate([part.owner for part in parts])
-        order = np.argsort(owner, kind="stable")
-        sample = None
-        if any(part.sample is not None for part in parts):
-            sample = np.concatenate([_samples(part) for part in parts])[order]
-        joined = Columns(
-            owner=owner[order],
-            index=np.concatenate([part.index for part in parts])[order],
-            and_mask=np.concatenate([part.and_mask for part in parts])[order],
-            xor_mask=np.concatenate([part.xor_mask for part in parts])[order],
-            sample=sample,
-        )
-    return FaultGroup(
-        site=site,
-        index=joined.index,
-        and_mask=joined.and_mask,
-        xor_mask=joined.xor_mask,
-        sample=joined.sample,
-        graph=graph,
-    )
-
-
-def _apart(site: str, columns: Columns, owners: int) -> Iterator[FaultGroup]:
-    """A group for each owner, in their order."""
-    bounds = np.searchsorted(columns.owner, np.arange(owners + 1)).tolist()
-    for start, stop in itertools.pairwise(bounds):
-        yield FaultGroup(
-            site=site,
-            index=columns.index[start:stop],
-            and_mask=columns.and_mask[start:stop],
-            xor_mask=columns.xor_mask[start:stop],
-            sample=None if columns.sample is None else columns.sample[start:stop],
-            graph=columns.graph,
-        )
-
-
-def _samples(part: Columns) -> NDArray[np.int64]:
-    return np.full(len(part.index), -1, np.int64) if part.sample is None else part.sample
 
 
 def _applies_nowhere(model: FaultModel, sites: tuple[FaultSite, ...]) -> str:

@@ -1,13 +1,16 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""Networks over time: the step, the layer and the neuron part of each site.
+
+Found from the graph alone, for networks that are unrolled in the file and for bodies of loops. In:
+sites and the index of their graph. Out: the same sites with ``step``, ``series``, ``layer`` and
+``part`` filled in where the network has steps.
+"""
 
 from onnxfi.faults.steps._flow import COMPARISONS, reach
-from onnxfi.faults.steps._labels import labelled
-from onnxfi.faults.steps._steptext import parse_steps, steps_text
+from onnxfi.faults.steps._labels import labelled, spike_values
 
 __all__ = [
     "COMPARISONS",
     "labelled",
-    "parse_steps",
     "reach",
-    "steps_text",
+    "spike_values",
 ]

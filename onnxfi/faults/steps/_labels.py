@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from onnxfi.faults.sites import FaultSite
-from onnxfi.faults.steps._flow import reach
-from onnxfi.faults.steps._looped import looped_flows
-from onnxfi.faults.steps._parts import Parts, joined, neuron_parts
+from onnxfi.faults.sites import FaultSite, NeuronPart, SiteKind
+from onnxfi.faults.steps._flow import looped_flows, reach
+from onnxfi.faults.steps._neurons import Parts, joined, neuron_parts
 from onnxfi.faults.steps._unrolled import Unrolled, unrolled
 from onnxfi.graph import GraphIndex
 
@@ -83,3 +82,23 @@ def _readers(index: GraphIndex, static: frozenset[str], value: str) -> Iterator[
         for use in index.consumers(name):
             if not static.issuperset(filter(None, use.node.outputs)):
                 yield use.node.name
+
+
+_REARRANGED = ("Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+
+
+def spike_values(sites: Iterable[FaultSite]) -> dict[str, tuple[str, ...]]:
+    """Names of the tensors that hold each layer's spikes, one a step; empty where there are none.
+
+    Of the tensors that a spike is in, it is the last one before the spikes are rearranged: what the
+    next weights read, so that a fault in any of them shows.
+
+    Args:
+        sites: Sites of an unrolled network.
+    """
+    last: dict[str, dict[int, str]] = {}
+    for site in sites:
+        counted = site.part is NeuronPart.SPIKE and site.kind is SiteKind.ACTIVATION
+        if counted and site.step is not None and site.op_type not in _REARRANGED:
+            last.setdefault(site.layer, {})[site.step] = site.name
+    return {layer: tuple(name for _, name in sorted(at.items())) for layer, at in last.items()}

@@ -1,14 +1,17 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""Probes: runs in which channels of values are shifted on purpose.
 
-from onnxfi.sensitivity.probes._curve import Curve
-from onnxfi.sensitivity.probes._probes import probe
-from onnxfi.sensitivity.probes._shiftport import (
+In: the values that faults shift and how far, and an engine's context. Out: for each of them the
+response, that is how much of the answers is lost at each size of shift.
+"""
+
+from onnxfi.sensitivity.probes._ports import (
     ShiftedRows,
     ShiftPort,
     opset_needed,
     shift_groups,
     shift_port,
 )
+from onnxfi.sensitivity.probes._probes import Curve, probe
 
 __all__ = [
     "Curve",

@@ -1,15 +1,16 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""Rules: what the graph and one fault-free run tell of faults, without running any.
 
-from onnxfi.sensitivity.rules._calibrate import Calibration, Progress, calibrate
-from onnxfi.sensitivity.rules._channels import output_channels
-from onnxfi.sensitivity.rules._entries import find_entry
-from onnxfi.sensitivity.rules._entry import Channels, Target
+In: a model, its sites and an engine's context. Out: where a stored tensor enters the flow of values
+and how far its faults shift them, statistics of values by channel, and the responses that follow
+from the operator behind a value.
+"""
+
+from onnxfi.sensitivity.rules._calibrate import Calibration, ChannelStatistics, Progress, calibrate
+from onnxfi.sensitivity.rules._entries import Channels, Target, find_entry
 from onnxfi.sensitivity.rules._following import Following, following
-from onnxfi.sensitivity.rules._gains import gain_of
-from onnxfi.sensitivity.rules._plan import Plan, plan
+from onnxfi.sensitivity.rules._gains import gain_of, hit, shifted
+from onnxfi.sensitivity.rules._plan import Plan, output_channels, plan
 from onnxfi.sensitivity.rules._rules import ruled
-from onnxfi.sensitivity.rules._statistics import ChannelStatistics
-from onnxfi.sensitivity.rules._targets import hit, shifted
 
 __all__ = [
     "Calibration",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.graph import Model, Node, Use, node_attributes
-from onnxfi.sensitivity.rules._numbers import stored_number, stored_numbers
+from onnxfi.sensitivity.rules._entries import stored_number, stored_numbers
 
 # Shifts pass these as they are, up to their size.
 _PASSING = frozenset(

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.sensitivity.rules._entry import Target
+from onnxfi.sensitivity.rules._calibrate import ChannelStatistics
+from onnxfi.sensitivity.rules._entries import Target
 from onnxfi.sensitivity.rules._following import Following
-from onnxfi.sensitivity.rules._statistics import ChannelStatistics
 from onnxfi.sensitivity.scores import DOSES, DOWN, UP, Response
 
 _HALF = 10.0  # dose at which a shift is as likely to fail as not

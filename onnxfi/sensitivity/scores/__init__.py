@@ -1,18 +1,28 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""Scores: the likelihood of failure of every fault of a site, as a value and as a file.
 
-from onnxfi.sensitivity.scores._axis import WHOLE, Axis
-from onnxfi.sensitivity.scores._bitscores import BitScores
-from onnxfi.sensitivity.scores._change import change
-from onnxfi.sensitivity.scores._check import check_subject
-from onnxfi.sensitivity.scores._computed import ComputedScores
-from onnxfi.sensitivity.scores._cost import Cost
+In: responses (how much is lost when a channel is shifted) and gains (how far a fault shifts it).
+Out: :class:`SensitivityScores` by site, what they expect of a fault space, and the
+:class:`Sensitivity` that is written to a file with the options and the cost of measuring it.
+"""
+
 from onnxfi.sensitivity.scores._file import is_sensitivity
-from onnxfi.sensitivity.scores._options import SensitivityOptions
 from onnxfi.sensitivity.scores._pack import SiteScores
-from onnxfi.sensitivity.scores._response import DOSES, DOWN, UP, Response
+from onnxfi.sensitivity.scores._response import DOSES, DOWN, UP, WHOLE, Axis, Response
 from onnxfi.sensitivity.scores._scores import SensitivityScores, likelihood
-from onnxfi.sensitivity.scores._sensitivity import Sensitivity
-from onnxfi.sensitivity.scores._stored import Gain, Shifts, StoredScores
+from onnxfi.sensitivity.scores._sensitivity import (
+    Cost,
+    Sensitivity,
+    SensitivityOptions,
+    check_subject,
+)
+from onnxfi.sensitivity.scores._sites import (
+    BitScores,
+    ComputedScores,
+    Gain,
+    Shifts,
+    StoredScores,
+    change,
+)
 from onnxfi.sensitivity.scores._summary import Expected, ExpectedRow, expect
 
 __all__ = [

@@ -15,11 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.bits import ElementType
-from onnxfi.sensitivity.scores._axis import Axis
-from onnxfi.sensitivity.scores._bitscores import BitScores
-from onnxfi.sensitivity.scores._computed import ComputedScores
-from onnxfi.sensitivity.scores._response import Response
-from onnxfi.sensitivity.scores._stored import Gain, StoredScores
+from onnxfi.sensitivity.scores._response import Axis, Response
+from onnxfi.sensitivity.scores._sites import BitScores, ComputedScores, Gain, StoredScores
 
 SiteScores = StoredScores | ComputedScores | BitScores
 _TYPES: dict[str, type[Any]] = {

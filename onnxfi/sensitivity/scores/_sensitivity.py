@@ -1,7 +1,8 @@
-"""What measuring a sensitivity gives: scores, and how they were come by."""
+"""What measuring a sensitivity gives: scores, how they were measured, what they are valid for."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
@@ -9,11 +10,75 @@ from pathlib import Path
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults import BitFlip, FaultModel, FaultSite, FaultSpace
-from onnxfi.sensitivity.scores._cost import Cost
 from onnxfi.sensitivity.scores._file import Told, read_file, write_file
-from onnxfi.sensitivity.scores._options import SensitivityOptions
+from onnxfi.sensitivity.scores._pack import SiteScores
 from onnxfi.sensitivity.scores._scores import SensitivityScores
+from onnxfi.sensitivity.scores._sites import ComputedScores, StoredScores
 from onnxfi.sensitivity.scores._summary import SHOWN_CHANNELS, Expected, expect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Runs beyond the fault-free ones.
+
+    Attributes:
+        samples: Samples run, each through the whole model.
+        runs: Runs they were in.
+    """
+
+    samples: int = 0
+    runs: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        """Both."""
+        return Cost(samples=self.samples + other.samples, runs=self.runs + other.runs)
+
+    def injections(self, workload_samples: int) -> int:
+        """As how many injections over a workload it counts, rounded up.
+
+        Args:
+            workload_samples: Samples that an injection is carried out over.
+        """
+        return math.ceil(self.samples / workload_samples)
+
+
+MOST_TIER = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensitivityOptions:
+    """How much is run to tell likely failures from unlikely ones.
+
+    Attributes:
+        tier: 0 for rules alone: nothing but a fault-free run; 1 for probes, which shift channels
+            and see what is lost.
+        drop: What a failing scenario loses: relative drop of the accuracy, without labels share of
+            failed samples; above 0, at most 1.
+        samples: Calibration samples: the first ones of the inputs, all where there are fewer.
+        max_channels: Channels probed of a value that faults in stored tensors shift.
+        max_element_channels: Channels probed of a value that is itself faulted.
+        kept_bytes: Words of computed tensors that are kept at most.
+        seed: Of all choices that are made at random.
+    """
+
+    tier: int = 1
+    drop: float = 0.05
+    samples: int = 64
+    max_channels: int = 16
+    max_element_channels: int = 4
+    kept_bytes: int = 512 * 1024 * 1024
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.tier not in range(MOST_TIER + 1):
+            raise ConfigError(f"tier is {self.tier}, expected 0 (rules) or 1 (probes)")
+        if not 0 < self.drop <= 1:
+            raise ConfigError(f"drop is {self.drop}, expected a number above 0 and at most 1")
+        for name in ("samples", "max_channels", "max_element_channels", "kept_bytes"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, expected at least 1")
+        if self.seed < 0:
+            raise ConfigError(f"seed is {self.seed}, expected 0 or more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,3 +166,55 @@ class Sensitivity:
             notes=told.notes,
             graph_sha256=told.graph_sha256,
         )
+
+
+def check_subject(
+    found: Sensitivity, model_sha256: str, graph_sha256: str | None, sites: Sequence[FaultSite]
+) -> None:
+    """Refuse scores of another model, or that lack a site.
+
+    Args:
+        found: The scores, and what they are of.
+        model_sha256: The model that is faulted.
+        graph_sha256: Fingerprint of its deployed graph, where that is faulted; else None.
+        sites: The sites that are faulted.
+
+    Raises:
+        ConfigError: The model, the graph, the sites or their shapes differ.
+    """
+    if found.model_sha256 != model_sha256:
+        raise ConfigError(
+            f"the scores are of another model (sha256 {found.model_sha256[:12]}…, here "
+            f"{model_sha256[:12]}…); measure this one with `onnxfi sensitivity`"
+        )
+    if found.graph_sha256 != graph_sha256:
+        raise ConfigError(
+            f"the scores are of {_graph(found.graph_sha256)}, and faults are put into "
+            f"{_graph(graph_sha256)}; measure again with the same --graph"
+        )
+    missing = [site.name for site in sites if site.name not in found.scores.sites]
+    if missing:
+        raise ConfigError(
+            f"the scores lack site {missing[0]!r} ({len(missing)} of {len(sites)} chosen sites are "
+            f"missing); measure with the same sites chosen, or "
+            "choose others"
+        )
+    for site in sites:
+        measured = _elements(found.scores.sites[site.name])
+        here = None if site.layout is None else site.layout.elements
+        if measured is not None and measured != here:
+            raise ConfigError(
+                f"the scores of site {site.name!r} are of {measured} elements, here it has {here}; "
+                "measure on inputs of the same shape"
+            )
+
+
+def _graph(sha256: str | None) -> str:
+    return "the tensors of the file" if sha256 is None else f"a deployed graph ({sha256[:12]}…)"
+
+
+def _elements(scores: SiteScores) -> int | None:
+    """Elements of the tensor that was measured; None where that doesn't matter."""
+    if isinstance(scores, StoredScores):
+        return len(scores.words)
+    return scores.words.shape[1] if isinstance(scores, ComputedScores) else None

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.faults import Columns, FaultSite, FaultSpace, Stretch, bit_key, site_bits, touched
-from onnxfi.sensitivity.scores._axis import Axis
-from onnxfi.sensitivity.scores._computed import ComputedScores
 from onnxfi.sensitivity.scores._pack import SiteScores
+from onnxfi.sensitivity.scores._response import Axis
 from onnxfi.sensitivity.scores._scores import SensitivityScores
-from onnxfi.sensitivity.scores._stored import StoredScores
+from onnxfi.sensitivity.scores._sites import ComputedScores, StoredScores
 
 _TOGETHER = 1 << 16  # faults scored at once
 _BITS = 64

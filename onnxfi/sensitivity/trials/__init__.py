@@ -1,10 +1,20 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""Trials: real faults, carried out one at a time on the calibration samples.
 
-from onnxfi.sensitivity.trials._candidates import candidates, stored_words
-from onnxfi.sensitivity.trials._fallback import ladder, try_sites
-from onnxfi.sensitivity.trials._search import Rung, curves, search
+In: sites, scores where there are any, and an engine's context. Out: scores of sites that no rule
+and no probe tells anything of, and corrections of scores that real faults contradict.
+"""
+
+from onnxfi.sensitivity.trials._fallback import Rung, curves, ladder, search, try_sites
 from onnxfi.sensitivity.trials._sides import Side, checked_sides, corrected, largest
-from onnxfi.sensitivity.trials._trials import TrialOptions, Trials, flips, in_turn, sort_of
+from onnxfi.sensitivity.trials._trials import (
+    TrialOptions,
+    Trials,
+    candidates,
+    flips,
+    in_turn,
+    sort_of,
+    stored_words,
+)
 
 __all__ = [
     "Rung",

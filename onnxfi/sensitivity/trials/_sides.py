@@ -14,8 +14,15 @@ from onnxfi.engine import EngineContext
 from onnxfi.faults import FaultSite
 from onnxfi.sensitivity.rules import Progress
 from onnxfi.sensitivity.scores import DOWN, UP, Cost, Response, Shifts, StoredScores
-from onnxfi.sensitivity.trials._candidates import Candidates, candidates, distinct
-from onnxfi.sensitivity.trials._trials import TrialOptions, Trials, flips, in_turn
+from onnxfi.sensitivity.trials._trials import (
+    Candidates,
+    TrialOptions,
+    Trials,
+    candidates,
+    distinct,
+    flips,
+    in_turn,
+)
 
 _HARMLESS = 0.05  # share lost below which no difference counts
 _WORDS = {UP: "upward", DOWN: "downward"}

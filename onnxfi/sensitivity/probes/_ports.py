@@ -22,7 +22,7 @@ from onnxfi.graph import (
     endpoints,
     unique_prefix,
 )
-from onnxfi.sensitivity.probes._shift import Arithmetic
+from onnxfi.sensitivity.probes._arithmetic import Arithmetic
 from onnxfi.sensitivity.rules import Target
 from onnxfi.sensitivity.scores import Axis
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from onnxfi.bits import encode, format_of
 from onnxfi.errors import ConfigError, FaultError
+from onnxfi.faults.models._columns import Columns
 from onnxfi.faults.models._effects import whole_word
-from onnxfi.faults.models._model import Columns
+from onnxfi.faults.models._model import Product
 from onnxfi.faults.models._places import shape_of_site, single_elements
-from onnxfi.faults.models._product import Product
 from onnxfi.faults.models._scenario import FaultGroup
 from onnxfi.faults.sites import FaultSite
 

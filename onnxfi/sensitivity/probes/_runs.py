@@ -22,7 +22,7 @@ from onnxfi.engine import (
 from onnxfi.graph import insert, raise_opset
 from onnxfi.inject import BatchWindow
 from onnxfi.outcome import RunOutputs, at_stake, lost_shares
-from onnxfi.sensitivity.probes._shiftport import ShiftedRows, ShiftPort, opset_needed, shift_groups
+from onnxfi.sensitivity.probes._ports import ShiftedRows, ShiftPort, opset_needed, shift_groups
 from onnxfi.sensitivity.scores import Cost
 
 # Time per sample is lowest between 32 and 128 samples a run, and what does not depend on their
