@@ -5,14 +5,7 @@ from onnxfi.api._bake import bake
 from onnxfi.api._campaign import Campaign
 from onnxfi.api._sensitivity import measure_sensitivity
 from onnxfi.api._sites import enumerate_sites
-from onnxfi.campaign import (
-    CampaignSummary,
-    Progress,
-    Replay,
-    RunSummary,
-    StopRule,
-    pilot_rates,
-)
+from onnxfi.campaign import CampaignSummary, Progress, Replay, RunSummary, pilot_rates
 from onnxfi.errors import (
     BackendError,
     CampaignError,
@@ -59,7 +52,8 @@ from onnxfi.sampling import (
     UniformSampler,
     sample_size,
 )
-from onnxfi.sensitivity import Expected, ExpectedRow, Sensitivity, SensitivityOptions
+from onnxfi.sensitivity import Expected, ExpectedRow, Sensitivity
+from onnxfi.settings import SensitivityOptions, StopRule
 
 __all__ = [
     "ArrayScores",

@@ -7,7 +7,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
 
-from onnxfi.api._sites import Inputs, ReadingArguments, load_model, reading_choice, site_table
+from onnxfi.api._keywords import ReadingKeywords
+from onnxfi.api._sites import Inputs, load_model, reading_choice, site_table
 from onnxfi.faults import Scenario, find_site
 from onnxfi.graph import as_in_file, embedded, save, serialize
 from onnxfi.inject import bake as bake_model
@@ -21,7 +22,7 @@ def bake(
     inputs: Inputs | None = None,
     state: Mapping[str, str] | None = None,
     custom_ops: Sequence[str | PathLike[str]] = (),
-    **said: Unpack[ReadingArguments],
+    **said: Unpack[ReadingKeywords],
 ) -> bytes:
     """Write a scenario into a model, as an ordinary ONNX file for any runtime.
 

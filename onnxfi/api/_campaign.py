@@ -6,23 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 from onnxfi.analysis import Interval, no_such_rate
-from onnxfi.api._arguments import CampaignArguments, resolve
+from onnxfi.api._arguments import check_keywords, resolve
+from onnxfi.api._keywords import CampaignKeywords, RunKeywords
 from onnxfi.campaign import (
     CampaignSummary,
     OpenCampaign,
     Progress,
     Replay,
     ReplayOptions,
-    RunOptions,
     RunSummary,
     StopRequest,
-    StopRule,
     export_rows,
     open_campaign,
-    parse_size,
     replay,
     resume_or_create,
     run_campaign,
@@ -30,20 +28,7 @@ from onnxfi.campaign import (
 )
 from onnxfi.errors import ConfigError
 from onnxfi.report import write_report
-
-
-class RunLimits(TypedDict, total=False):
-    """What ends a run before nothing is pending.
-
-    Attributes:
-        max_injections: Stop after so many injections of this call.
-        time_budget_s: Stop after so many seconds of this call.
-        stop: When enough is known, such as ``StopRule(margin=0.002)`` or ``StopRule(find=20)``.
-    """
-
-    max_injections: int | None
-    time_budget_s: float | None
-    stop: StopRule | None
+from onnxfi.settings import CampaignSettings, RunOptions, StopRule, parse_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +46,26 @@ class Campaign:
     opened: OpenCampaign
 
     @classmethod
-    def create(cls, folder: str | PathLike[str] | None = None, **arguments: Any) -> Campaign:
+    def create(
+        cls, folder: str | PathLike[str] | None = None, **settings: Unpack[CampaignKeywords]
+    ) -> Campaign:
         """Make a campaign, or open the one in the folder if it is the same experiment.
 
         Args:
             folder: Where it lives; None for ``runs/<model>-<id>``.
-            **arguments: See :class:`CampaignArguments`.
+            **settings: ``model`` (path, ``bytes``, ``onnx.ModelProto`` or graphsurgeon ``Graph``)
+                and ``inputs`` (path, ``random:N:SEED``, or a mapping of input names to arrays, key
+                ``labels`` optional); those in memory are saved into the folder. All others are in
+                ``docs/settings.md``.
 
         Raises:
             CampaignMismatchError: The folder holds another experiment.
             OnnxFIError: A setting, the model or the workload is unusable.
         """
-        try:
-            given = CampaignArguments(**arguments)
-        except TypeError as error:
-            said = str(error).replace("CampaignArguments.__init__()", "Campaign.create")
-            raise ConfigError(said) from error
-        settings, custom, objects = resolve(given)
+        check_keywords("Campaign.create", settings, CampaignSettings, needed=("model", "inputs"))
+        resolved, custom, objects = resolve(settings)
         target = None if folder is None else Path(folder)
-        return cls(resume_or_create(target, settings, custom=custom, objects=objects))
+        return cls(resume_or_create(target, resolved, custom=custom, objects=objects))
 
     @classmethod
     def open(cls, folder: str | PathLike[str]) -> Campaign:
@@ -99,34 +85,33 @@ class Campaign:
         self,
         workers: int = 1,
         *,
-        memory_limit: int | str | None = None,
-        executor: Callable[[int], Any] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
-        **limits: Unpack[RunLimits],
+        **options: Unpack[RunKeywords],
     ) -> RunSummary:
         """Do what is pending; interrupt it and call it again, nothing is lost.
 
         Args:
             workers: Processes; 1 runs in this one. Others import the calling script, which must
                 do its work under ``if __name__ == "__main__":``.
-            memory_limit: What each worker may keep sessions and computed values in, in bytes or as
-                text (``"512MiB"``); None for its part of a quarter of the free memory. It
-                changes the speed, never a result.
-            executor: Factory of any ``concurrent.futures.Executor`` for a number of workers.
             on_progress: Called after every stored batch of results.
-            limits: ``max_injections``, ``time_budget_s``, ``stop``; see :class:`RunLimits`.
+            **options: ``memory_limit`` (bytes, or text such as ``"512MiB"``), ``max_injections``,
+                ``time_budget_s``, ``executor``, ``stop``; see ``docs/settings.md``.
+
+        Raises:
+            ConfigError: An option is unknown or out of range.
+            CampaignLockedError: Another process is running the campaign.
         """
-        options = RunOptions(
+        check_keywords("Campaign.run", options, RunOptions)
+        limit = options.get("memory_limit")
+        chosen = RunOptions(
             workers=workers,
-            max_injections=limits.get("max_injections"),
-            time_budget_s=limits.get("time_budget_s"),
-            memory_limit_bytes=(
-                parse_size(memory_limit) if isinstance(memory_limit, str) else memory_limit
-            ),
-            executor=executor,
-            stop=limits.get("stop") or StopRule(),
+            max_injections=options.get("max_injections"),
+            time_budget_s=options.get("time_budget_s"),
+            memory_limit_bytes=parse_size(limit) if isinstance(limit, str) else limit,
+            executor=options.get("executor"),
+            stop=options.get("stop") or StopRule(),
         )
-        return run_campaign(self.opened, options, on_progress, StopRequest())
+        return run_campaign(self.opened, chosen, on_progress, StopRequest())
 
     def summary(self, confidence: float = 0.95, *, by: Sequence[str] = ()) -> CampaignSummary:
         """Rates with intervals and tables, over the longest run of finished blocks.

@@ -18,7 +18,6 @@ from onnxfi.campaign._document import (
 )
 from onnxfi.campaign._experiment import CustomParts, Experiment, restore_experiment
 from onnxfi.campaign._folder import CampaignFolder
-from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._store import ResultStore
 from onnxfi.campaign._subject import choose_graph, load_subject
 from onnxfi.errors import CampaignError, CampaignMismatchError, ConfigError
@@ -29,6 +28,7 @@ from onnxfi.outcome import (
     InjectionRecord,
     parse_criterion,
 )
+from onnxfi.settings import CampaignSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

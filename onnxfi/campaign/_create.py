@@ -36,7 +36,6 @@ from onnxfi.campaign._folder import (
 from onnxfi.campaign._pilot import piloted
 from onnxfi.campaign._prepare import prepare, removed_by_fusion
 from onnxfi.campaign._scenarios import by_recipe, recipe_in
-from onnxfi.campaign._settings import CampaignSettings, absolute, check_settings
 from onnxfi.campaign._store import create_store
 from onnxfi.campaign._subject import choice_of, choose_graph, load_subject
 from onnxfi.errors import CampaignMismatchError, ConfigError
@@ -45,6 +44,7 @@ from onnxfi.files import atomic_file
 from onnxfi.graph import load, save
 from onnxfi.outcome import storable
 from onnxfi.sampling import fitted_recipe
+from onnxfi.settings import CampaignSettings, absolute, check_settings
 from onnxfi.workload import Signature, open_source, stream_of
 
 RUNS = Path("runs")

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from onnxfi.campaign._folder import CampaignFolder
-from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.engine import instruction_set, int8_arithmetic, runtime_version
 from onnxfi.errors import CampaignError
 from onnxfi.faults import LeftOutGroup
+from onnxfi.settings import CampaignSettings
 
 FORMAT = "onnxfi/campaign/2"
 

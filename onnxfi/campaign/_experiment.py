@@ -11,7 +11,6 @@ import msgspec
 from onnxfi.campaign._document import LayoutEntry, Plan
 from onnxfi.campaign._layout import lay_out, spike_monitors
 from onnxfi.campaign._scenarios import recipe_in, renumbered, sampler_of
-from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._subject import Subject
 from onnxfi.engine import Profile, Scenarios
 from onnxfi.errors import ConfigError, FaultError
@@ -37,6 +36,7 @@ from onnxfi.sampling import (
     Sampler,
     ScenarioSource,
 )
+from onnxfi.settings import CampaignSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onnxfi.campaign._scenarios import sites_named_in
-from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._subject import Subject, engine_settings
 from onnxfi.engine import Profile, measurable, profile
 from onnxfi.errors import ConfigError
@@ -29,6 +28,7 @@ from onnxfi.faults import (
     untied,
 )
 from onnxfi.graph import Model
+from onnxfi.settings import CampaignSettings, settings_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,16 +117,8 @@ def _select(
 
 
 def _filter(settings: CampaignSettings) -> SiteFilter:
-    return SiteFilter(
-        targets=settings.targets,
-        include=settings.include,
-        exclude=settings.exclude,
-        op_types=settings.op_types,
-        steps=settings.steps,
-        parts=settings.parts,
-        over_steps=settings.over_steps,
-        gates=settings.gates,
-    )
+    chosen = {name: getattr(settings, name) for name in settings_of(CampaignSettings, "sites")}
+    return SiteFilter(**chosen)
 
 
 def _named(names: Iterable[str], table: SiteTable) -> list[FaultSite]:

@@ -3,38 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from onnxfi.engine import DEFAULT_MEMORY_BYTES
-from onnxfi.errors import ConfigError
 
 #: One part in so many of the free memory is used unless the user says otherwise.
 SHARE = 4
-
-_SIZE = re.compile(r"(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>[a-z]*)", re.ASCII)
-_PREFIXES = "kmgt"
-_UNITS = {"b": 1} | {
-    f"{prefix}{middle}b": base**power
-    for power, prefix in enumerate(_PREFIXES, 1)
-    for middle, base in (("", 1000), ("i", 1024))
-}
-
-
-def parse_size(text: str) -> int:
-    """Bytes of a size such as ``512MiB``, ``0.5GB`` or ``800 kB``; upper and lower case are one.
-
-    Raises:
-        ConfigError: The text is no size, or has no unit.
-    """
-    found = _SIZE.fullmatch(text.strip().lower())
-    if found is None or found["unit"] not in _UNITS:
-        raise ConfigError(
-            f"'{text}' is not a size in memory; give a number with a unit, such as 512MiB, 1GB or "
-            "0.5GB"
-        )
-    return int(float(found["number"]) * _UNITS[found["unit"]])
 
 
 def worker_limit(limit_bytes: int | None, workers: int) -> int:

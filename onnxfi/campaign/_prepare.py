@@ -11,7 +11,6 @@ from onnxfi.campaign._blocks import default_block_size
 from onnxfi.campaign._document import LayoutEntry, Plan, RemovedEntry
 from onnxfi.campaign._experiment import CustomParts, Experiment, build_experiment, scenario_traits
 from onnxfi.campaign._goldenfile import GoldenFile
-from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._subject import Subject, engine_settings
 from onnxfi.engine import (
     EngineContext,
@@ -28,6 +27,7 @@ from onnxfi.engine import (
 )
 from onnxfi.faults import FaultListHeader, SampleLayout, whole_tensors
 from onnxfi.outcome import BoundCriterion, choose_criterion
+from onnxfi.settings import CampaignSettings
 from onnxfi.workload import Labels, sample_text
 
 

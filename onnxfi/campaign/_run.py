@@ -13,13 +13,14 @@ from onnxfi.campaign._blocks import UnitSizer, pending_in_order, site_keys
 from onnxfi.campaign._campaign import OpenCampaign
 from onnxfi.campaign._dispatch import Dispatcher, Finished, Unit
 from onnxfi.campaign._folder import running
-from onnxfi.campaign._stop import StopCheck, StopRequest, StopRule
+from onnxfi.campaign._stop import StopCheck, StopRequest
 from onnxfi.campaign._store import ResultStore
 from onnxfi.campaign._worker import WorkerKey, release_worker, run_unit
-from onnxfi.campaign.executors import ExecutorFactory, executor_factory
+from onnxfi.campaign.executors import executor_factory
 from onnxfi.engine import side_by_side
-from onnxfi.errors import BackendError, ConfigError, OnnxFIError
+from onnxfi.errors import BackendError, OnnxFIError
 from onnxfi.outcome import GraphUse, InjectionRecord, Outcome, OutcomeCounts, scenario_failed
+from onnxfi.settings import RunOptions
 
 _log = logging.getLogger(__name__)
 
@@ -27,28 +28,6 @@ UNIT_TARGET_S = 2.0
 #: Where an engine shares work among the scenarios of a unit, longer ones share more.
 SHARED_UNIT_TARGET_S = 10.0
 RETRIES = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """How a campaign is carried out; none of it changes a row.
-
-    Attributes:
-        workers: Processes; 1 runs in the calling process.
-        max_injections: Stop after this many injections of this run.
-        time_budget_s: Stop submitting after this many seconds of this run.
-        memory_limit_bytes: What each worker may keep sessions and computed values in; None for its
-            part of a quarter of the memory that is free when it starts.
-        executor: Factory of an executor for a number of workers, in place of the own processes.
-        stop: When enough is known.
-    """
-
-    workers: int = 1
-    max_injections: int | None = None
-    time_budget_s: float | None = None
-    memory_limit_bytes: int | None = None
-    executor: ExecutorFactory | None = None
-    stop: StopRule = StopRule()  # noqa: RUF009  # frozen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +65,6 @@ def run_campaign(
         BackendError: The machinery failed on the same scenarios again and again.
     """
     options = options or RunOptions()
-    _check(options)
     with running(campaign.folder), campaign.open_store() as store:
         done = store.done()
         run = _Run(campaign, options, store, stop or StopRequest(), len(done))
@@ -101,19 +79,6 @@ def run_campaign(
 
 def _ignore(_progress: Progress) -> None:
     return None
-
-
-def _check(options: RunOptions) -> None:
-    if options.workers < 1:
-        raise ConfigError(f"workers is {options.workers}, expected at least 1")
-    if options.max_injections is not None and options.max_injections < 1:
-        raise ConfigError(f"max injections is {options.max_injections}, expected at least 1")
-    if options.time_budget_s is not None and options.time_budget_s <= 0:
-        raise ConfigError(f"time budget is {options.time_budget_s} s, expected more than 0")
-    if options.memory_limit_bytes is not None and options.memory_limit_bytes < 0:
-        raise ConfigError(
-            f"memory limit is {options.memory_limit_bytes}, expected at least 0 bytes"
-        )
 
 
 class _Run:

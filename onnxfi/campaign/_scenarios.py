@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.errors import ConfigError, FaultListError
 from onnxfi.faults import FaultListHeader, FaultSpace, Scenario, open_fault_list
 from onnxfi.sampling import SCORED, ArrayScores, Sampler, Scores, from_recipe
 from onnxfi.sensitivity import Sensitivity, check_subject, is_sensitivity
+from onnxfi.settings import CampaignSettings
 
 _DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error)
 

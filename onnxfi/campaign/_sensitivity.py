@@ -9,12 +9,12 @@ from onnxfi.campaign._experiment import CustomParts, fault_space
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._layout import lay_out
 from onnxfi.campaign._prepare import fault_free
-from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.campaign._subject import Subject, engine_settings
 from onnxfi.engine import EngineContext, default_timeout
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSite, FaultSpace, graphs_of, untied
-from onnxfi.sensitivity import OnProgress, Sensitivity, SensitivityOptions, measure
+from onnxfi.sensitivity import OnProgress, Sensitivity, measure
+from onnxfi.settings import CampaignSettings, SensitivityOptions
 
 _NAMED = 5
 

@@ -7,7 +7,6 @@ import math
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from types import FrameType
 
@@ -17,53 +16,9 @@ from onnxfi.campaign._experiment import Experiment
 from onnxfi.campaign._store import ResultStore
 from onnxfi.errors import ConfigError
 from onnxfi.outcome import scenario_failed
+from onnxfi.settings import StopRule
 
 _GROWTH = 1.25  # each look at a margin has so many times the scenarios of the one before
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopRule:
-    """When enough is known: two intents, to estimate a rate or to find failures.
-
-    Whatever stops a campaign looks at finished blocks, and each look is recorded: the failure
-    rate's interval is then widened so that it holds whenever the campaign stops.
-
-    Attributes:
-        margin: Stop when the failure rate's interval has this half-width.
-        relative_margin: Stop when it has this half-width over the rate.
-        find: Stop when so many failing scenarios are found.
-        confidence: Level of the interval.
-
-    Raises:
-        ConfigError: Both intents, or a value out of range.
-    """
-
-    margin: float | None = None
-    relative_margin: float | None = None
-    find: int | None = None
-    confidence: float = 0.95
-
-    def __post_init__(self) -> None:
-        if self.estimating and self.find is not None:
-            raise ConfigError(
-                "a margin is for estimating a rate, find for finding failures; choose one"
-            )
-        for name in ("margin", "relative_margin"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ConfigError(f"{name} is {value}, expected a number above 0")
-        if self.find is not None and self.find < 1:
-            raise ConfigError(f"find is {self.find}, expected at least 1")
-
-    @property
-    def estimating(self) -> bool:
-        """Whether it stops for a rate."""
-        return self.margin is not None or self.relative_margin is not None
-
-    @property
-    def active(self) -> bool:
-        """Whether there is anything to stop for."""
-        return self.estimating or self.find is not None
 
 
 class StopCheck:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from onnxfi.campaign._document import Plan
-from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.engine import (
     EngineSettings,
     Graph,
-    Optimization,
     complete_types,
     deployed,
     open_workload,
 )
 from onnxfi.faults import SampleLayout, SiteTable, enumerate_sites
 from onnxfi.graph import Model, fingerprint, load
+from onnxfi.settings import CampaignSettings
 from onnxfi.workload import (
     SampleChoice,
     Signature,
@@ -149,9 +148,8 @@ def engine_settings(
     return EngineSettings(
         engine=settings.engine if plan is None else plan.engine,
         provider=settings.provider,
-        # Checked by the engine's settings, whatever the text.
-        optimization=cast(Optimization, settings.optimization),
-        graph=cast(Graph, settings.graph),
+        optimization=settings.optimization,
+        graph=settings.graph,
         batch_size=settings.batch_size if plan is None else plan.batch_size,
         timeout_s=settings.timeout_s if plan is None else plan.timeout_s,
         stream=stream,

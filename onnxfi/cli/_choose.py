@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from onnxfi.settings import CampaignSettings, settings_of
+
 if TYPE_CHECKING:
     from onnxfi.cli._subject import Subject
     from onnxfi.faults import FaultModel, FaultSite, FaultSpace
@@ -18,6 +20,17 @@ DEFAULT_SEARCH = 100
 #: Options that say which sampler is meant: option, sampler.
 IMPLIED = {"ber": "ber", "strata": "stratified", "pilot": "stratified", "scores": "importance"}
 COMPUTED = ("activation", "input", "state")
+
+
+def given_settings(options: Mapping[str, Any], *groups: str) -> dict[str, Any]:
+    """Campaign settings that options of the same name give; an option without a value gives none.
+
+    Args:
+        options: Values of all options, by name.
+        groups: Groups of settings to look at.
+    """
+    names = settings_of(CampaignSettings, *groups)
+    return {name: options[name] for name in names if options.get(name) not in (None, ())}
 
 
 def fault_specs(options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -52,17 +65,8 @@ def choose_sites(
     """
     from onnxfi.faults import SiteFilter
 
-    chosen = options["targets"] or targets
-    return SiteFilter(
-        targets=chosen,
-        include=options["include"],
-        exclude=options["exclude"],
-        op_types=options["op_types"],
-        steps=options["steps"],
-        parts=options["parts"],
-        over_steps=options["over_steps"],
-        gates=options["gates"],
-    ).select(subject.table.sites)
+    chosen = {"targets": targets, **given_settings(options, "sites")}
+    return SiteFilter(**chosen).select(subject.table.sites)
 
 
 def check_inputs_given(targets: tuple[str, ...], inputs: str | None) -> None:

@@ -10,8 +10,13 @@ from typing import Any
 
 import click
 
+from onnxfi.settings import CampaignSettings, settings_of
+
 #: Options whose values are paths, taken relative to the file that names them.
-_PATHS = ("model", "inputs", "faults", "folder", "custom_ops")
+_PATHS = (
+    "folder",
+    *(name for name, option in settings_of(CampaignSettings).items() if "path" in option.extra),
+)
 
 
 def config_option(function: Any) -> Any:

@@ -13,9 +13,7 @@ from onnxfi.cli._options import (
     inputs_option,
     json_option,
     model_argument,
-    state_option,
 )
-from onnxfi.cli._reading import reading_options
 
 if TYPE_CHECKING:
     from onnxfi.cli._subject import Subject
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 )
 @click.option("-o", "--output", type=click.Path(), required=True, help="The model to write.")
 @inputs_option
-@state_option
-@reading_options
 @graph_options
 @force_option
 @json_option

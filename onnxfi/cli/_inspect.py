@@ -14,9 +14,7 @@ from onnxfi.cli._options import (
     inputs_option,
     json_option,
     model_argument,
-    state_option,
 )
-from onnxfi.cli._reading import reading_options
 from onnxfi.cli._stored import (
     Tally,
     bits_facts,
@@ -38,8 +36,6 @@ if TYPE_CHECKING:
 @click.command(name="inspect", short_help="Show a model's inputs, operators and fault sites.")
 @model_argument
 @inputs_option
-@state_option
-@reading_options
 @graph_options
 @json_option
 @common_options

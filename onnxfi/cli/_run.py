@@ -16,19 +16,20 @@ from onnxfi.cli._options import (
     fault_options,
     inputs_option,
     json_option,
+    list_option,
+    model_option,
     sampler_options,
     site_options,
-    state_option,
     study_options,
     work_options,
 )
-from onnxfi.cli._reading import reading_options
 from onnxfi.cli._settings import (
     SETTING_OPTIONS,
     changed_settings,
     describe_changes,
     new_settings,
 )
+from onnxfi.settings import RunOptions, StopRule, settings_of
 
 if TYPE_CHECKING:
     from onnxfi.campaign import OpenCampaign, Plan, Progress, RunSummary, StopRequest
@@ -46,15 +47,9 @@ _CONTENT = {
 
 @click.command(name="run", short_help="Make a campaign, or resume it, and run what is pending.")
 @click.argument("folder", required=False, type=click.Path())
-@click.option(
-    "--model", type=click.Path(), help="The model to study: an .onnx file, or a text form of ONNX."
-)
+@model_option
 @inputs_option
-@state_option
-@reading_options
-@click.option(
-    "--faults", type=click.Path(), help="Run the scenarios of this fault list; no sampler then."
-)
+@list_option
 @site_options
 @fault_options
 @sampler_options
@@ -126,7 +121,7 @@ def _carry_out(
     campaign: OpenCampaign, options: Mapping[str, Any], resume: str
 ) -> tuple[RunSummary, int | None]:
     """Run what is pending; also the number of the signal that ended it."""
-    from onnxfi.campaign import RunOptions, StopRequest, StopRule, run_campaign, stop_on_signals
+    from onnxfi.campaign import StopRequest, run_campaign, stop_on_signals
     from onnxfi.cli._output import detail, note
     from onnxfi.cli._progress import showing_progress
     from onnxfi.report import left_out_text
@@ -145,16 +140,8 @@ def _carry_out(
             note(f"left out: {left_out_text(left_out)}")
     stop = StopRequest()
     how = RunOptions(
-        workers=options["workers"],
-        max_injections=options["max_injections"],
-        time_budget_s=options["time_budget"],
-        memory_limit_bytes=options["memory_limit"],
-        stop=StopRule(
-            margin=options["margin"],
-            relative_margin=options["relative_margin"],
-            find=options["find"],
-            confidence=options["confidence"],
-        ),
+        **{name: options[name] for name in settings_of(RunOptions, "work", "memory", "limits")},
+        stop=StopRule(**{name: options[name] for name in settings_of(StopRule)}),
     )
     try:
         with stop_on_signals(stop), showing_progress(campaign.total, done) as show:

@@ -20,9 +20,7 @@ from onnxfi.cli._options import (
     model_argument,
     sampler_options,
     site_options,
-    state_option,
 )
-from onnxfi.cli._reading import reading_options
 
 if TYPE_CHECKING:
     from onnxfi.cli._subject import Subject
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 @click.command(name="sample", short_help="Draw scenarios and write them as a fault list.")
 @model_argument
 @inputs_option
-@state_option
-@reading_options
 @graph_options
 @site_options
 @fault_options

@@ -9,6 +9,7 @@ import click
 
 from onnxfi.cli._options import (
     common_options,
+    effort_options,
     fault_options,
     force_option,
     graph_options,
@@ -18,14 +19,13 @@ from onnxfi.cli._options import (
     model_argument,
     provider_option,
     site_options,
-    state_option,
 )
-from onnxfi.cli._reading import reading_options
 from onnxfi.cli._settings import study_settings
+from onnxfi.settings import SensitivityOptions, settings_of
 
 if TYPE_CHECKING:
     from onnxfi.campaign import Measured
-    from onnxfi.sensitivity import Expected, SensitivityOptions
+    from onnxfi.sensitivity import Expected
 
 _CHANNELS = 10
 
@@ -33,38 +33,12 @@ _CHANNELS = 10
 @click.command(name="sensitivity", short_help="Measure which faults are likely to fail.")
 @model_argument
 @inputs_option
-@state_option
-@reading_options
 @graph_options
 @site_options
 @fault_options
 @judging_options
 @provider_option
-@click.option(
-    "--tier",
-    type=click.IntRange(0, 1),
-    default=1,
-    show_default=True,
-    help="0: rules alone, one run over the calibration samples. 1: probes, too, which shift "
-    "channels and see what is lost; slower, and needed for integer and spiking networks.",
-)
-@click.option(
-    "--samples",
-    type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
-    help="Calibrate on so many samples, the first ones of --inputs.",
-)
-@click.option(
-    "--max-channels",
-    type=click.IntRange(min=1),
-    default=16,
-    show_default=True,
-    help="Probe at most so many channels of a value.",
-)
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all draws."
-)
+@effort_options
 @click.option(
     "-o",
     "--output",
@@ -106,7 +80,8 @@ def _measured(options: dict[str, Any], output: str | None) -> tuple[Measured, Ex
     from onnxfi.sensitivity import expect
 
     settings = study_settings(options)
-    wanted = _wanted(options, settings.drop)
+    effort = {name: options[name] for name in settings_of(SensitivityOptions, "effort")}
+    wanted = SensitivityOptions(drop=settings.drop, **effort)
     with showing_steps() as show:
         subject = choose_graph(load_subject(settings), settings)
         measured = measure_sensitivity(settings, CustomParts(), subject, wanted, show)
@@ -119,15 +94,6 @@ def _measured(options: dict[str, Any], output: str | None) -> tuple[Measured, Ex
             lambda done, total: show("summary", done, total),
         )
     return measured, expected
-
-
-def _wanted(options: dict[str, Any], drop: float) -> SensitivityOptions:
-    from onnxfi.sensitivity import SensitivityOptions
-
-    return SensitivityOptions(
-        drop=drop,
-        **{name: options[name] for name in ("tier", "samples", "max_channels", "seed")},
-    )
 
 
 def _tell(model: str, output: str | None) -> None:

@@ -3,52 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import msgspec
 
 from onnxfi.cli._choose import (
     IMPLIED,
     check_inputs_given,
     fault_graphs,
     fault_specs,
+    given_settings,
     implied,
     sampler_recipe,
 )
+from onnxfi.settings import CampaignSettings, absolute_paths, settings_of
 
-if TYPE_CHECKING:
-    from onnxfi.campaign import CampaignSettings
-
-#: Options that go into a setting of the same meaning as they are: option, setting.
-_PLAIN = {
-    "model": "model",
-    "inputs": "inputs",
-    "targets": "targets",
-    "include": "include",
-    "exclude": "exclude",
-    "op_types": "op_types",
-    "gates": "gates",
-    "steps": "steps",
-    "parts": "parts",
-    "over_steps": "over_steps",
-    "criterion": "criterion",
-    "criterion_output": "criterion_output",
-    "drop": "drop",
-    "engine": "engine",
-    "provider": "provider",
-    "optimization": "optimization",
-    "graph": "graph",
-    "batch_size": "batch_size",
-    "timeout": "timeout_s",
-    "monitors": "monitors",
-    "spikes": "spikes",
-    "state": "state",
-    "custom_ops": "custom_ops",
-    "batch_axes": "batch_axes",
-    "whole_inputs": "whole_inputs",
-    "samples_are_runs": "samples_are_runs",
-}
+#: Groups of settings that go into a campaign as the options say them.
+_GROUPS = (
+    "model",
+    "inputs",
+    "state",
+    "reading",
+    "sites",
+    "judging",
+    "engine",
+    "provider",
+    "graph",
+    "runs",
+    "watching",
+)
+_PLAIN = settings_of(CampaignSettings, *_GROUPS)
 _FAULT = ("fault_models", "bits")
 _SAMPLER = (
     "sampler",
@@ -78,15 +63,7 @@ _AS_IN_RECIPE = (
 )
 #: What a fault list decides by itself: option, flag.
 _DECIDED_BY_LIST = {
-    "targets": "--targets",
-    "include": "--include",
-    "exclude": "--exclude",
-    "op_types": "--op-type",
-    "gates": "--gate",
-    "steps": "--step",
-    "parts": "--part",
-    "over_steps": "--over-steps",
-    "fault_models": "--fault-model",
+    **{name: each.flag for name, each in settings_of(CampaignSettings, "sites", "faults").items()},
     "bits": "--bits",
     "sampler": "--sampler",
     "n": "-n",
@@ -113,8 +90,6 @@ def new_settings(options: Mapping[str, Any], given: Collection[str]) -> Campaign
     Raises:
         UsageError: Model or inputs are missing, or options contradict each other.
     """
-    import msgspec
-
     if options["model"] is None:
         raise click.UsageError("a new campaign needs --model (and one that exists, its folder)")
     if options["faults"] is None:
@@ -139,16 +114,10 @@ def study_settings(options: Mapping[str, Any]) -> CampaignSettings:
         options: Values of options by name; settings of options that are not among them are the
             defaults.
     """
-    from onnxfi.campaign import CampaignSettings
-
-    values = {
-        setting: options[option]
-        for option, setting in _PLAIN.items()
-        if options.get(option) is not None
-    }
-    values["targets"] = options["targets"] or ("weight",)
     return CampaignSettings(
-        **values, fault_models=fault_specs(options), fault_graphs=fault_graphs(options)
+        **given_settings(options, *_GROUPS),
+        fault_models=fault_specs(options),
+        fault_graphs=fault_graphs(options),
     )
 
 
@@ -156,24 +125,16 @@ def changed_settings(
     stored: CampaignSettings, options: Mapping[str, Any], given: Collection[str]
 ) -> CampaignSettings:
     """Stored settings with the options that were given again; equal if these ask for the same."""
-    import msgspec
-
-    changes = {setting: options[name] for name, setting in _PLAIN.items() if name in given}
-    for name in ("model", "inputs"):
-        if name in changes:
-            changes[name] = _absolute(changes[name])
-    if "custom_ops" in changes:
-        changes["custom_ops"] = tuple(map(_absolute, changes["custom_ops"]))
+    changes: dict[str, Any] = {name: options[name] for name in _PLAIN if name in given}
     if any(name in given for name in _FAULT):
         changes["fault_models"] = fault_specs(options)
         changes["fault_graphs"] = fault_graphs(options)
     if "faults" in given:
         _refuse_with_faults(given)
-        changes |= {"faults": _absolute(options["faults"]), "sampler": {}}
+        changes |= {"faults": options["faults"], "sampler": {}}
     elif any(name in given for name in _SAMPLER):
         asked = _over_recipe(stored.sampler, options, given)
-        paths = {name: _absolute(asked[name]) for name in ("scores", "pilot") if asked[name]}
-        recipe = sampler_recipe(asked | paths)
+        recipe = sampler_recipe(asked)
         if recipe.get("per_sample") and changes.get("inputs", stored.inputs) == stored.inputs:
             recipe["samples"] = stored.sampler.get("samples")
         # --confidence alone may only be meant for the intervals of the report.
@@ -181,7 +142,7 @@ def changed_settings(
             changes |= {"sampler": recipe, "faults": None}
     elif stored.faults is not None:
         _refuse_with_faults(given)
-    return msgspec.structs.replace(stored, **changes)
+    return msgspec.structs.replace(stored, **(changes | absolute_paths(changes)))
 
 
 def describe_changes(stored: CampaignSettings, wanted: CampaignSettings) -> str:
@@ -208,10 +169,6 @@ def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
     return "none" if value is None else str(value)
-
-
-def _absolute(path: str) -> str:
-    return path if path.startswith("random:") else str(Path(path).absolute())
 
 
 def _refuse_with_faults(given: Collection[str]) -> None:

@@ -15,9 +15,7 @@ from onnxfi.cli._options import (
     json_option,
     model_argument,
     site_options,
-    state_option,
 )
-from onnxfi.cli._reading import reading_options
 
 if TYPE_CHECKING:
     from onnxfi.faults import FaultModel, FaultSite
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
 @click.command(name="sites", short_help="List the fault sites of a model.")
 @model_argument
 @inputs_option
-@state_option
-@reading_options
 @graph_options
 @site_options
 @fault_options

@@ -6,18 +6,18 @@ Rooms that need numpy are imported only when a value is converted, never for ``-
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from onnxfi.errors import OnnxFIError
+from onnxfi.plugins import Option
+from onnxfi.settings import bounds_of, parse_duration, parse_size
+
 if TYPE_CHECKING:
     from onnxfi.report import Condition
-
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>[a-z]*)", re.ASCII)
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
@@ -29,25 +29,19 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic from click
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return seconds."""
-        found = _DURATION.fullmatch(str(value).strip().lower())
-        if found is None or found["unit"] not in _UNITS:
-            self.fail(f"'{value}' is not a duration; use seconds, or 90s, 15m, 2h, 1d", param, ctx)
-        seconds = float(found["number"]) * _UNITS[found["unit"]]
-        if seconds <= 0:
-            self.fail("a duration must be above 0", param, ctx)
-        return seconds
+        try:
+            return parse_duration(str(value))
+        except OnnxFIError as error:
+            self.fail(str(error), param, ctx)
 
 
 class MemorySize(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
-    """A size in memory with its unit, as ``onnxfi.campaign.parse_size`` takes it."""
+    """A size in memory with its unit, as ``onnxfi.settings.parse_size`` takes it."""
 
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return bytes."""
-        from onnxfi.campaign import parse_size
-        from onnxfi.errors import OnnxFIError
-
         try:
             return parse_size(str(value))
         except OnnxFIError as error:
@@ -78,7 +72,6 @@ class Steps(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
         """Return the steps, ascending."""
-        from onnxfi.errors import OnnxFIError
         from onnxfi.faults import parse_steps
 
         try:
@@ -137,7 +130,6 @@ class FaultModelText(click.ParamType):  # type: ignore[type-arg]  # generic from
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the text unchanged if it names a fault model."""
-        from onnxfi.errors import OnnxFIError
         from onnxfi.faults import parse_fault_model
 
         try:
@@ -156,7 +148,6 @@ class ConditionText(click.ParamType):  # type: ignore[type-arg]  # generic from 
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Condition:
         """Return the parsed condition."""
-        from onnxfi.errors import OnnxFIError
         from onnxfi.report import Condition, parse_condition
 
         if isinstance(value, Condition):
@@ -174,7 +165,6 @@ class ReportFile(click.ParamType):  # type: ignore[type-arg]  # generic from cli
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the path unchanged if there is such a form."""
-        from onnxfi.errors import OnnxFIError
         from onnxfi.report import report_form
 
         try:
@@ -182,6 +172,40 @@ class ReportFile(click.ParamType):  # type: ignore[type-arg]  # generic from cli
         except OnnxFIError as error:
             self.fail(str(error), param, ctx)
         return str(value)
+
+
+#: Forms that the text of a setting may have, by the name that the schema gives them.
+_FORMS: dict[str, click.ParamType] = {  # type: ignore[type-arg]  # generic from click 8.4 on
+    "kinds": Kinds(),
+    "parts": Parts(),
+    "steps": Steps(),
+    "names": Names(),
+    "fault-model": FaultModelText(),
+}
+
+
+def param_type(option: Option) -> click.ParamType:  # type: ignore[type-arg]  # generic from click 8.4 on
+    """How click reads the text of a setting or of a plug-in's option."""
+    if option.choices:
+        return click.Choice(option.choices)
+    if option.extra.get("registry") == "engine":
+        return click.Choice(["auto", "bake", "lift", "ports", "cut"])
+    if "reads" in option.extra:
+        return _FORMS[option.extra["reads"]]
+    if option.unit in ("s", "bytes"):
+        return Duration() if option.unit == "s" else MemorySize()
+    if option.extra.get("path") in ("file", "any"):
+        there = option.extra["path"] == "file"
+        return click.Path(exists=there, dir_okay=not there)
+    if option.type not in (int, float):
+        return click.STRING
+    bounds = bounds_of(option)
+    low = bounds.gt if bounds.ge is None else bounds.ge
+    high = bounds.lt if bounds.le is None else bounds.le
+    if option.type is float:
+        open_below, open_above = bounds.gt is not None, bounds.lt is not None
+        return click.FloatRange(low, high, min_open=open_below, max_open=open_above)
+    return click.IntRange(None if low is None else int(low), None if high is None else int(high))
 
 
 def split_commas(value: str | Sequence[str]) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from onnxfi.report._format import count_text, counted, rate_text, short_spec
 from onnxfi.report._view import Column, Fact, Page, Row, TableView
 
@@ -50,7 +52,7 @@ def sensitivity_document(measured: Measured, expected: Expected) -> dict[str, An
         "inputs_sha256": found.inputs_sha256,
         "scores_sha256": found.scores.digest,
         "criterion": found.criterion,
-        "options": asdict(found.options),
+        "options": msgspec.structs.asdict(found.options),
         "cost": {
             **asdict(found.cost),
             "injections": found.cost.injections(measured.samples),

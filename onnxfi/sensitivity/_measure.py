@@ -32,12 +32,12 @@ from onnxfi.sensitivity.scores import (
     Cost,
     Response,
     Sensitivity,
-    SensitivityOptions,
     SensitivityScores,
     SiteScores,
     StoredScores,
 )
 from onnxfi.sensitivity.trials import TrialOptions, checked_sides, try_sites
+from onnxfi.settings import SensitivityOptions
 
 _LIKE_SEEN = 1.0  # samples that the mean of all channels counts for in each
 

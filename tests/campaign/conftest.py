@@ -9,13 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxfi.campaign import (
-    CampaignSettings,
-    CustomParts,
-    OpenCampaign,
-    export_rows,
-    resume_or_create,
-)
+from onnxfi.campaign import CustomParts, OpenCampaign, export_rows, resume_or_create
+from onnxfi.settings import CampaignSettings
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 

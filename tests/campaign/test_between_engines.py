@@ -6,8 +6,9 @@ import onnx
 import pytest
 from onnx import parser
 
-from onnxfi.campaign import CampaignSettings, resume_or_create, run_campaign
+from onnxfi.campaign import resume_or_create, run_campaign
 from onnxfi.errors import ConfigError
+from onnxfi.settings import CampaignSettings
 
 # Between the split and the insertion no value can cross a cut: the sequence goes the same way.
 SEQUENCE = """

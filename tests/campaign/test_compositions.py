@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto, checker, helper, numpy_helper
 
-from onnxfi.campaign import CampaignSettings, InMemory, resume_or_create, run_campaign
+from onnxfi.campaign import InMemory, resume_or_create, run_campaign
 from onnxfi.errors import ConfigError
+from onnxfi.settings import CampaignSettings
 
 WIDTH = 4
 X = np.random.default_rng(1).normal(size=(5, WIDTH)).astype(np.float32)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from onnxfi.campaign import CustomParts, RunOptions, replay, run_campaign
+from onnxfi.campaign import CustomParts, replay, run_campaign
 from onnxfi.campaign import _run as run_module
 from onnxfi.errors import BackendError
 from onnxfi.outcome import FunctionCriterion, Outcome
+from onnxfi.settings import RunOptions
 
 
 def deadly(golden, faulty, labels):

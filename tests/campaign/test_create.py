@@ -10,13 +10,7 @@ import numpy as np
 import onnx
 import pytest
 
-from onnxfi.campaign import (
-    InMemory,
-    RunOptions,
-    open_campaign,
-    resume_or_create,
-    run_campaign,
-)
+from onnxfi.campaign import InMemory, open_campaign, resume_or_create, run_campaign
 from onnxfi.engine import instruction_set, int8_arithmetic
 from onnxfi.errors import (
     CampaignError,
@@ -27,6 +21,7 @@ from onnxfi.errors import (
     OnnxFIError,
     StoreError,
 )
+from onnxfi.settings import RunOptions
 
 
 def test_the_folder_holds_what_the_design_says(create):

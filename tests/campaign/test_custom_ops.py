@@ -13,9 +13,9 @@ from onnx import parser
 
 import onnxfi as fi
 from onnxfi.campaign import open_campaign, resume_or_create, run_campaign
-from onnxfi.campaign._settings import CampaignSettings
 from onnxfi.cli import cli
 from onnxfi.errors import CampaignError, CampaignMismatchError, ConfigError, OnnxFIError
+from onnxfi.settings import CampaignSettings
 
 # Two outputs from one input: what is negative of it, and what is positive.
 MODEL = """<ir_version: 8, opset_import: ["": 17, "ai.onnx.contrib": 1]>

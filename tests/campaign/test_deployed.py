@@ -7,8 +7,9 @@ import json
 import msgspec
 import pytest
 
-from onnxfi.campaign import RunOptions, open_campaign, resume_or_create, run_campaign
+from onnxfi.campaign import open_campaign, resume_or_create, run_campaign
 from onnxfi.errors import CampaignMismatchError, ConfigError, FaultListError
+from onnxfi.settings import RunOptions
 
 pytestmark = pytest.mark.cpu
 

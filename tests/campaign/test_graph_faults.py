@@ -6,9 +6,10 @@ import msgspec
 import pytest
 from onnx import parser, save_model
 
-from onnxfi.campaign import RunOptions, open_campaign, replay, run_campaign
+from onnxfi.campaign import open_campaign, replay, run_campaign
 from onnxfi.errors import CampaignMismatchError, ConfigError
 from onnxfi.faults import parse_fault_model
+from onnxfi.settings import RunOptions
 
 TEXT = """<ir_version: 10, opset_import: ["" : 18]>
 g (float[n, k] x, float scale) => (float[n, k] y) <float scale = {1.5}> { y = Mul(x, scale) }"""

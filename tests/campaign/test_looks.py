@@ -7,8 +7,9 @@ import pytest
 
 import onnxfi as fi
 from onnxfi.analysis import failure_rate, look_confidence
-from onnxfi.campaign import StopRule, summarize
+from onnxfi.campaign import summarize
 from onnxfi.errors import ConfigError
+from onnxfi.settings import StopRule
 
 MODEL = "models/lenet5_mnist_fp32.onnx"
 

@@ -6,10 +6,11 @@ import os
 
 import pytest
 
-from onnxfi.campaign import RunOptions, _memory, _worker, parse_size, run_campaign
+from onnxfi.campaign import _memory, _worker, run_campaign
 from onnxfi.campaign._memory import free_memory, worker_limit
 from onnxfi.engine import DEFAULT_MEMORY_BYTES
 from onnxfi.errors import ConfigError
+from onnxfi.settings import RunOptions, parse_size
 
 GIB = 2**30
 
@@ -122,5 +123,5 @@ def test_the_limit_reaches_the_engine_and_no_row(create, rows_of, monkeypatch):
 
 
 def test_a_negative_limit_is_refused(create):
-    with pytest.raises(ConfigError, match="memory limit is -1"):
+    with pytest.raises(ConfigError, match="memory_limit_bytes is -1"):
         run_campaign(create(), RunOptions(memory_limit_bytes=-1))

@@ -10,11 +10,12 @@ import msgspec
 import pytest
 from onnx import parser
 
-from onnxfi.campaign import RunOptions, open_campaign, run_campaign, summarize
+from onnxfi.campaign import open_campaign, run_campaign, summarize
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._layout import named_monitors
 from onnxfi.errors import CampaignMismatchError, ConfigError
 from onnxfi.graph import load
+from onnxfi.settings import RunOptions
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 

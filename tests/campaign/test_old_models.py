@@ -7,8 +7,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from onnxfi.campaign import CampaignSettings, resume_or_create, run_campaign
+from onnxfi.campaign import resume_or_create, run_campaign
 from onnxfi.errors import ConfigError
+from onnxfi.settings import CampaignSettings
 
 RNG = np.random.default_rng(11)
 

@@ -7,9 +7,10 @@ import sqlite3
 import numpy as np
 import pytest
 
-from onnxfi.campaign import ReplayOptions, RunOptions, replay, run_campaign
+from onnxfi.campaign import ReplayOptions, replay, run_campaign
 from onnxfi.errors import ConfigError
 from onnxfi.outcome import Outcome
+from onnxfi.settings import RunOptions
 
 
 @pytest.mark.parametrize("engine", ["bake", "lift", "ports", "cut"])

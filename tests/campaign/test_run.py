@@ -13,15 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from onnxfi.campaign import (
-    Progress,
-    RunOptions,
-    StopRequest,
-    open_campaign,
-    run_campaign,
-    stop_on_signals,
-)
+from onnxfi.campaign import Progress, StopRequest, open_campaign, run_campaign, stop_on_signals
 from onnxfi.errors import CampaignLockedError, ConfigError
+from onnxfi.settings import RunOptions
 
 
 def test_all_scenarios_are_run_and_a_second_call_does_nothing(create, rows_of):
@@ -99,7 +93,8 @@ def test_kill_9_in_the_middle_loses_nothing(create, rows_of, workers):
     run_campaign(whole)
     code = (
         "import sys; from pathlib import Path\n"
-        "from onnxfi.campaign import RunOptions, open_campaign, run_campaign\n"
+        "from onnxfi.campaign import open_campaign, run_campaign\n"
+        "from onnxfi.settings import RunOptions\n"
         "if __name__ == '__main__':\n"
         "    run_campaign(open_campaign(Path(sys.argv[1])), RunOptions(workers=int(sys.argv[2])),"
         " lambda p: print(p.done, flush=True))\n"
@@ -168,6 +163,7 @@ def test_workers_do_not_outlive_an_interrupted_coordinator(create, tmp_path):
     script.write_text(
         "import sys; from pathlib import Path\n"
         "from onnxfi.campaign import *\n"
+        "from onnxfi.settings import RunOptions\n"
         "if __name__ == '__main__':\n"
         "    stop = StopRequest()\n"
         "    with stop_on_signals(stop):\n"

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from onnxfi.campaign import (
-    CampaignSettings,
     CustomParts,
     Measured,
     OpenCampaign,
@@ -24,7 +23,8 @@ from onnxfi.engine import EngineContext
 from onnxfi.errors import ConfigError, GoldenError
 from onnxfi.faults import FaultSite, FaultSpace
 from onnxfi.sampling import ImportanceSampler, TopSampler
-from onnxfi.sensitivity import Sensitivity, SensitivityOptions, SensitivityScores
+from onnxfi.sensitivity import Sensitivity, SensitivityScores
+from onnxfi.settings import CampaignSettings, SensitivityOptions
 
 Settings = Callable[..., CampaignSettings]
 RULES = SensitivityOptions(tier=0, samples=16)

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onnxfi.campaign import CustomParts, RunOptions, run_campaign, summarize
+from onnxfi.campaign import CustomParts, run_campaign, summarize
 from onnxfi.errors import FaultListError
 from onnxfi.faults import CustomFault, Fault
+from onnxfi.settings import RunOptions
 
 SITE = "fc3.bias_quantized"
 

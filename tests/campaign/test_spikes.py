@@ -10,10 +10,11 @@ import onnxruntime as ort
 import pytest
 
 import onnxfi as fi
-from onnxfi.campaign import RunOptions, open_campaign, run_campaign, summarize
+from onnxfi.campaign import open_campaign, run_campaign, summarize
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.errors import ConfigError
 from onnxfi.faults import spike_values
+from onnxfi.settings import RunOptions
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "snn_snntorch_mnist.onnx"
 SAMPLES = 6

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onnxfi.campaign import RunOptions, open_campaign, run_campaign, summarize
+from onnxfi.campaign import open_campaign, run_campaign, summarize
 from onnxfi.errors import ConfigError
+from onnxfi.settings import RunOptions
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 STUCK = {

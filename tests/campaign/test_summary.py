@@ -7,8 +7,9 @@ import onnx
 import pytest
 
 from onnxfi.analysis import bounded_mean, failure_rate
-from onnxfi.campaign import RunOptions, run_campaign, summarize
+from onnxfi.campaign import run_campaign, summarize
 from onnxfi.outcome import scenario_failed
+from onnxfi.settings import RunOptions
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,8 @@ def census(tmp_path_factory, request):
     """Every single flip in the output layer's bias: 10 words of 32 bits."""
     from pathlib import Path
 
-    from onnxfi.campaign import CampaignSettings, resume_or_create
+    from onnxfi.campaign import resume_or_create
+    from onnxfi.settings import CampaignSettings
 
     images = request.getfixturevalue("images")
     settings = CampaignSettings(

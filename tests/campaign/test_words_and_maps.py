@@ -9,7 +9,6 @@ import pytest
 from onnx import TensorProto, helper, parser
 
 from onnxfi.campaign import (
-    CampaignSettings,
     InMemory,
     ReplayOptions,
     replay,
@@ -18,6 +17,7 @@ from onnxfi.campaign import (
     summarize,
 )
 from onnxfi.errors import ConfigError
+from onnxfi.settings import CampaignSettings
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(12, 4)).astype(np.float32)

@@ -19,7 +19,7 @@ from onnxfi.errors import ModelError
 
 Run = Callable[..., Result]
 
-HEAVY = ("numpy", "onnx", "onnxruntime", "scipy", "rich", "msgspec", "google.protobuf")
+HEAVY = ("numpy", "onnx", "onnxruntime", "scipy", "rich", "google.protobuf")
 
 
 def test_the_help_lists_every_command(run_cli: Run) -> None:

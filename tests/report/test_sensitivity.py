@@ -8,14 +8,9 @@ from onnxfi.bits import ElementType
 from onnxfi.campaign import Measured
 from onnxfi.faults import BitFlip, FaultSite, FaultSpace, SampleLayout, SiteKind
 from onnxfi.report import sensitivity_document, sensitivity_page
-from onnxfi.sensitivity import (
-    Cost,
-    Sensitivity,
-    SensitivityOptions,
-    SensitivityScores,
-    expect,
-)
+from onnxfi.sensitivity import Cost, Sensitivity, SensitivityScores, expect
 from onnxfi.sensitivity.scores import BitScores
+from onnxfi.settings import SensitivityOptions
 
 
 def _measured(sites: int, notes: int) -> Measured:

@@ -9,7 +9,7 @@ import pytest
 
 from onnxfi.bits import ElementType
 from onnxfi.faults import FaultSite, SampleLayout, SiteKind
-from onnxfi.sensitivity import Cost, Sensitivity, SensitivityOptions, SensitivityScores
+from onnxfi.sensitivity import Cost, Sensitivity, SensitivityScores
 from onnxfi.sensitivity.scores import (
     WHOLE,
     Axis,
@@ -19,6 +19,7 @@ from onnxfi.sensitivity.scores import (
     Response,
     StoredScores,
 )
+from onnxfi.settings import SensitivityOptions
 
 
 def _site(name: str, kind: SiteKind, shape: tuple[int, ...], element: ElementType) -> FaultSite:

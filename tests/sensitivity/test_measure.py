@@ -21,7 +21,8 @@ from onnxfi.faults import BitFlip, FaultSite, FaultSpace, Scenario, SiteFilter, 
 from onnxfi.graph import load
 from onnxfi.outcome import choose_criterion
 from onnxfi.sampling._scores import scored
-from onnxfi.sensitivity import Sensitivity, SensitivityOptions, measure
+from onnxfi.sensitivity import Sensitivity, measure
+from onnxfi.settings import SensitivityOptions
 from onnxfi.workload import Workload
 
 MNIST, FASHION = "models/mnist_test1000.npz", "models/fashion_test1000.npz"

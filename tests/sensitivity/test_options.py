@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from onnxfi.errors import ConfigError
-from onnxfi.sensitivity import Cost, SensitivityOptions
+from onnxfi.sensitivity import Cost
+from onnxfi.settings import SensitivityOptions
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from onnxfi.engine import EngineContext, EngineSettings, open_workload, profile
 from onnxfi.faults import BitFlip, FaultSpace, enumerate_sites
 from onnxfi.graph import load
 from onnxfi.outcome import BoundCriterion, Top1
-from onnxfi.sensitivity import SensitivityOptions, measure
+from onnxfi.sensitivity import measure
 from onnxfi.sensitivity.scores import ComputedScores
+from onnxfi.settings import SensitivityOptions
 
 ONE_A_RUN = """
 <ir_version: 10, opset_import: ["" : 17]> m (float[1, 6] x) => (float[1, 4] y)

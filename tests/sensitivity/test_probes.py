@@ -13,10 +13,11 @@ from onnx import numpy_helper, parser
 from onnxfi.engine import EngineContext, EngineSettings, Session, open_workload, profile
 from onnxfi.graph import Model, expose, load
 from onnxfi.outcome import choose_criterion, lost_shares
-from onnxfi.sensitivity import Cost, SensitivityOptions
+from onnxfi.sensitivity import Cost
 from onnxfi.sensitivity.probes import probe
 from onnxfi.sensitivity.rules import Channels, Target
 from onnxfi.sensitivity.scores import DOSES, DOWN, UP, likelihood
+from onnxfi.settings import SensitivityOptions
 from onnxfi.workload import Workload
 
 MODELS = Path(__file__).parents[2] / "models"

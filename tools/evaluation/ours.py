@@ -9,7 +9,8 @@ from types import MappingProxyType
 from evaluation.bench import context_of, prepare
 from evaluation.targets import CALIBRATION_IMAGES, Target
 from onnxfi.sampling import Scores
-from onnxfi.sensitivity import SensitivityOptions, measure
+from onnxfi.sensitivity import measure
+from onnxfi.settings import SensitivityOptions
 
 SENSITIVITY: Mapping[int, str] = MappingProxyType(
     {0: "sensitivity by rules", 1: "sensitivity by probes"}

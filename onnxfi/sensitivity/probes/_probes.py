@@ -15,15 +15,8 @@ from onnxfi.errors import UnsupportedModelError
 from onnxfi.sensitivity.probes._ports import ShiftPort, shift_port
 from onnxfi.sensitivity.probes._runs import Shift, ShiftRuns
 from onnxfi.sensitivity.rules import Target
-from onnxfi.sensitivity.scores import (
-    DOSES,
-    DOWN,
-    UP,
-    Cost,
-    Response,
-    SensitivityOptions,
-    likelihood,
-)
+from onnxfi.sensitivity.scores import DOSES, DOWN, UP, Cost, Response, likelihood
+from onnxfi.settings import SensitivityOptions
 
 Apart = Callable[[float, float], bool]
 """Whether two shares lost differ by so much that what lies between has to be known."""

@@ -12,7 +12,6 @@ from onnxfi.sensitivity.scores._scores import SensitivityScores, likelihood
 from onnxfi.sensitivity.scores._sensitivity import (
     Cost,
     Sensitivity,
-    SensitivityOptions,
     check_subject,
 )
 from onnxfi.sensitivity.scores._sites import (
@@ -39,7 +38,6 @@ __all__ = [
     "Gain",
     "Response",
     "Sensitivity",
-    "SensitivityOptions",
     "SensitivityScores",
     "Shifts",
     "SiteScores",

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 
+import msgspec
+
 from onnxfi.errors import ConfigError
 from onnxfi.faults import BitFlip, FaultModel, FaultSite, FaultSpace
 from onnxfi.sensitivity.scores._file import Told, read_file, write_file
@@ -15,6 +17,7 @@ from onnxfi.sensitivity.scores._pack import SiteScores
 from onnxfi.sensitivity.scores._scores import SensitivityScores
 from onnxfi.sensitivity.scores._sites import ComputedScores, StoredScores
 from onnxfi.sensitivity.scores._summary import SHOWN_CHANNELS, Expected, expect
+from onnxfi.settings import SensitivityOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,45 +43,6 @@ class Cost:
             workload_samples: Samples that an injection is carried out over.
         """
         return math.ceil(self.samples / workload_samples)
-
-
-MOST_TIER = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SensitivityOptions:
-    """How much is run to tell likely failures from unlikely ones.
-
-    Attributes:
-        tier: 0 for rules alone: nothing but a fault-free run; 1 for probes, which shift channels
-            and see what is lost.
-        drop: What a failing scenario loses: relative drop of the accuracy, without labels share of
-            failed samples; above 0, at most 1.
-        samples: Calibration samples: the first ones of the inputs, all where there are fewer.
-        max_channels: Channels probed of a value that faults in stored tensors shift.
-        max_element_channels: Channels probed of a value that is itself faulted.
-        kept_bytes: Words of computed tensors that are kept at most.
-        seed: Of all choices that are made at random.
-    """
-
-    tier: int = 1
-    drop: float = 0.05
-    samples: int = 64
-    max_channels: int = 16
-    max_element_channels: int = 4
-    kept_bytes: int = 512 * 1024 * 1024
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.tier not in range(MOST_TIER + 1):
-            raise ConfigError(f"tier is {self.tier}, expected 0 (rules) or 1 (probes)")
-        if not 0 < self.drop <= 1:
-            raise ConfigError(f"drop is {self.drop}, expected a number above 0 and at most 1")
-        for name in ("samples", "max_channels", "max_element_channels", "kept_bytes"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}, expected at least 1")
-        if self.seed < 0:
-            raise ConfigError(f"seed is {self.seed}, expected 0 or more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -134,7 +98,7 @@ class Sensitivity:
             graph_sha256=self.graph_sha256,
             inputs_sha256=self.inputs_sha256,
             criterion=self.criterion,
-            options=asdict(self.options),
+            options=msgspec.structs.asdict(self.options),
             cost=asdict(self.cost),
             methods=dict(self.methods),
             notes=self.notes,
