@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,5 +54,16 @@ def test_rooms_and_floors_are_those_of_the_package():
     }
     rows = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
     assert rooms - {"testing"} <= rows
-    assert rows <= rooms | {"testing"}
+    assert rows <= rooms | {"testing", "harden"}
     assert floors <= drawn
+
+
+def test_the_order_of_rooms_is_that_of_the_contract():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (layers,) = (each["layers"] for each in contracts if each["name"].startswith("One-way flow"))
+    order = [re.findall(r"onnxfi\.(\w+)", layer) for layer in layers]
+    for page in ("ARCHITECTURE.md", "CONTRIBUTING.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        (line,) = re.findall(r"^cli > .*$", text, re.MULTILINE)
+        assert [re.findall(r"\w+", layer) for layer in line.split(" > ")] == order, page
