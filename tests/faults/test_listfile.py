@@ -200,7 +200,7 @@ BAD = {"site": "float32", "index": 0, "flip": 1}
     [
         ("{", "Input data was truncated"),
         ('{"scenario":0,"faults":[],"extra":1}', "unknown field `extra`"),
-        (one({**BAD, "time": 1}), "unknown field `time`"),
+        (one({**BAD, "sampel": 1}), "unknown column 'sampel'; did you mean 'sample'"),
         (one({**BAD, "step": 1}), "site 'float32' has no steps"),
         (one({"site": "h", "index": 0, "flip": 1, "step": 4}), r"step 4 .* \(4 steps, 0\.\.3\)"),
         (one({"site": "h@4", "index": 0, "flip": 1}), "step 4 is out of range for site 'h'"),

@@ -4,6 +4,8 @@ In: files that the package or people wrote, and scenarios. Out: checked scenario
 files; and the fault space that a recipe's header describes.
 """
 
+from onnxfi.faults.lists._columns import COLUMNS, FaultColumn
+from onnxfi.faults.lists._header import FaultListHeader, check_space, recipe_space
 from onnxfi.faults.lists._listfile import (
     FaultList,
     open_fault_list,
@@ -11,10 +13,10 @@ from onnxfi.faults.lists._listfile import (
     scenario_document,
     write_fault_list,
 )
-from onnxfi.faults.lists._recipe import check_space, recipe_space
-from onnxfi.faults.lists._records import FaultListHeader
 
 __all__ = [
+    "COLUMNS",
+    "FaultColumn",
     "FaultList",
     "FaultListHeader",
     "check_space",

@@ -13,11 +13,22 @@ import msgspec
 from onnxfi.bits import format_of
 from onnxfi.errors import FaultError, FaultListError
 from onnxfi.faults.lists._entries import read_entry, write_entry
-from onnxfi.faults.lists._records import SCHEMA, FaultListHeader, ScenarioLine
+from onnxfi.faults.lists._header import SCHEMA, FaultListHeader
 from onnxfi.faults.models import FaultGroup, Scenario, joined
 from onnxfi.faults.sites import FaultSite
 from onnxfi.faults.space import check_group
 from onnxfi.files import atomic_file
+
+
+class ScenarioLine(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """One scenario; each of its faults holds the columns of one site by name."""
+
+    scenario: int
+    weight: float | None = None
+    key: float | None = None
+    faults: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from onnxfi.faults.models._columns import (
     Columns,
     in_groups,
     in_one_group,
+    integer_column,
     single_bit,
     single_field,
     touched,
@@ -24,9 +25,10 @@ from onnxfi.faults.models._graph import (
     known_graph,
     snippet_of,
 )
-from onnxfi.faults.models._model import FaultModel
-from onnxfi.faults.models._parse import parse_fault_model
+from onnxfi.faults.models._model import FaultModel, FaultModelPlugin, HoldsGraphs, WrittenByHand
+from onnxfi.faults.models._numbered import NumberedModel
 from onnxfi.faults.models._places import shape_of_site
+from onnxfi.faults.models._registry import FAULT_MODELS, parse_fault_model
 from onnxfi.faults.models._scenario import (
     Fault,
     FaultGraph,
@@ -40,8 +42,10 @@ from onnxfi.faults.models._scenario import (
 from onnxfi.faults.models._selection import FIELDS, BitSelection, out_of_range, select_bits
 from onnxfi.faults.models._set import SetValue
 from onnxfi.faults.models._stuck import StuckAt
+from onnxfi.faults.models._text import ModelText, TextForm
 
 __all__ = [
+    "FAULT_MODELS",
     "FIELDS",
     "BitFlip",
     "BitSelection",
@@ -52,15 +56,22 @@ __all__ = [
     "FaultGraph",
     "FaultGroup",
     "FaultModel",
+    "FaultModelPlugin",
     "GraphFault",
+    "HoldsGraphs",
+    "ModelText",
+    "NumberedModel",
     "Scenario",
     "SetValue",
     "StuckAt",
+    "TextForm",
+    "WrittenByHand",
     "check_graph",
     "disarmed",
     "graphs_of",
     "in_groups",
     "in_one_group",
+    "integer_column",
     "joined",
     "known_graph",
     "merge_groups",

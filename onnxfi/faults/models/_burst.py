@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
+
+from msgspec import Meta
 
 from onnxfi.bits import format_of
 from onnxfi.errors import ConfigError
 from onnxfi.faults.models._effects import Combinations, Effect, Effects, bit_runs, whole_word
-from onnxfi.faults.models._model import NumberedModel, Product
+from onnxfi.faults.models._numbered import NumberedModel, Product
 from onnxfi.faults.models._places import Places, nowhere, shape_of_site, single_elements, windows
 from onnxfi.faults.models._selection import Bits, BitSelection, select_bits
+from onnxfi.faults.models._text import ModelText
 from onnxfi.faults.sites import FaultSite
 
 BurstEffect: TypeAlias = Literal["flip", "stuck0", "stuck1", "zero"]
@@ -55,11 +59,22 @@ class Burst(NumberedModel):
         ConfigError: The parts contradict each other.
     """
 
-    length: int | None = None
-    along: str | int = "bits"
-    tile: tuple[int, int] | None = None
-    bits: Bits | BitSelection = None
-    effect: BurstEffect = "flip"
+    name: ClassVar[str] = "burst"
+    help: ClassVar[str] = "adjacent bits or elements, a row, a channel or a tile are hit at once"
+    forms: ClassVar[tuple[str, ...]] = ("burst:LENGTH", "burst:row")
+
+    length: Annotated[int | None, Meta(description="Neighbours.", extra={"bare": True})] = None
+    along: Annotated[
+        str | int, Meta(description="Bits, elements, row, channel, tile, or the number of an axis.")
+    ] = "bits"
+    tile: Annotated[
+        tuple[int, int] | None,
+        Meta(description="Height and width of a tile.", extra={"metavar": "HxW"}),
+    ] = None
+    bits: Annotated[
+        Bits | BitSelection, Meta(description="Which bits may be hit.", extra={"metavar": "BITS"})
+    ] = None
+    effect: Annotated[BurstEffect, Meta(description="What happens to what is hit.")] = "flip"
     _chosen: BitSelection = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -71,6 +86,27 @@ class Burst(NumberedModel):
         problem = _problem(self)
         if problem:
             raise ConfigError(problem)
+
+    @classmethod
+    def read(cls, text: ModelText) -> Self:
+        """The model that a text stands for; ``burst:row`` is short for ``burst:along=row``."""
+        options = text.options(cls)
+        short, tile = options.get(""), options.get("tile")
+        length, along = options.get("length"), options.get("along", "bits")
+        if short in PATTERNS:
+            along = short
+        elif short is not None:
+            length = short
+        if tile is not None:
+            along = "tile"
+        effect: Any = options.get("effect", "flip")
+        return cls(
+            None if length is None else text.integer("length", length),
+            along=along if along in PATTERNS else text.integer("along", along),
+            tile=None if tile is None else _tile(text, tile),
+            bits=options.get("bits"),
+            effect=effect,
+        )
 
     def spec(self) -> str:
         """``burst[:LENGTH][:along=...][:tile=HxW][:effect=...][:bits=...]``."""
@@ -119,6 +155,13 @@ class Burst(NumberedModel):
         extents = [1] * len(shape)
         extents[axis] = shape[axis] if self.length is None else self.length
         return windows(shape, tuple(extents))
+
+
+def _tile(text: ModelText, tile: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)[x×](\d+)", tile)
+    if not found:
+        raise text.error(f": tile {tile!r} is not like 4x4 (height x width)")
+    return int(found[1]), int(found[2])
 
 
 def _channel(site: FaultSite, shape: tuple[int, ...]) -> Places:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.bits import ElementType, format_of
+from onnxfi.errors import FaultError
 from onnxfi.faults.models._scenario import FaultGraph, FaultGroup, one_graph
 
 
@@ -135,3 +136,15 @@ def in_groups(site: str, columns: Columns, owners: int) -> Iterator[FaultGroup]:
 
 def _samples(part: Columns) -> NDArray[np.int64]:
     return np.full(len(part.index), -1, np.int64) if part.sample is None else part.sample
+
+
+def integer_column(name: str, values: Sequence[Any]) -> NDArray[np.int64]:
+    """Whole numbers of a column of a fault list.
+
+    Raises:
+        FaultError: One is out of the range of 64 bits.
+    """
+    try:
+        return np.array(values, dtype=np.int64)
+    except OverflowError:
+        raise FaultError(f"{name} has a number that is out of range") from None

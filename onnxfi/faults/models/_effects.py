@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import Masks, flip, set_word, stuck_at_one, stuck_at_zero
+from onnxfi.bits import Masks, flip, format_of, set_word, stuck_at_one, stuck_at_zero
+from onnxfi.faults.models._columns import integer_column
+from onnxfi.faults.models._selection import out_of_range
+from onnxfi.faults.sites import FaultSite
 
 Effect: TypeAlias = Literal["flip", "stuck0", "stuck1"]
 _MAKERS = {"flip": flip, "stuck0": stuck_at_zero, "stuck1": stuck_at_one}
@@ -121,6 +125,25 @@ def whole_word(word: int, width: int) -> Table:
     return Table(
         and_mask=np.array([pair.and_mask], np.uint64), xor_mask=np.array([pair.xor_mask], np.uint64)
     )
+
+
+def bit_masks(name: str, values: Sequence[Any], site: FaultSite, effect: Effect) -> Masks:
+    """One effect on bits of a site by their numbers, as people write them into fault lists.
+
+    Args:
+        name: Name of the column, for messages.
+        values: Bit numbers.
+        site: Whose bits they are.
+        effect: What happens to them.
+
+    Raises:
+        FaultError: The site's elements have no such bit.
+    """
+    form, bits = format_of(site.element), integer_column(name, values)
+    outside = (bits < 0) | (bits >= form.width)
+    if outside.any():
+        raise out_of_range(int(bits[outside][0]), site)
+    return _MAKERS[effect](np.uint64(1) << bits.astype(np.uint64), form.width)
 
 
 def touched_bits(masks: Masks, width: int) -> int:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
 
+from msgspec import Meta
+
+from onnxfi.bits import Masks
 from onnxfi.errors import ConfigError
-from onnxfi.faults.models._model import NumberedModel, Product, bit_product
+from onnxfi.faults.models._effects import bit_masks
+from onnxfi.faults.models._numbered import NumberedModel, Product, bit_product
 from onnxfi.faults.models._selection import Bits, BitSelection, select_bits
 from onnxfi.faults.sites import FaultSite
 
@@ -28,8 +34,15 @@ class BitFlip(NumberedModel):
         ConfigError: ``bits`` is no choice of bits, or ``count`` is not in 1..64.
     """
 
-    bits: Bits | BitSelection = None
-    count: int = 1
+    name: ClassVar[str] = "flip"
+    help: ClassVar[str] = "one or several bits of an element are inverted"
+    forms: ClassVar[tuple[str, ...]] = ("flip",)
+    column: ClassVar[Any] = int
+
+    bits: Annotated[
+        Bits | BitSelection, Meta(description="Which bits may be hit.", extra={"metavar": "BITS"})
+    ] = None
+    count: Annotated[int, Meta(description="Bits flipped together.", ge=1, le=64)] = 1
     _chosen: BitSelection = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -48,6 +61,11 @@ class BitFlip(NumberedModel):
         """``flip[:count=N][:bits=...]``."""
         count = f":count={self.count}" if self.count > 1 else ""
         return f"flip{count}{self._chosen.part()}"
+
+    @classmethod
+    def masks(cls, name: str, values: Sequence[Any], site: FaultSite) -> Masks:
+        """Bit numbers of a fault list: each is inverted."""
+        return bit_masks(name, values, site, "flip")
 
     def _faults(self, site: FaultSite) -> Product:
         return bit_product(site, self._chosen, self.count, "flip")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from onnxfi.bits import format_of
 from onnxfi.errors import ConfigError, FaultError, ModelError
 from onnxfi.faults.models._columns import Columns
-from onnxfi.faults.models._model import FaultModel
+from onnxfi.faults.models._model import FaultModel, HoldsGraphs
 from onnxfi.faults.models._places import shape_of_site
 from onnxfi.faults.models._scenario import FaultGraph, FaultGroup
+from onnxfi.faults.models._text import ModelText
 from onnxfi.faults.sites import FaultSite
 from onnxfi.graph import Snippet, check_rows, load_snippet
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _SHORT = 12  # digits of a hash in messages
 
 
@@ -41,6 +43,10 @@ class GraphFault:
     Raises:
         ConfigError: The model can't be a fault; the message says why.
     """
+
+    name: ClassVar[str] = "graph"
+    help: ClassVar[str] = "a small ONNX model computes what becomes of computed values"
+    forms: ClassVar[tuple[str, ...]] = ("graph:FILE.onnx",)
 
     source: Any = field(repr=False)
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -66,6 +72,41 @@ class GraphFault:
     def enumerable(self) -> bool:
         """True."""
         return True
+
+    @classmethod
+    def read(cls, text: ModelText) -> Self:
+        """``graph:FILE.onnx[:whole][:NAME=NUMBER ...]``, or a sha256 in place of the file."""
+        if text.bits:
+            raise text.error(" replaces whole elements; leave bits out")
+        left = list(text.parts)
+        whole = False
+        parameters: dict[str, float] = {}
+        while len(left) > 1 and (left[-1] == "whole" or "=" in left[-1]):
+            option = left.pop()
+            if option == "whole":
+                whole = True
+                continue
+            name, _, value = option.partition("=")
+            try:
+                parameters[name] = float(value)
+            except ValueError:
+                raise text.error(
+                    f": parameter {name!r} is {value!r}, expected a number; arrays can be given"
+                    " from Python, or be stored in the file"
+                ) from None
+        path = ":".join(left)  # a drive has a colon of its own
+        if not path:
+            raise text.error(" names no file, such as graph:drift.onnx")
+        if _SHA256.fullmatch(path):
+            try:
+                return cls(known_graph(path, text.graphs).data, parameters, whole)
+            except FaultError as error:
+                raise text.error(f": {error}") from error
+        return cls(path, parameters, whole)
+
+    def graphs(self) -> dict[str, bytes]:
+        """The graph, by its sha256."""
+        return {self.graph.sha256: self.graph.data}
 
     def spec(self) -> str:
         """``graph:SHA256[:whole]``; files that hold it hold the graph beside it."""
@@ -111,8 +152,11 @@ def snippet_of(graph: FaultGraph) -> Snippet:
 
 def graphs_of(models: Iterable[FaultModel]) -> dict[str, bytes]:
     """The graphs among some fault models, by hash: files hold them beside the specs."""
-    found = [model.graph for model in models if isinstance(model, GraphFault)]
-    return {graph.sha256: graph.data for graph in found}
+    found: dict[str, bytes] = {}
+    for model in models:
+        if isinstance(model, HoldsGraphs):
+            found.update(model.graphs())
+    return found
 
 
 def known_graph(sha256: str, graphs: Mapping[str, bytes], *, whole: bool = False) -> FaultGraph:
@@ -178,41 +222,3 @@ def disarmed(group: FaultGroup) -> FaultGroup:
 
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-def parse_graph(text: str, parts: Sequence[str], graphs: Mapping[str, bytes]) -> GraphFault:
-    """Read a graph fault.
-
-    Args:
-        text: The whole text, for messages.
-        parts: What follows ``graph``, cut at colons.
-        graphs: Models by the sha256 that may stand in place of a file.
-
-    Raises:
-        ConfigError: No file is named, it can't be a fault, or an option is wrong.
-    """
-    left = list(parts)
-    whole = False
-    parameters: dict[str, float] = {}
-    while len(left) > 1 and (left[-1] == "whole" or "=" in left[-1]):
-        option = left.pop()
-        if option == "whole":
-            whole = True
-            continue
-        name, _, value = option.partition("=")
-        try:
-            parameters[name] = float(value)
-        except ValueError:
-            raise ConfigError(
-                f"fault model {text!r}: parameter {name!r} is {value!r}, expected a number; arrays "
-                "can be given from Python, or be stored in the file"
-            ) from None
-    path = ":".join(left)  # a drive has a colon of its own
-    if not path:
-        raise ConfigError(f"fault model {text!r} names no file, such as graph:drift.onnx")
-    if _SHA256.fullmatch(path):
-        try:
-            return GraphFault(known_graph(path, graphs).data, parameters, whole)
-        except FaultError as error:
-            raise ConfigError(f"fault model {text!r}: {error}") from error
-    return GraphFault(path, parameters, whole)

@@ -16,7 +16,7 @@ from onnxfi.bits import format_of
 from onnxfi.errors import ConfigError, FaultError
 from onnxfi.faults.sites import FaultSite
 
-Bits: TypeAlias = "int | str | Sequence[int | str] | None"
+Bits: TypeAlias = int | str | Sequence[int | str] | None
 """What users may give as bits: None (all), 30, [0, 1, 30], "exponent", "0-7,30", "sign,0-3"."""
 
 FIELDS = ("sign", "exponent", "mantissa", "magnitude")

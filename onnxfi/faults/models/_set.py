@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from onnxfi.bits import encode, format_of
+from onnxfi.bits import Masks, encode, format_of
 from onnxfi.errors import ConfigError, FaultError
 from onnxfi.faults.models._columns import Columns
 from onnxfi.faults.models._effects import whole_word
-from onnxfi.faults.models._model import Product
+from onnxfi.faults.models._numbered import Product
 from onnxfi.faults.models._places import shape_of_site, single_elements
 from onnxfi.faults.models._scenario import FaultGroup
+from onnxfi.faults.models._text import ModelText
 from onnxfi.faults.sites import FaultSite
 
 _RANDOM = "random"
+_SPECIAL = ("nan", "inf", "-inf")
+_INTEGER = re.compile(r"[+-]?\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,15 @@ class SetValue:
         ConfigError: ``value`` is neither a number nor ``"random"``.
     """
 
-    value: float | int | str = 0
+    name: ClassVar[str] = "set"
+    help: ClassVar[str] = "an element is replaced by a number or by a random word"
+    forms: ClassVar[tuple[str, ...]] = ("set:VALUE", "set:random")
+    column: ClassVar[Any] = int | float | str
+
+    value: Annotated[
+        float | int | str,
+        Meta(description="A number, or random for any word.", extra={"bare": True}),
+    ] = 0
 
     def __post_init__(self) -> None:
         # numpy's numbers become Python's, whose repr is plain text for the spec.
@@ -52,6 +66,39 @@ class SetValue:
     def enumerable(self) -> bool:
         """False for random words."""
         return self.value != _RANDOM
+
+    @classmethod
+    def read(cls, text: ModelText) -> Self:
+        """``set:VALUE`` or ``set:random``."""
+        value = text.options(cls).get("")
+        if value is None:
+            raise text.error(" needs a value, such as set:0.5 or set:random")
+        if value == _RANDOM:
+            return cls(value)
+        try:
+            return cls(int(value) if _INTEGER.fullmatch(value) else float(value))
+        except ValueError:
+            raise text.error(f": {value!r} is not a number") from None
+
+    @classmethod
+    def masks(cls, name: str, values: Sequence[Any], site: FaultSite) -> Masks:
+        """Numbers of a fault list, or the texts ``nan``, ``inf`` and ``-inf``."""
+        # By text: 0.0 and -0.0 are equal, but different words.
+        words: dict[str, int] = {}
+        for value in values:
+            if repr(value) in words:
+                continue
+            if isinstance(value, str) and value not in _SPECIAL:
+                raise FaultError(
+                    f"{name} {value!r} is neither a number nor one of {', '.join(_SPECIAL)}"
+                )
+            try:
+                number = float(value) if isinstance(value, str) else value
+                words[repr(value)] = encode(number, site.element)
+            except ConfigError as error:
+                raise FaultError(f"{error} (site {site.name!r})") from None
+        found = np.array([words[repr(value)] for value in values], dtype=np.uint64)
+        return Masks(np.zeros(1, np.uint64), found)
 
     def spec(self) -> str:
         """``set:VALUE`` or ``set:random``."""
