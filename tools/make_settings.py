@@ -60,7 +60,7 @@ DICTIONARIES: tuple[
         "What ``Campaign.run`` takes besides the number of workers.",
         (),
         RunOptions,
-        ("memory", "limits", "executor", "rule"),
+        ("executor", "memory", "limits", "rule"),
     ),
 )
 
@@ -96,12 +96,12 @@ TABLES: tuple[tuple[str, type[msgspec.Struct], tuple[str, ...]], ...] = (
     ("What a failure is", CampaignSettings, ("judging",)),
     ("How the model runs", CampaignSettings, ("graph", "engine", "provider", "runs", "blocks")),
     ("What else is kept", CampaignSettings, ("watching",)),
-    ("How the work is done", RunOptions, ("work", "memory", "limits", "executor")),
+    ("How the work is done", RunOptions, ("work", "executor", "memory", "limits")),
     ("When a run stops", StopRule, ("stop", "level")),
     ("How much a sensitivity runs", SensitivityOptions, ("effort", "more effort")),
 )
 #: Groups that only Python takes.
-PYTHON_ONLY = ("scenarios", "blocks", "executor", "rule", "more effort")
+PYTHON_ONLY = ("scenarios", "blocks", "rule", "more effort")
 
 
 def keyword_type(option: Option) -> str:

@@ -161,13 +161,13 @@ class RunKeywords(TypedDict, total=False):
             never a result. Default: a quarter of what is free, divided among the workers.
         max_injections: Stop after this many injections, with exit code 3.
         time_budget_s: Stop after this time, with exit code 3: seconds, or 90s, 15m, 2h.
-        executor: Factory of any concurrent.futures.Executor for a number of workers, in place of
-            this machine's own processes.
+        executor: Where workers run. In Python also a function that takes a number of workers and
+            returns any concurrent.futures.Executor. Default: inline for one worker, else processes.
         stop: When enough is known, such as StopRule(margin=0.002).
     """
 
     memory_limit: int | str | None
     max_injections: int | None
     time_budget_s: float | None
-    executor: Callable[[int], Any] | None
+    executor: str | Callable[[int], Any] | None
     stop: StopRule | None

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
 
-from onnxfi.campaign.executors import ExecutorFactory
 from onnxfi.errors import BackendError
 from onnxfi.outcome import InjectionRecord
+from onnxfi.settings import ExecutorFactory
 
 Unit = Sequence[int]
 RunUnit = Callable[[Unit], "list[InjectionRecord]"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from onnxfi.campaign._campaign import OpenCampaign
 from onnxfi.campaign._worker import Worker, WorkerKey, run_unit
-from onnxfi.campaign.executors import processes
+from onnxfi.campaign.executors import ProcessesExecutor
 from onnxfi.engine import (
     BatchResult,
     EngineContext,
@@ -228,7 +228,7 @@ def _array(result: BatchResult, name: str, faulty: bool) -> NDArray[Any]:
 
 def _dies(key: WorkerKey, scenario: int) -> bool:
     """Whether a scenario takes its process down again."""
-    with processes(1) as executor:
+    with ProcessesExecutor()(1) as executor:
         try:
             executor.submit(run_unit, key, (scenario,)).result()
         except BrokenExecutor:

@@ -16,7 +16,7 @@ from onnxfi.campaign._folder import running
 from onnxfi.campaign._stop import StopCheck, StopRequest
 from onnxfi.campaign._store import ResultStore
 from onnxfi.campaign._worker import WorkerKey, release_worker, run_unit
-from onnxfi.campaign.executors import executor_factory
+from onnxfi.campaign.executors import parse_executor, usual_executor
 from onnxfi.engine import side_by_side
 from onnxfi.errors import BackendError, OnnxFIError
 from onnxfi.outcome import GraphUse, InjectionRecord, Outcome, OutcomeCounts, scenario_failed
@@ -117,7 +117,10 @@ class _Run:
             plan.scenarios, plan.block_size, done, site_keys(self._campaign.experiment().source)
         )
         unit_of = functools.partial(run_unit, _worker_key(self._campaign, self._options))
-        factory = self._options.executor or executor_factory(self._options.workers)
+        chosen = self._options.executor
+        if chosen is None:
+            chosen = usual_executor(self._options.workers)
+        factory = parse_executor(chosen) if isinstance(chosen, str) else chosen
         dispatcher = Dispatcher(unit_of, factory, self._options.workers)
         for finished in dispatcher.run(lambda: self._next(pending)):
             self._take(finished)

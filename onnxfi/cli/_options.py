@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from onnxfi.cli._output import Talk
-from onnxfi.cli._types import Names, param_type
+from onnxfi.cli._types import Names, PluginName, PluginOption, param_type
 from onnxfi.plugins import Option
 from onnxfi.settings import (
     CampaignSettings,
@@ -104,6 +104,7 @@ def _setting_option(option: Option, fixed: bool) -> Callable[[Any], Any]:
     return click.option(
         option.flag,
         option.name,
+        cls=PluginOption if isinstance(kind, PluginName) else click.Option,
         type=kind,
         multiple=several,
         metavar=option.metavar,
@@ -127,7 +128,7 @@ study_options = setting_options(
 #: How the work is done; none of it changes a result.
 work_options = _stack(
     setting_options(RunOptions, "work", fixed=True),
-    setting_options(RunOptions, "memory"),
+    setting_options(RunOptions, "executor", "memory"),
     setting_options(StopRule, "stop"),
     setting_options(RunOptions, "limits"),
 )

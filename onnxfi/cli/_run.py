@@ -140,7 +140,10 @@ def _carry_out(
             note(f"left out: {left_out_text(left_out)}")
     stop = StopRequest()
     how = RunOptions(
-        **{name: options[name] for name in settings_of(RunOptions, "work", "memory", "limits")},
+        **{
+            name: options[name]
+            for name in settings_of(RunOptions, "work", "executor", "memory", "limits")
+        },
         stop=StopRule(**{name: options[name] for name in settings_of(StopRule)}),
     )
     try:

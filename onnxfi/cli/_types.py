@@ -6,6 +6,7 @@ Rooms that need numpy are imported only when a value is converted, never for ``-
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onnxfi.errors import OnnxFIError
-from onnxfi.plugins import Option
+from onnxfi.plugins import Option, Registry
 from onnxfi.settings import bounds_of, parse_duration, parse_size
 
 if TYPE_CHECKING:
@@ -174,6 +175,51 @@ class ReportFile(click.ParamType):  # type: ignore[type-arg]  # generic from cli
         return str(value)
 
 
+#: Where the registry of each kind of plug-in is; imported when its names are needed.
+_REGISTRIES = {"executor": "onnxfi.campaign:EXECUTORS"}
+
+
+def registry_of(kind: str) -> Registry[Any]:
+    """The registry of a kind of plug-in."""
+    module, _, name = _REGISTRIES[kind].partition(":")
+    found: Registry[Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+class PluginName(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """The name of a plug-in, perhaps with options: ``NAME`` or ``NAME:OPTION=VALUE,...``."""
+
+    name = "name"
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        """Return the names to choose from."""
+        return f"[{'|'.join(registry_of(self.kind).names())}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text unchanged if there is such a plug-in."""
+        try:
+            registry_of(self.kind).get(str(value).partition(":")[0])
+        except OnnxFIError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
+class PluginOption(click.Option):
+    """An option that takes the name of a plug-in; its help lists what there is."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the option and its help, with a few words on each plug-in."""
+        record = super().get_help_record(ctx)
+        if record is None or not isinstance(self.type, PluginName):
+            return record
+        told = ", ".join(f"{cls.name} ({cls.help})" for cls in registry_of(self.type.kind))
+        text, bracket, rest = record[1].partition("  [")
+        return record[0], f"{text} There are: {told}.{bracket}{rest}"
+
+
 #: Forms that the text of a setting may have, by the name that the schema gives them.
 _FORMS: dict[str, click.ParamType] = {  # type: ignore[type-arg]  # generic from click 8.4 on
     "kinds": Kinds(),
@@ -190,6 +236,8 @@ def param_type(option: Option) -> click.ParamType:  # type: ignore[type-arg]  # 
         return click.Choice(option.choices)
     if option.extra.get("registry") == "engine":
         return click.Choice(["auto", "bake", "lift", "ports", "cut"])
+    if "registry" in option.extra:
+        return PluginName(option.extra["registry"])
     if "reads" in option.extra:
         return _FORMS[option.extra["reads"]]
     if option.unit in ("s", "bytes"):

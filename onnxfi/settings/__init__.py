@@ -13,7 +13,7 @@ from onnxfi.settings._campaign import (
     absolute_paths,
     check_settings,
 )
-from onnxfi.settings._run import RunOptions, StopRule
+from onnxfi.settings._run import ExecutorFactory, RunOptions, StopRule
 from onnxfi.settings._schema import (
     bounds_of,
     check_record,
@@ -26,6 +26,7 @@ from onnxfi.settings._units import parse_duration, parse_size
 
 __all__ = [
     "CampaignSettings",
+    "ExecutorFactory",
     "RunOptions",
     "SensitivityOptions",
     "StopRule",

@@ -12,6 +12,9 @@ from msgspec import Meta
 from onnxfi.errors import ConfigError
 from onnxfi.settings._schema import check_record
 
+ExecutorFactory = Callable[[int], Executor]
+"""Takes a number of workers."""
+
 
 class StopRule(msgspec.Struct, frozen=True, kw_only=True):
     """When enough is known: two intents, to estimate a rate or to find failures.
@@ -95,7 +98,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
             part of a quarter of the memory that is free when it starts.
         max_injections: Stop after this many injections of this run.
         time_budget_s: Stop submitting after this many seconds of this run.
-        executor: Factory of an executor for a number of workers, in place of the own processes.
+        executor: Name of an executor, or a factory of one for a number of workers; None for the
+            calling process, or for spawned ones where there are several workers.
         stop: When enough is known.
 
     Raises:
@@ -153,11 +157,16 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     ) = None
     executor: (
         Annotated[
-            Callable[[int], Executor],
+            str | ExecutorFactory,
             Meta(
-                description="Factory of any concurrent.futures.Executor for a number of workers, "
-                "in place of this machine's own processes.",
-                extra={"group": "executor", "takes": "Callable[[int], Any] | None"},
+                description="Where workers run. In Python also a function that takes a number of "
+                "workers and returns any concurrent.futures.Executor.",
+                extra={
+                    "group": "executor",
+                    "registry": "executor",
+                    "usual": "inline for one worker, else processes",
+                    "takes": "str | Callable[[int], Any] | None",
+                },
             ),
         ]
         | None

@@ -82,5 +82,5 @@ def check_record(record: msgspec.Struct, of: str) -> None:
         value = getattr(record, option.name)
         if option.choices and value not in option.choices:
             raise ConfigError(unknown_name(option.name, value, option.choices))
-        if isinstance(value, int | float | str):
+        if option.type in (int, float, str) and value is not None:
             option.check(value, of)

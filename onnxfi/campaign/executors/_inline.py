@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import ClassVar
 
 
-def inline(_workers: int) -> Executor:
-    """An executor that runs each call when it is submitted; there is one worker."""
-    return _Inline()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InlineExecutor:
+    """Runs each call when it is submitted, in the calling process; there is one worker."""
+
+    name: ClassVar[str] = "inline"
+    help: ClassVar[str] = "in the calling process, one after the other"
+    isolated: ClassVar[bool] = False
+
+    def __call__(self, workers: int) -> Executor:  # noqa: ARG002
+        """Return the executor; there is one worker, whatever the number."""
+        return _Inline()
 
 
 class _Inline(Executor):

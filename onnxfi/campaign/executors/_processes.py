@@ -7,14 +7,24 @@ import os
 import signal
 import threading
 from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import ClassVar
 
 
-def processes(workers: int) -> Executor:
-    """A pool of ``workers`` spawned processes."""
-    # Spawned, not forked: onnxruntime keeps threads, and a fork would inherit their locks held.
-    return ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_settle_in
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessesExecutor:
+    """Runs calls in a pool of spawned processes."""
+
+    name: ClassVar[str] = "processes"
+    help: ClassVar[str] = "in spawned processes of this machine"
+    isolated: ClassVar[bool] = True
+
+    def __call__(self, workers: int) -> Executor:
+        """Return a pool of so many processes."""
+        # Spawned, not forked: onnxruntime keeps threads, and a fork would inherit their locks held.
+        return ProcessPoolExecutor(
+            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_settle_in
+        )
 
 
 def _settle_in() -> None:

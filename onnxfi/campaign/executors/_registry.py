@@ -1,16 +1,66 @@
-"""Which executor a number of workers gets."""
+"""The executors by name, and the text that chooses one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
+from typing import Any, ClassVar, Protocol
 
-from onnxfi.campaign.executors._inline import inline
-from onnxfi.campaign.executors._processes import processes
-
-ExecutorFactory = Callable[[int], Executor]
+from onnxfi.errors import ConfigError
+from onnxfi.plugins import Registry, unknown_name
 
 
-def executor_factory(workers: int) -> ExecutorFactory:
-    """The factory for ``workers`` processes; 1 runs in the calling process."""
-    return inline if workers == 1 else processes
+class ExecutorPlugin(Protocol):
+    """What an executor plug-in says of itself.
+
+    Attributes:
+        name: The word by which people and files name it.
+        help: Where units run, in a few words.
+        isolated: Whether workers are processes of their own: one that dies takes no other with it.
+    """
+
+    name: ClassVar[str]
+    help: ClassVar[str]
+    isolated: ClassVar[bool]
+
+    def __call__(self, workers: int) -> Executor:
+        """Return an executor with so many workers."""
+        ...
+
+
+#: The executors: one line each, where its class is.
+EXECUTORS: Registry[Any] = Registry(
+    "executor",
+    {
+        "inline": "onnxfi.campaign.executors._inline:InlineExecutor",
+        "processes": "onnxfi.campaign.executors._processes:ProcessesExecutor",
+    },
+    group="onnxfi.executors",
+)
+
+
+def usual_executor(workers: int) -> Callable[[int], Executor]:
+    """The executor for a number of workers: one runs in the calling process."""
+    chosen: Callable[[int], Executor] = EXECUTORS.get("inline" if workers == 1 else "processes")()
+    return chosen
+
+
+def parse_executor(text: str) -> Callable[[int], Executor]:
+    """The executor that a text names: ``processes``, or ``NAME:OPTION=VALUE,OPTION=VALUE``.
+
+    Raises:
+        ConfigError: There is no such executor, it has no such option, or a value is wrong.
+    """
+    name, _, rest = text.partition(":")
+    options = {option.name: option for option in EXECUTORS.options(name)}
+    values: dict[str, Any] = {}
+    for part in filter(None, rest.split(",")):
+        key, _, value = part.partition("=")
+        if key not in options:
+            raise ConfigError(unknown_name("option", key, options, where=f"executor {name}"))
+        values[key] = options[key].read(value, f"executor {name}")
+    missing = [key for key, option in options.items() if option.required and key not in values]
+    if missing:
+        raise ConfigError(f"executor {name} needs {missing[0]}; say {name}:{missing[0]}=VALUE")
+    chosen: Callable[[int], Executor] = EXECUTORS.get(name)(**values)
+    return chosen
