@@ -4,7 +4,7 @@ from onnxfi.analysis._betting import bounded_mean
 from onnxfi.analysis._channels import CHANNEL, channel_facet
 from onnxfi.analysis._chosen import PRIORITY, TOP, design_of
 from onnxfi.analysis._coverage import interval_coverage
-from onnxfi.analysis._design import Design, EqualDesign
+from onnxfi.analysis._design import Design, Domain, EqualDesign
 from onnxfi.analysis._domains import DomainRow, DomainTable, domain_table
 from onnxfi.analysis._drawn import source_facets, space_facets
 from onnxfi.analysis._estimates import (
@@ -15,7 +15,7 @@ from onnxfi.analysis._estimates import (
     no_such_rate,
     outcome_shares,
 )
-from onnxfi.analysis._exact import clopper_pearson, hypergeometric
+from onnxfi.analysis._exact import clopper_pearson, hypergeometric, total_bounds
 from onnxfi.analysis._facets import Facet, absent_facets, listed_facets
 from onnxfi.analysis._fit import FailuresInTime, failures_in_time
 from onnxfi.analysis._interval import SEARCH, Interval, failure_rate, look_confidence
@@ -33,6 +33,7 @@ __all__ = [
     "TOP",
     "Accuracy",
     "Design",
+    "Domain",
     "DomainRow",
     "DomainTable",
     "Efficiency",
@@ -67,4 +68,5 @@ __all__ = [
     "source_facets",
     "space_facets",
     "spike_rows",
+    "total_bounds",
 ]

@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxfi.analysis import EqualDesign, PriorityDesign, StratifiedDesign, look_confidence
-from onnxfi.analysis._design import Domain
+from onnxfi.analysis import (
+    Domain,
+    EqualDesign,
+    PriorityDesign,
+    StratifiedDesign,
+    look_confidence,
+)
 from onnxfi.errors import ConfigError
 
 SHARE = 0.1

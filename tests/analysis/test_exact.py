@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from onnxfi.analysis import clopper_pearson, hypergeometric
-from onnxfi.analysis._exact import total_bounds
+from onnxfi.analysis import clopper_pearson, hypergeometric, total_bounds
 
 
 @pytest.mark.parametrize(("failures", "n"), [(0, 30), (3, 30), (30, 30)])

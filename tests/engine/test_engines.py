@@ -240,7 +240,10 @@ def test_tensors_that_cuda_cannot_index(bench):
         _check_sizes(sites, 2**24)
 
 
-def test_a_fault_bound_to_a_sample_in_a_value_of_the_run(model_of, bench_of, closing, scenario):
+@pytest.mark.parametrize("sample", [0, 2])
+def test_a_fault_bound_to_a_sample_in_a_value_of_the_run(
+    model_of, bench_of, closing, scenario, sample
+):
     """All samples of a run share the value, so the scenario runs its samples singly."""
     model = model_of("""
     <ir_version: 10, opset_import: ["" : 17]>
@@ -250,7 +253,7 @@ def test_a_fault_bound_to_a_sample_in_a_value_of_the_run(model_of, bench_of, clo
     given = {"x": np.eye(5, 3, dtype=np.float32) + 1, "scale": np.array(2, np.float32)}
     bench = bench_of(model, open_workload(model, given), batch_size=5)
     engine = closing(bench.engine("ports", "scale"))
-    counts = engine.run(scenario(("scale", 0, 31, 2))).counts
+    counts = engine.run(scenario(("scale", 0, 31, sample))).counts
     assert (counts.critical, counts.masked) == (1, 4)
     assert [r.window.samples for r in engine.results(scenario(("scale", 0, 31)))] == [5]
 

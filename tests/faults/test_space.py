@@ -42,6 +42,22 @@ def test_size_counts_every_fault_once(space):
     assert space.enumerable
 
 
+@pytest.mark.parametrize(
+    ("element", "width"),
+    [
+        (ElementType.BOOL, 1),
+        (ElementType.UINT2, 2),
+        (ElementType.INT4, 4),
+        (ElementType.UINT4, 4),
+        (ElementType.FLOAT8E4M3FN, 8),
+        (ElementType.BFLOAT16, 16),
+        (ElementType.INT64, 64),
+    ],
+)
+def test_bits_are_those_of_the_type_however_much_room_its_elements_take(make_site, element, width):
+    assert site_bits(make_site("a", element, (3, 5))) == 15 * width
+
+
 def test_every_number_is_one_fault_and_back(space):
     seen = set()
     for number in range(space.size):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 
 import pytest
@@ -32,3 +33,19 @@ def test_after_an_error_the_old_file_stands_and_nothing_else(tmp_path, kind):
         write_half()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_bytes_are_on_the_disk_before_the_name_and_the_name_before_the_end(tmp_path, monkeypatch):
+    path, synced = tmp_path / "a.txt", []
+
+    def fsync(handle: int) -> None:
+        status = os.fstat(handle)
+        synced.append((stat.S_ISDIR(status.st_mode), status.st_size, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with atomic_file(path) as file:
+        file.write(b"new")
+    (is_folder, size, named), *rest = synced
+    assert (is_folder, size, named) == (False, 3, False)
+    if os.name != "nt":  # where folders can't be opened
+        assert [(is_folder, named) for is_folder, _, named in rest] == [(True, True)]

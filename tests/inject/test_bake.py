@@ -129,9 +129,10 @@ def test_the_model_itself_is_not_changed(make_site, make_group):
 
 def test_refusals(identity, make_site, make_group):
     model, site = identity(ElementType.FLOAT), make_site("t")
-    bound = _scenario(make_group("t", (0, FULL, 1), sample=[2]))
-    with pytest.raises(FaultError, match="bound to one sample"):
-        bake(model, bound, {"t": site})
+    for sample in (0, 2):
+        bound = _scenario(make_group("t", (0, FULL, 1), sample=[sample]))
+        with pytest.raises(FaultError, match="bound to one sample"):
+            bake(model, bound, {"t": site})
     with pytest.raises(FaultError, match="unknown site 'q'"):
         bake(model, _scenario(make_group("q", (0, 0, 0))), {"t": site})
     eighth = make_site("t", ElementType.FLOAT8E5M2)

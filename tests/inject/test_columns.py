@@ -102,8 +102,9 @@ def test_index_out_of_range(make_group):
 
 def test_a_value_that_exists_once_per_run_needs_single_samples(make_group):
     site, group = _site(LAYOUTS[-1]), make_group("t", (0, 0, 0), sample=[1])
-    with pytest.raises(FaultError, match="exists once per run"):
-        window_columns(group, site, BatchWindow(start=0, stop=2, size=2))
+    for each in (make_group("t", (0, 0, 0), sample=[0]), group):
+        with pytest.raises(FaultError, match="exists once per run"):
+            window_columns(each, site, BatchWindow(start=0, stop=2, size=2))
     assert len(window_columns(group, site, BatchWindow(start=1, stop=2, size=1)).index) == 1
     assert len(window_columns(group, site, BatchWindow(start=0, stop=1, size=1)).index) == 0
 
@@ -111,8 +112,9 @@ def test_a_value_that_exists_once_per_run_needs_single_samples(make_group):
 def test_faults_bound_to_a_sample_are_refused_where_they_make_no_sense(make_group):
     group = make_group("t", (0, 0, 0), sample=[1])
     stored = _site(SampleLayout(shape=(4,), batch_axis=None), SiteKind.WEIGHT)
-    with pytest.raises(FaultError, match="stored tensor is there for every sample"):
-        whole_columns(group, stored)
+    for each in (make_group("t", (0, 0, 0), sample=[0]), group):
+        with pytest.raises(FaultError, match="stored tensor is there for every sample"):
+            whole_columns(each, stored)
     with pytest.raises(FaultError, match="run it with --engine ports"):
         whole_columns(group, _site(LAYOUTS[0]))
     everywhere = make_group("t", (0, 0, 0), sample=[-1])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults import BitFlip, Burst, FaultSpace, StuckAt
-from onnxfi.sampling import SampledScenarios, StratifiedSampler, strata
+from onnxfi.sampling import SampledScenarios, StratifiedSampler, homes, strata
 from onnxfi.sampling._stratified import allot
 
 FACETS = ["site", "layer", "op_type", "kind", "bit", "field"]
@@ -75,6 +75,11 @@ def test_prefixes_have_about_the_same_parts(mixed):
     whole = np.bincount(home, minlength=4)
     for stop in (50, 100, 333):
         assert np.abs(np.bincount(home[:stop], minlength=4) - whole * stop / 400).max() <= 1
+
+
+def test_small_strata_have_their_turn_in_the_middle_not_all_at_once():
+    turns = homes({"a": 1, "b": 3, "c": 1}, {"n": 5})
+    assert turns.tolist() == [1, 0, 1, 2, 1]
 
 
 def test_within_a_stratum_no_fault_comes_twice_and_all_are_equally_likely(mixed):
