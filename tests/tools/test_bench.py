@@ -113,6 +113,7 @@ def test_workers_take_turns(tmp_path):
     assert all(figures["injections_per_s"] > 0 for figures in found)
 
 
+@pytest.mark.heavy
 def test_a_model_of_ones_own_can_be_added(tmp_path):
     output = tmp_path / "bench.json"
     model = ROOT / "models" / "lenet5_mnist_fp32.onnx"

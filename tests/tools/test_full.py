@@ -76,6 +76,7 @@ def _tool(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(os.name == "nt", reason="the commands are run by bash")
 def test_the_text_model_section_runs_word_for_word(tmp_path):
     place = str(tmp_path / "clone")

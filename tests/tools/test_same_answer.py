@@ -34,6 +34,7 @@ def _tool(*arguments):
     )
 
 
+@pytest.mark.heavy
 def test_it_compares_stores_and_resumes(tmp_path):
     output = tmp_path / "same.json"
     command = ("--scenarios", "1", "--images", "4", "--only", "lenet5_mnist_int8_qdq")
@@ -169,6 +170,7 @@ def test_many_flips_are_in_one_scenario():
     assert drawn == scenarios(sites, CASES[2], 3, seed=1)
 
 
+@pytest.mark.heavy
 def test_rows_in_company_are_compared():
     done = _tool("--company", "6", "--images", "4", "--only", "lenet5_mnist_packed")
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Failure rates by format and field: one campaign a field, and the page that quotes what it found."""
+"""Failure rates by format and field: one campaign each, and the page that quotes them."""
 
 from __future__ import annotations
 

@@ -47,6 +47,7 @@ def test_rates_lie_in_their_intervals(pruned):
     assert pruned.points[0].flips == pytest.approx(1e-5 * pruned.bits)
 
 
+@pytest.mark.heavy
 def test_the_sparse_form_stores_values_and_indices_and_no_zeros(tmp_path):
     values = measure(_subject("pruned90_sparse", "weight", "bias"), EFFORT, tmp_path)
     assert [group.name for group in values.groups if "a zero" in group.name] == []

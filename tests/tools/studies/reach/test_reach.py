@@ -24,14 +24,16 @@ DEAD = {
 QUICK = (
     "onnxruntime-gpu/mul_1.onnx",
     "onnxruntime-gpu/logreg_iris.onnx",
-    "models/lenet5_mnist_int8_qdq.onnx",
     "models/lenet5_mnist_int8_dynamic.onnx",
     "models/lenet5_mnist_pruned90_sparse.onnx",
     "models/lenet5_mnist_fp16.onnx",
     "silero-vad/silero_vad_16k_sequence.onnx",
+    "silero-vad/silero_vad_openvino_16k.onnx",
+)
+SLOWER = (
+    "models/lenet5_mnist_int8_qdq.onnx",
     "silero-vad/silero_vad_half.onnx",
     "silero-vad/silero_vad_16k_op15.onnx",
-    "silero-vad/silero_vad_openvino_16k.onnx",
     "magika/model.onnx",
     "onnx/light_squeezenet.onnx",
 )
@@ -62,7 +64,9 @@ def test_whatever_may_be_learned_is_a_site(name: str) -> None:
     assert abs(sum(bits.values()) - stored - settings) < 8 * len(loaded.index.stored) + 8
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize(
+    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.heavy) for name in SLOWER)]
+)
 def test_faults_land_and_leave_no_trace(name: str) -> None:
     found = reach(_model(name))
     assert found.clean

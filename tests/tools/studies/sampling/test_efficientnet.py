@@ -118,6 +118,7 @@ def study(tmp_path_factory) -> dict:
     return figures(folder, costs)
 
 
+@pytest.mark.heavy
 def test_a_study_tells_what_was_run(study):
     assert (study["pictures"], study["strata"]["n"]) == (20, 200)
     assert [study[name]["n"] for name in ("top", "importance")] == [10, 50]
@@ -129,6 +130,7 @@ def test_a_study_tells_what_was_run(study):
     assert {row[3] for row in study["rows"] if row[0] == "top"} <= set(range(23, 31))
 
 
+@pytest.mark.heavy
 def test_the_tables_of_a_study(study):
     text = markdown(study)
     assert "| **all faults** | 200 |" in text

@@ -21,11 +21,13 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[Comparison]:
     return compare(fi.BitFlip(bits="29-31"), sampler, frames(3, 12), folder)
 
 
+@pytest.mark.heavy
 def test_every_weight_is_found_in_every_export(found: list[Comparison]) -> None:
     assert all(len(each.counts) == len(EXPORTS) for each in found)
     assert len({each.site for each in found}) > 4
 
 
+@pytest.mark.heavy
 def test_faults_have_the_same_critical_and_due_counts_in_all_exports(
     found: list[Comparison],
 ) -> None:
