@@ -54,13 +54,8 @@ class Kind:
 
 KINDS = (
     Kind(
-        title="Samplers",
-        registry="onnxfi.sampling:SAMPLERS",
-        chosen="`--sampler NAME`, or an object for `sampler=`.",
-    ),
-    Kind(
         title="Fault models",
-        registry="onnxfi.faults:FAULT_MODELS",
+        registry="onnxfi.faults.models:FAULT_MODELS",
         chosen="`--fault-model NAME:OPTION=VALUE`, or an object for `fault_model=`.",
     ),
     Kind(
@@ -84,15 +79,17 @@ def _section(kind: Kind) -> Iterator[str]:
     for each in registry.names():
         cls = registry.get(each)
         options = "<br>".join(map(_option, options_of(cls)))
-        cells = (f"`{each}`", cls.help, options)
+        forms = [form for form in getattr(cls, "forms", ()) if form.startswith(each)] or [each]
+        cells = ("<br>".join(f"`{form}`" for form in forms), cls.help, options)
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
 
 def _option(option: Option) -> str:
-    default = ""
-    if option.default is not msgspec.NODEFAULT and option.default not in (None, "", ()):
-        default = f" ({option.default})"
-    return f"`{option.name}`{default}: {option.help.rstrip('.')}"
+    default = option.default
+    if isinstance(default, tuple):
+        default = ", ".join(map(str, default))
+    told = "" if default in (msgspec.NODEFAULT, None, "", False) else f" ({default})"
+    return f"`{option.name}`{told}: {option.help.rstrip('.')}"
 
 
 def main(arguments: list[str]) -> int:
@@ -101,7 +98,9 @@ def main(arguments: list[str]) -> int:
     same = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text
     if arguments == ["--check"]:
         if not same:
-            print("docs/plugins.md is not what the registries say; run python tools/make_plugins.py")
+            print(
+                "docs/plugins.md is not what the registries say; run python tools/make_plugins.py"
+            )
         return 0 if same else 1
     PAGE.write_text(text, encoding="utf-8")
     return 0

@@ -1,0 +1,110 @@
+"""The worked examples of ARCHITECTURE.md run as they stand.
+
+Each is copied into its place in a copy of the package, its line is added to the registry, and it
+is used from the command line: one new file, one edited file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+FLAGS = re.DOTALL | re.MULTILINE
+FENCED = r"```{}\n(.*?)^```$"
+
+MODEL = """
+<ir_version: 10, opset_import: ["" : 20]>
+quadrants (float[batch, 2] point) => (float[batch, 4] score)
+    <float[2, 4] direction = {1, -1, -1, 1, 1, 1, -1, -1}, float[4] offset = {0, 0, 0, 0}>
+{ score = Gemm(point, direction, offset) }
+"""
+
+
+class Example(NamedTuple):
+    """A new file, and the line that makes it known."""
+
+    path: str
+    code: str
+    registry: str
+    line: str
+
+
+def _examples() -> dict[str, Example]:
+    """The examples of the page by the name of the plug-in."""
+    found = {}
+    for section in re.split(r"^### ", PAGE, flags=re.MULTILINE)[1:]:
+        path = re.search(r"<!-- example: (\S+) -->\n" + FENCED.format("python"), section, FLAGS)
+        line = re.search(r"The line, in `(\S+)`:\n\n" + FENCED.format(""), section, FLAGS)
+        if path and line:
+            name = re.search(r'"([\w-]+)":', line[2])
+            assert name, line[2]
+            found[name[1]] = Example(path[1], path[2], f"onnxfi/{line[1]}", line[2])
+    return found
+
+
+EXAMPLES = _examples()
+#: How each is used; every one has an answer on stdout that names it.
+USES = {
+    "nibble": ("--fault-model", "nibble", "-n", "20"),
+    "fresh": ("--executor", "fresh:units=2", "-n", "20"),
+}
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a copy of the package in which all examples are, and a model."""
+    folder = tmp_path_factory.mktemp("architecture")
+    shutil.copytree(
+        ROOT / "onnxfi", folder / "onnxfi", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for example in EXAMPLES.values():
+        (folder / example.path).write_text(example.code, encoding="utf-8")
+        registry = folder / example.registry
+        before, table, rest = registry.read_text(encoding="utf-8").partition("    {\n")
+        assert table, f"{example.registry} has no table of plug-ins"
+        registry.write_text(before + table + example.line + rest, encoding="utf-8")
+    onnx.save(onnx.parser.parse_model(MODEL), folder / "model.onnx")
+    point = np.random.default_rng(1).uniform(-1, 1, (50, 2)).astype(np.float32)
+    np.savez(folder / "inputs.npz", point=point)
+    return folder
+
+
+def test_the_page_has_them_all():
+    assert set(EXAMPLES) == set(USES)
+
+
+@pytest.mark.parametrize("name", USES)
+def test_an_example(package: Path, name: str):
+    arguments = ("run", name, "--model", "model.onnx", "--inputs", "inputs.npz", *USES[name])
+    done = subprocess.run(
+        [sys.executable, "-m", "onnxfi", *arguments],
+        cwd=package,
+        env={**os.environ, "PYTHONPATH": str(package)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "failure" in done.stdout
+
+
+def test_plug_ins_of_the_docs_are_those_of_the_registries():
+    done = subprocess.run(
+        [sys.executable, "tools/make_plugins.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == ("", 0)
