@@ -21,8 +21,9 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "plugins.md"
 
 HEAD = """# Plug-ins
 
-A sampler, a fault model or another part named below is a *plug-in*: one class that says its name, its help and its options. The command line,
-Python, settings files and this page take them from there. Your own class works like ours:
+A sampler, a fault model or another part named below is a *plug-in*: one class that says its name,
+its help and its options. The command line, Python, settings files and this page take them from
+there. Your own class works like ours:
 
 - in one process, register it: `SAMPLERS.register(MySampler)`;
 - for the command line and for workers, name it as an entry point of your package:
@@ -32,8 +33,8 @@ Python, settings files and this page take them from there. Your own class works 
 my-sampler = "my_package:MySampler"
 ```
 
-[ARCHITECTURE.md](../ARCHITECTURE.md#where-to-add-what) has a worked example of each kind. This page is written by
-`tools/make_plugins.py` from the registries.
+[ARCHITECTURE.md](../ARCHITECTURE.md#where-to-add-what) has a worked example of each kind. This page
+is written by `tools/make_plugins.py` from the registries.
 """
 
 
