@@ -17,7 +17,8 @@ class ReadingKeywords(TypedDict, total=False):
 
     Attributes:
         batch_axes: The samples are on this axis of this input or output. x=0:1: on axis 0 of the
-            array and axis 1 of the model's input. Default: as runs on two and three samples show.
+            array and axis 1 of the model's input. Default: found by running the model on two and
+            three samples.
         whole_inputs: This input gets the same array in every run.
         samples_are_runs: Arrays of --inputs have one axis more than the model's inputs: each entry
             of the first is what one run gets. Each test_data_set_N is one sample.
@@ -68,20 +69,19 @@ class StudyKeywords(SiteKeywords, total=False):
             axis), top5, label (right to wrong), threshold:VALUE (detectors) or tolerance:ABS[,REL].
             Default: top1 of the model's label, or of its only scores.
         criterion_output: The output that the criterion reads; needed where several qualify.
-        drop: A scenario fails from this drop in accuracy on (without labels: from this share of
-            failed samples on). Default: 0.05.
+        drop: A scenario fails if the accuracy drops by this share or more (without labels: if this
+            share of samples fails, or more). Default: 0.05.
         provider: cpu, cuda, or an onnxruntime execution provider. Default: cpu.
         optimization: onnxruntime's graph optimisation level. Default: all.
         graph: Whose tensors are faulted: the file's (stored), or those of the graph that
             onnxruntime makes of it on this machine: fused, folded, laid out anew (deployed, CPU
             only). Default: stored.
         batch_size: Samples in one run. Default: by the model.
-        timeout_s: After this time a run counts as hung: seconds, or 90s, 5m, 1h. Default: by the
+        timeout_s: A run that takes longer counts as hung: seconds, or 90s, 5m, 1h. Default: by the
             model, at least 10s.
-        state: A model that keeps state: this output is fed back to this input in the next step. A
-            sample is then a whole sequence: each array of --inputs is [samples, steps, what one
-            sample has in one run], states start at zero unless given [samples, ...], and
-            random:N:SEED:steps=T makes some.
+        state: A model that keeps state: feed this output back to this input in the next step. A
+            sample is then a whole sequence. Arrays of --inputs are [samples, steps, ...], initial
+            states [samples, ...], zero if not given; random:N:SEED:steps=T makes some.
         custom_ops: A shared library with operators that the model uses, as for onnxruntime's
             register_custom_ops_library. It is code that runs with your rights: name only what you
             trust.
@@ -110,7 +110,7 @@ class CampaignKeywords(StudyKeywords, total=False):
             random:N:SEED[:DIM=SIZE,...]. Faults in activations and inputs need it, since a file
             does not tell run-time shapes.
         sampler: Which scenarios are drawn, and how many: 1,000 uniform ones.
-        faults: Run the scenarios of this fault list; no sampler then.
+        faults: Run the scenarios of this fault list instead of drawing any.
         engine: How faults get into the model: written into a copy (bake), into the stored tensors
             of the optimised graph (lift), through extra inputs (ports), or into values that are
             computed once, and only what they reach is run (cut). Default: auto.
@@ -137,12 +137,12 @@ class SensitivityKeywords(StudyKeywords, total=False):
         tier: 0: rules alone, one run over the calibration samples. 1: probes, too, which shift
             channels and see what is lost; slower, and needed for integer and spiking networks.
             Default: 1.
-        samples: Calibrate on so many samples, the first ones of the inputs. Default: 64.
-        max_channels: Probe at most so many channels of a value. Default: 16.
-        max_element_channels: Probe at most so many channels of a value that is itself faulted.
+        samples: Calibrate on this many samples, the first ones of the inputs. Default: 64.
+        max_channels: Probe at most this many channels of a value. Default: 16.
+        max_element_channels: Probe at most this many channels of a value that is itself faulted.
             Default: 4.
         kept_bytes: Bytes of computed tensors that are kept at most. Default: 536870912.
-        seed: Of all draws. Default: 0.
+        seed: Seed of all draws. Default: 0.
     """
 
     tier: int

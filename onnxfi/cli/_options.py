@@ -172,7 +172,11 @@ sampler_options = _stack(
     ),
     confidence_option,
     click.option(
-        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all draws."
+        "--seed",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Seed of all draws.",
     ),
     click.option(
         "--faults-per-scenario",

@@ -124,7 +124,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         Annotated[
             str,
             Meta(
-                description="Run the scenarios of this fault list; no sampler then.",
+                description="Run the scenarios of this fault list instead of drawing any.",
                 extra={"group": "list", "path": "any"},
             ),
         ]
@@ -157,8 +157,8 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     drop: Annotated[
         float,
         Meta(
-            description="A scenario fails from this drop in accuracy on (without labels: from this "
-            "share of failed samples on).",
+            description="A scenario fails if the accuracy drops by this share or more (without "
+            "labels: if this share of samples fails, or more).",
             gt=0,
             le=1,
             extra={"group": "judging"},
@@ -208,7 +208,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         Annotated[
             float,
             Meta(
-                description="After this time a run counts as hung: seconds, or 90s, 5m, 1h.",
+                description="A run that takes longer counts as hung: seconds, or 90s, 5m, 1h.",
                 gt=0,
                 extra={
                     "group": "runs",
@@ -254,10 +254,10 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     state: Annotated[
         tuple[str, ...],
         Meta(
-            description="A model that keeps state: this output is fed back to this input in the "
-            "next step. A sample is then a whole sequence: each array of --inputs is [samples, "
-            "steps, what one sample has in one run], states start at zero unless given [samples, "
-            "...], and random:N:SEED:steps=T makes some.",
+            description="A model that keeps state: feed this output back to this input in the "
+            "next step. A sample is then a whole sequence. Arrays of --inputs are [samples, "
+            "steps, ...], initial states [samples, ...], zero if not given; "
+            "random:N:SEED:steps=T makes some.",
             extra={"group": "state", "metavar": "OUT=IN", "takes": "Mapping[str, str]"},
         ),
     ] = ()
@@ -279,7 +279,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
                 "group": "reading",
                 "flag": "--batch-axis",
                 "metavar": "NAME=AXIS",
-                "usual": "as runs on two and three samples show",
+                "usual": "found by running the model on two and three samples",
                 "takes": "Mapping[str, int | str]",
             },
         ),

@@ -36,8 +36,8 @@ class StopRule(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[
             float,
             Meta(
-                description="To estimate: stop when the failure rate's interval has half-width E. "
-                "The interval holds although it was looked at.",
+                description="To estimate: stop when the failure rate's interval has half-width "
+                "E. The interval stays valid however often it is looked at.",
                 gt=0,
                 lt=1,
                 extra={"group": "stop", "metavar": "E"},

@@ -45,7 +45,7 @@ class SensitivityOptions(msgspec.Struct, frozen=True, kw_only=True):
     samples: Annotated[
         int,
         Meta(
-            description="Calibrate on so many samples, the first ones of the inputs.",
+            description="Calibrate on this many samples, the first ones of the inputs.",
             ge=1,
             extra={"group": "effort"},
         ),
@@ -53,7 +53,7 @@ class SensitivityOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_channels: Annotated[
         int,
         Meta(
-            description="Probe at most so many channels of a value.",
+            description="Probe at most this many channels of a value.",
             ge=1,
             extra={"group": "effort"},
         ),
@@ -61,7 +61,7 @@ class SensitivityOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_element_channels: Annotated[
         int,
         Meta(
-            description="Probe at most so many channels of a value that is itself faulted.",
+            description="Probe at most this many channels of a value that is itself faulted.",
             ge=1,
             extra={"group": "more effort"},
         ),
@@ -74,7 +74,9 @@ class SensitivityOptions(msgspec.Struct, frozen=True, kw_only=True):
             extra={"group": "more effort", "unit": "bytes"},
         ),
     ] = 512 * 1024 * 1024
-    seed: Annotated[int, Meta(description="Of all draws.", ge=0, extra={"group": "effort"})] = 0
+    seed: Annotated[
+        int, Meta(description="Seed of all draws.", ge=0, extra={"group": "effort"})
+    ] = 0
 
     def __post_init__(self) -> None:
         check_record(self, "sensitivity options")
