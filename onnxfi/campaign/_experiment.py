@@ -21,7 +21,6 @@ from onnxfi.faults import (
     FaultSpace,
     LeftOutGroup,
     SampleLayout,
-    graphs_of,
     parse_fault_model,
     read_fault_list,
     recipe_space,
@@ -157,7 +156,7 @@ def scenario_traits(source: ScenarioSource) -> Scenarios:
             count=len(groups),
             graphs=any(group.graph is not None for each in groups for group in each),
         )
-    graphs = isinstance(source, SampledScenarios) and bool(graphs_of(source.space.models))
+    graphs = isinstance(source, SampledScenarios) and source.space.graphs
     if len(source) and source.fault_numbers(0, 1) is not None:
         tied = isinstance(source, SampledScenarios) and any(s.members for s in source.space.sites)
         return Scenarios(single_site=not tied, count=len(source), graphs=graphs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from onnxfi.engine import (
     open_workload,
 )
 from onnxfi.faults import SampleLayout, SiteTable, enumerate_sites
-from onnxfi.graph import Model, fingerprint, load
+from onnxfi.graph import Model, fingerprint, initializer_words, load
 from onnxfi.settings import CampaignSettings
 from onnxfi.workload import (
     SampleChoice,
@@ -67,7 +68,8 @@ class Subject:
         model = self.model
         stream = self.workload.stream
         states = () if stream is None else stream.state_inputs
-        return enumerate_sites(model.index, model.inputs, model.outputs, layouts, unseen, states)
+        table = enumerate_sites(model.index, model.inputs, model.outputs, layouts, unseen, states)
+        return table.reading(partial(initializer_words, model))
 
 
 def load_subject(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from onnxfi.cli._output import detail
@@ -50,7 +51,7 @@ def load_subject(path: str, inputs: str | None, options: Mapping[str, Any]) -> S
     """
     from onnxfi.engine import complete_types
     from onnxfi.faults import enumerate_sites
-    from onnxfi.graph import load
+    from onnxfi.graph import initializer_words, load
     from onnxfi.workload import sample_choice, stream_of
 
     original = model = complete_types(load(path), _settings(options))
@@ -81,6 +82,7 @@ def load_subject(path: str, inputs: str | None, options: Mapping[str, Any]) -> S
     unseen = None if profile is None else profile.left_out
     states = () if stream is None else stream.state_inputs
     table = enumerate_sites(model.index, model.inputs, model.outputs, layouts, unseen, states)
+    table = table.reading(partial(initializer_words, model))
     return Subject(
         model=model, table=table, workload=workload, profile=profile, graph_sha256=graph_sha256
     )

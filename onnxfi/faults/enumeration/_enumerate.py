@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
+from onnxfi.bits import Words
 from onnxfi.faults.enumeration._computed import Computed, static_values
 from onnxfi.faults.enumeration._stored import Stored
 from onnxfi.faults.enumeration._uses import Uses, structural_nodes
-from onnxfi.faults.sites import FaultSite, LeftOut, SampleLayout
+from onnxfi.faults.sites import FaultSite, LeftOut, SampleLayout, StoredWords
 from onnxfi.faults.steps import labelled
 from onnxfi.graph import Body, GraphIndex, TensorSpec
 
@@ -25,6 +26,18 @@ class SiteTable:
 
     sites: tuple[FaultSite, ...]
     left_out: tuple[LeftOut, ...]
+
+    def reading(self, words: Callable[[str], Words]) -> SiteTable:
+        """The same sites, whose stored words can be asked for.
+
+        Args:
+            words: Reads those of a tensor by its name, flat, one word an element.
+        """
+        stored = StoredWords(words)
+        sites = tuple(
+            replace(site, stored=stored) if site.kind.stored else site for site in self.sites
+        )
+        return replace(self, sites=sites)
 
     def by_name(self) -> dict[str, FaultSite]:
         """The sites by name."""

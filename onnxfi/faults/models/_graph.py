@@ -136,9 +136,12 @@ class GraphFault:
             graph=self.graph,
         )
 
-    def number(self, site: FaultSite, group: FaultGroup) -> int | None:  # noqa: ARG002
+    def number(self, site: FaultSite, group: FaultGroup) -> int | None:
         """The number of a fault, or None if it is none of this model."""
-        return int(group.index[0]) if group.graph == self.graph and len(group) == 1 else None
+        if group.graph != self.graph or len(group) != 1:
+            return None
+        number = int(group.index[0])
+        return number if 0 <= number < self.variants(site) else None
 
 
 _ALL = 2**64 - 1

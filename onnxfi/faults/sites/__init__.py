@@ -15,7 +15,14 @@ from onnxfi.faults.sites._left_out import (
     not_a_tensor,
 )
 from onnxfi.faults.sites._roles import Role, role_of, transparent
-from onnxfi.faults.sites._site import FaultSite, NeuronPart, SampleLayout, SiteKind
+from onnxfi.faults.sites._site import (
+    FaultSite,
+    NeuronPart,
+    SampleLayout,
+    SiteKind,
+    StoredWords,
+    in_tensor,
+)
 
 __all__ = [
     "FaultSite",
@@ -26,7 +33,9 @@ __all__ = [
     "Role",
     "SampleLayout",
     "SiteKind",
+    "StoredWords",
     "grouped",
+    "in_tensor",
     "no_format",
     "no_port",
     "not_a_tensor",

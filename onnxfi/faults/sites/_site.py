@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.bits import ElementType
+from onnxfi.bits import ElementType, Words
+from onnxfi.errors import FaultError
 from onnxfi.graph import Form, Gates
 
 
@@ -108,6 +110,33 @@ class NeuronPart(enum.StrEnum):
     SPIKE = "spike"
 
 
+class StoredWords:
+    """The words that stored tensors of a model hold, read when they are asked for.
+
+    It stays in its process: a copy that travels to another knows no words.
+    """
+
+    def __init__(self, read: Callable[[str], Words] | None) -> None:
+        """Keep how they are read: from the name of a tensor, one word an element, flat."""
+        self._read = read
+        self._last: tuple[str, NDArray[np.uint64]] | None = None
+
+    def __reduce__(self) -> tuple[type[StoredWords], tuple[None]]:
+        return StoredWords, (None,)
+
+    def of(self, name: str) -> NDArray[np.uint64]:
+        """The words of a tensor, uint64; not to be written to.
+
+        Raises:
+            FaultError: They are not known here.
+        """
+        if self._read is None:
+            raise FaultError(f"the words of {name!r} are not known in this process")
+        if self._last is None or self._last[0] != name:
+            self._last = name, self._read(name).astype(np.uint64)
+        return self._last[1]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultSite:
     """A named tensor whose stored bits can be corrupted.
@@ -145,6 +174,7 @@ class FaultSite:
             elements are those of the gate, along the same axes. Else None.
         in_bytes: Whether the elements of a stored tensor lie several in each byte of a tensor of
             uint8, along its last axis; the layout counts elements.
+        stored: The words of stored tensors, where they can be asked for.
     """
 
     name: str
@@ -164,6 +194,7 @@ class FaultSite:
     gates: Gates | None = None
     gate: str | None = None
     in_bytes: bool = False
+    stored: StoredWords | None = field(default=None, repr=False, compare=False)
 
     @property
     def tensor(self) -> str:
@@ -175,6 +206,22 @@ class FaultSite:
         if self.step is None or not self.repeated:
             return self.name
         return self.name.removesuffix(f"@{self.step}")
+
+    def words(self) -> NDArray[np.uint64]:
+        """The words that a stored tensor holds, for fault models that depend on other elements.
+
+        Returns:
+            uint64 (elements,), in C order; of one gate, those that it reads.
+
+        Raises:
+            FaultError: The tensor is computed, or its words are not known here.
+        """
+        if not self.kind.stored or self.stored is None:
+            raise FaultError(f"site {self.name!r} ({self.kind}) has no stored words to look at")
+        words = self.stored.of(self.tensor)
+        if self.gate is None or self.layout is None:
+            return words
+        return words[in_tensor(self, np.arange(self.layout.elements))]
 
     def at(self, step: int) -> FaultSite | None:
         """The site of the same tensor in one step only; None if it has no such step.
@@ -208,3 +255,16 @@ class FaultSite:
         assert self.layout is not None
         shape, axis = self.layout.shape, self.gates.axis
         return replace(self.layout, shape=(*shape[:axis], size, *shape[axis + 1 :]))
+
+
+def in_tensor(site: FaultSite, index: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Flat indices into a site of one gate, as flat indices into its tensor."""
+    gates, whole = site.gates, site.whole()
+    assert gates is not None
+    assert site.layout is not None
+    assert whole.layout is not None
+    coordinates = list(np.unravel_index(index, site.layout.shape))
+    mine = [place for place, gate in enumerate(gates.blocks) if gate == site.gate]
+    block, within = np.divmod(coordinates[gates.axis], gates.size)
+    coordinates[gates.axis] = np.array(mine)[block] * gates.size + within
+    return np.ravel_multi_index(tuple(coordinates), whole.layout.shape).astype(np.int64)

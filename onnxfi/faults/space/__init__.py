@@ -8,7 +8,6 @@ what the faults of a scenario have in common; and checks of scenarios against si
 from onnxfi.faults.space._check import check_group, check_scenario, site_named
 from onnxfi.faults.space._derived import (
     find_site,
-    in_tensor,
     parse_steps,
     spread,
     steps_text,
@@ -43,7 +42,6 @@ __all__ = [
     "check_steps",
     "element_variants",
     "find_site",
-    "in_tensor",
     "name_matches",
     "parse_steps",
     "scenario_facets",

@@ -7,12 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-import numpy as np
-from numpy.typing import NDArray
-
 from onnxfi.errors import ConfigError
 from onnxfi.faults.models import FaultGroup, Scenario, joined
-from onnxfi.faults.sites import FaultSite
+from onnxfi.faults.sites import FaultSite, in_tensor
 
 _MOST = 1_000_000
 _RANGE = re.compile(r"(\d+)(?:\s*-\s*(\d+))?")
@@ -103,19 +100,6 @@ def whole_tensors(sites: Iterable[FaultSite]) -> tuple[FaultSite, ...]:
         whole = site.whole() if site.gate is not None else site
         found.setdefault(whole.name, whole)
     return tuple(found.values())
-
-
-def in_tensor(site: FaultSite, index: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Flat indices into a site of one gate, as flat indices into its tensor."""
-    gates, whole = site.gates, site.whole()
-    assert gates is not None
-    assert site.layout is not None
-    assert whole.layout is not None
-    coordinates = list(np.unravel_index(index, site.layout.shape))
-    mine = [place for place, gate in enumerate(gates.blocks) if gate == site.gate]
-    block, within = np.divmod(coordinates[gates.axis], gates.size)
-    coordinates[gates.axis] = np.array(mine)[block] * gates.size + within
-    return np.ravel_multi_index(tuple(coordinates), whole.layout.shape).astype(np.int64)
 
 
 def tie(sites: Sequence[FaultSite]) -> tuple[FaultSite, ...]:

@@ -17,6 +17,7 @@ from onnxfi.faults.models import (
     Columns,
     FaultGroup,
     FaultModel,
+    graphs_of,
     in_groups,
     in_one_group,
     shape_of_site,
@@ -102,6 +103,7 @@ class FaultSpace:
         size: Number of faults (for a random model: of places where it can act).
         bits: Stored bits of the sites, of one sample for computed tensors.
         enumerable: Whether every number stands for exactly one fault.
+        graphs: Whether some faults may be graphs, which act on computed tensors only.
     """
 
     def __init__(self, sites: Sequence[FaultSite], models: Sequence[FaultModel]) -> None:
@@ -127,6 +129,8 @@ class FaultSpace:
             raise ConfigError("two sites of the fault space have the same name")
         self.bits = sum(site_bits(site) for site in self.sites)
         self.enumerable = all(model.enumerable for model in self.models)
+        computed = any(not site.kind.stored for site in self.sites)
+        self.graphs = computed and bool(graphs_of(self.models))
         self.segments, self.size = self._lay_out()
         self._starts = np.array([segment.start for segment in self.segments], dtype=np.int64)
         self._positions = {

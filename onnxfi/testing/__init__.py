@@ -1,0 +1,9 @@
+"""Conformance suites: what every plug-in must keep to, ours and yours alike.
+
+In: your classes, given by a test class that is derived from a suite. Out: tests, which pytest runs.
+Nothing in the package imports this room.
+"""
+
+from onnxfi.testing._fault_models import FaultModelSuite, site_of
+
+__all__ = ["FaultModelSuite", "site_of"]
