@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 
 #: Lines of a table in the terminal; files show all.
 SHORT_ROWS = 20
+
+#: What a file shows after the rates and their breakdowns, in this order. A new section is a
+#: function in a file of its own, and its line here; it gives no table where it has nothing to say.
+SECTIONS: tuple[Callable[[CampaignSummary], list[TableView]], ...] = (
+    spike_views,
+    monitor_views,
+    graphs_views,
+    left_out_views,
+    removed_views,
+)
 
 RATE_TITLES: Mapping[str, str] = MappingProxyType(
     {
@@ -89,11 +99,7 @@ def full_page(summary: CampaignSummary) -> Page:
     """What a file shows: everything."""
     tables = [rates_view(summary), outcomes_view(summary)] if summary.rates else []
     tables += [domain_view(table) for table in summary.tables.values() if table.rows]
-    tables += spike_views(summary)
-    tables += monitor_views(summary)
-    tables += graphs_views(summary)
-    tables += left_out_views(summary.left_out)
-    tables += removed_views(summary)
+    tables += [table for section in SECTIONS for table in section(summary)]
     return Page(
         title=_title(summary),
         facts=tuple(campaign_facts(summary)),

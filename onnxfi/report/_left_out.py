@@ -9,6 +9,7 @@ from onnxfi.report._format import count_text, counted
 from onnxfi.report._view import Column, Fact, Row, TableView
 
 if TYPE_CHECKING:
+    from onnxfi.campaign import CampaignSummary
     from onnxfi.faults import LeftOutGroup
 
 
@@ -25,8 +26,9 @@ def left_out_fact(groups: Sequence[LeftOutGroup]) -> Iterator[Fact]:
         yield Fact(label="left out", text=left_out_text(groups))
 
 
-def left_out_views(groups: Sequence[LeftOutGroup]) -> list[TableView]:
-    """A table of reasons."""
+def left_out_views(summary: CampaignSummary) -> list[TableView]:
+    """A table of reasons; none where nothing was left out."""
+    groups = summary.left_out
     if not groups:
         return []
     return [

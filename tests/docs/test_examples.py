@@ -32,32 +32,42 @@ quadrants (float[batch, 2] point) => (float[batch, 4] score)
 
 
 class Example(NamedTuple):
-    """A new file, and the line that makes it known."""
+    """A new file, and the lines that make it known."""
 
     path: str
     code: str
-    registry: str
-    line: str
+    edited: str
+    lines: str
 
 
 def _examples() -> dict[str, Example]:
-    """The examples of the page by the name of the plug-in."""
+    """The examples of the page by the name of their new file."""
     found = {}
     for section in re.split(r"^### ", PAGE, flags=re.MULTILINE)[1:]:
-        path = re.search(r"<!-- example: (\S+) -->\n" + FENCED.format("python"), section, FLAGS)
-        line = re.search(r"The line, in `(\S+)`:\n\n" + FENCED.format(""), section, FLAGS)
-        if path and line:
-            name = re.search(r'"([\w-]+)":', line[2])
-            assert name, line[2]
-            found[name[1]] = Example(path[1], path[2], f"onnxfi/{line[1]}", line[2])
+        new = re.search(r"<!-- example: (\S+) -->\n" + FENCED.format("python"), section, FLAGS)
+        edit = re.search(r"ine, in `(\S+)`:\n\n" + FENCED.format(""), section, FLAGS)
+        if new and edit:
+            name = Path(new[1]).stem.removeprefix("_")
+            found[name] = Example(new[1], new[2], f"onnxfi/{edit[1]}", edit[2])
     return found
 
 
+def _edited(text: str, lines: str) -> str:
+    """A file with the new lines: imports before others, entries first in the table."""
+    for line in lines.splitlines(keepends=True):
+        place = r"^from onnxfi\." if line.startswith("from ") else r"(?<=    \{\n|\] = \(\n)"
+        found = re.search(place, text, re.MULTILINE)
+        assert found, line
+        text = text[: found.start()] + line + text[found.start() :]
+    return text
+
+
 EXAMPLES = _examples()
-#: How each is used; every one has an answer on stdout that names it.
+#: How each is used in a campaign.
 USES = {
     "nibble": ("--fault-model", "nibble", "-n", "20"),
     "fresh": ("--executor", "fresh:units=2", "-n", "20"),
+    "worst": ("--bits", "exponent", "-n", "40"),
 }
 
 
@@ -70,23 +80,15 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for example in EXAMPLES.values():
         (folder / example.path).write_text(example.code, encoding="utf-8")
-        registry = folder / example.registry
-        before, table, rest = registry.read_text(encoding="utf-8").partition("    {\n")
-        assert table, f"{example.registry} has no table of plug-ins"
-        registry.write_text(before + table + example.line + rest, encoding="utf-8")
+        edited = folder / example.edited
+        edited.write_text(_edited(edited.read_text("utf-8"), example.lines), encoding="utf-8")
     onnx.save(onnx.parser.parse_model(MODEL), folder / "model.onnx")
     point = np.random.default_rng(1).uniform(-1, 1, (50, 2)).astype(np.float32)
     np.savez(folder / "inputs.npz", point=point)
     return folder
 
 
-def test_the_page_has_them_all():
-    assert set(EXAMPLES) == set(USES)
-
-
-@pytest.mark.parametrize("name", USES)
-def test_an_example(package: Path, name: str):
-    arguments = ("run", name, "--model", "model.onnx", "--inputs", "inputs.npz", *USES[name])
+def _onnxfi(package: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "onnxfi", *arguments],
         cwd=package,
@@ -96,7 +98,20 @@ def test_an_example(package: Path, name: str):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "failure" in done.stdout
+    return done.stdout
+
+
+def test_the_page_has_them_all():
+    assert set(EXAMPLES) == set(USES)
+
+
+@pytest.mark.parametrize("name", USES)
+def test_an_example(package: Path, name: str):
+    data = ("--model", "model.onnx", "--inputs", "inputs.npz")
+    assert "failure" in _onnxfi(package, "run", name, *data, *USES[name])
+    if name == "worst":
+        _onnxfi(package, "report", name, "-o", "report.md")
+        assert "Worst sites" in (package / "report.md").read_text(encoding="utf-8")
 
 
 def test_plug_ins_of_the_docs_are_those_of_the_registries():
