@@ -56,7 +56,7 @@ class Kind:
 KINDS = (
     Kind(
         title="Fault models",
-        registry="onnxfi.faults.models:FAULT_MODELS",
+        registry="onnxfi.faults:FAULT_MODELS",
         chosen="`--fault-model NAME:OPTION=VALUE`, or an object for `fault_model=`.",
     ),
     Kind(

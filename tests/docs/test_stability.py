@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import ModuleType
 
 import click
+import pytest
 
 import onnxfi
-from onnxfi import api
+from onnxfi import api, plugins, testing
 from onnxfi.cli import ExitCode, cli
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +32,12 @@ def test_public_names():
     named = {name for _, cell in _rows("Python names", r"(\w[\w ]+)") for name in _code(cell)}
     assert named == set(api.__all__)
     assert {*named, "__version__"} == set(dir(onnxfi))
+
+
+@pytest.mark.parametrize("module", [plugins, testing])
+def test_names_for_plug_ins(module: ModuleType):
+    (cell,) = re.findall(rf"^\| `{module.__name__}` \| (.*) \|$", PAGE, re.MULTILINE)
+    assert set(_code(cell)) == set(module.__all__)
 
 
 def _code(cell: str) -> list[str]:
