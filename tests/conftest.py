@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,22 @@ settings.register_profile("onnxfi", deadline=None)
 settings.load_profile("onnxfi")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+#: Sizes and times at which the package goes another way. Tests lower them, so that what is small
+#: and quick goes that way, too.
+_BOUNDS = {
+    "file_bytes": "onnxfi.graph.io._write._PROTOBUF_BYTES",
+    "write_chunk": "onnxfi.graph.io._write._CHUNK",
+    "held_bytes": "onnxfi.graph.io._held._HELD_BYTES",
+    "mapped_bytes": "onnxfi.graph.io._external._MAPPED_BYTES",
+    "traced_elements": "onnxfi.inject._able._MOST_ELEMENTS",
+    "trace_bytes": "onnxfi.engine._trace._HELD_BYTES",
+    "values_at_first": "onnxfi.engine.study._values._FIRST",
+    "values_bytes": "onnxfi.engine.study._values._GROUP_BYTES",
+    "iterations_bytes": "onnxfi.engine.study._nested._LARGEST_BYTES",
+    "scores_together": "onnxfi.sensitivity.scores._summary._TOGETHER",
+    "line_every_s": "onnxfi.cli._progress.LINE_EVERY_S",
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,3 +73,14 @@ def _emulator() -> list[str]:
 def in_the_projects_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """Paths such as ``models/...`` are those of the documentation."""
     monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture
+def bounds(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Give bounds of the package other values, by the names in ``_BOUNDS``."""
+
+    def change(**values: float) -> None:
+        for name, value in values.items():
+            monkeypatch.setattr(_BOUNDS[name], value)
+
+    return change

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from onnxfi.cli._exit import ExitCode
+from onnxfi.cli import ExitCode
 from onnxfi.engine.cut import _openings
 from onnxfi.errors import RewriteError
 

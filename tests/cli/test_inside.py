@@ -14,7 +14,7 @@ import pytest
 from click.testing import Result
 from onnx import parser, save_model
 
-from onnxfi.cli._exit import ExitCode
+from onnxfi.cli import ExitCode
 
 Run = Callable[..., Result]
 

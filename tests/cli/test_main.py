@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import onnxfi
-from onnxfi.cli._exit import ExitCode, guarded
+from onnxfi.cli import ExitCode
+from onnxfi.cli._exit import guarded
 from onnxfi.cli._main import COMMANDS
 from onnxfi.errors import ModelError
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 import pytest
 from click.testing import CliRunner
 
 from onnxfi.campaign import Progress
-from onnxfi.cli import _progress
 from onnxfi.cli._output import Talk
 from onnxfi.cli._progress import Speed, describe, showing_progress
 
@@ -39,9 +40,9 @@ def test_progress_in_words() -> None:
 
 @pytest.mark.parametrize(("every", "level", "lines"), [(0.0, 0, 3), (3600.0, 0, 0), (0.0, -1, 0)])
 def test_lines_come_now_and_then_unless_quiet(
-    monkeypatch: pytest.MonkeyPatch, every: float, level: int, lines: int
+    bounds: Callable[..., None], every: float, level: int, lines: int
 ) -> None:
-    monkeypatch.setattr(_progress, "LINE_EVERY_S", every)
+    bounds(line_every_s=every)
 
     @click.command()
     @click.pass_context

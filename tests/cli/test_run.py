@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from onnxfi.cli._exit import ExitCode
+from onnxfi.cli import ExitCode
 from onnxfi.outcome import RECORD_COLUMNS
 
 Run = Callable[..., Result]

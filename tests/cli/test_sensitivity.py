@@ -13,8 +13,6 @@ import pytest
 from click.testing import Result
 from onnx import parser
 
-from onnxfi.cli import _progress
-
 Run = Callable[..., Result]
 RULES = ("--tier", 0)
 SAME = """
@@ -154,9 +152,9 @@ def test_a_sampler_by_scores_says_where_they_come_from(run_cli: Run, model: Path
 
 
 def test_steps_are_told_now_and_then(
-    run_cli: Run, model: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
+    run_cli: Run, model: Path, samples: Path, bounds: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr(_progress, "LINE_EVERY_S", 0.0)
+    bounds(line_every_s=0.0)
     words = ("sensitivity", model, "--inputs", samples, *RULES)
     assert "summary: 1,344 of 1,344" in run_cli(*words).stderr
     assert run_cli(*words, "--quiet").stderr == ""

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from onnxfi.cli._exit import ExitCode
+from onnxfi.cli import ExitCode
 
 Run = Callable[..., Result]
 Start = Callable[..., subprocess.Popen[str]]

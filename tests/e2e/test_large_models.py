@@ -10,10 +10,6 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxfi as fi
-import onnxfi.graph.io._external as reading
-import onnxfi.graph.io._held as held
-import onnxfi.graph.io._write as write
-import onnxfi.inject._able as able
 from onnxfi.cli import cli
 from onnxfi.errors import ConfigError
 
@@ -51,12 +47,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def small(monkeypatch):
+def small(bounds):
     """A file holds less than the model, a map less than the table."""
-    monkeypatch.setattr(write, "_PROTOBUF_BYTES", 10_000)
-    monkeypatch.setattr(held, "_HELD_BYTES", 512)
-    monkeypatch.setattr(reading, "_MAPPED_BYTES", 512)
-    monkeypatch.setattr(able, "_MOST_ELEMENTS", 1_000)
+    bounds(file_bytes=10_000, held_bytes=512, mapped_bytes=512, traced_elements=1_000)
 
 
 def counts(folder, name, **chosen):
@@ -73,11 +66,9 @@ def counts(folder, name, **chosen):
     return [tuple(row[key] for key in OUTCOMES) for row in campaign.rows()]
 
 
-def test_every_engine_that_can_gives_the_rows_of_the_whole_model(folder, small):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(write, "_PROTOBUF_BYTES", 2**31 - 1)
-        patch.setattr(held, "_HELD_BYTES", 2**31)
-        whole = counts(folder, "whole", engine="bake")
+def test_every_engine_that_can_gives_the_rows_of_the_whole_model(folder, request):
+    whole = counts(folder, "whole", engine="bake")
+    request.getfixturevalue("small")
     assert any(row[3] for row in whole)
     for engine in ("auto", "bake", "ports", "cut"):
         assert counts(folder, engine, engine=engine) == whole

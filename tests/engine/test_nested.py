@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from onnxfi.engine import EngineSettings, Session, open_workload, profile
-from onnxfi.engine.study import _nested
 from onnxfi.faults import SampleLayout, enumerate_sites
 from onnxfi.graph import load
 from onnxfi.inject import can_open, disarmed_feeds, instrument
@@ -168,8 +167,8 @@ def test_long_loops_take_no_more_than_their_values(model_of):
     assert layouts["loop/body/h2"] == SampleLayout(shape=(1, 64), batch_axis=0, steps=1000)
 
 
-def test_what_would_be_too_large(model_of, monkeypatch):
-    monkeypatch.setattr(_nested, "_LARGEST_BYTES", 3 * 4 * 4 * 5 - 1)
+def test_what_would_be_too_large(model_of, bounds):
+    bounds(iterations_bytes=3 * 4 * 4 * 5 - 1)
     model = model_of(
         HEADER
         + """m (float[N, 4] x) => (float[N, 4] y) <int64 n = {5}, bool go = {1}> {

@@ -314,12 +314,9 @@ def test_a_model_that_hangs_is_given_up(model_of):
         _profile(model, given, timeout_s=0.1)
 
 
-def test_large_models_are_probed_in_groups(classifier, images, monkeypatch):
-    from onnxfi.engine.study import _values
-
+def test_large_models_are_probed_in_groups(classifier, images, bounds):
     whole = profile(classifier, images, EngineSettings())
-    monkeypatch.setattr(_values, "_FIRST", 2)
-    monkeypatch.setattr(_values, "_GROUP_BYTES", 1000)
+    bounds(values_at_first=2, values_bytes=1000)
     assert profile(classifier, images, EngineSettings()) == whole
 
 

@@ -48,12 +48,12 @@ def test_figures_are_those_of_the_arrays(bench, closing, scenario):
     assert found["t2"].changed == 11
 
 
-def test_little_memory_changes_no_figure(bench, scenario, monkeypatch):
+def test_little_memory_changes_no_figure(bench, scenario, bounds):
     faults = scenario(("w1", 1, 27), ("r1", 5, 22))
     whole = trace(bench.context, faults)
     told: list[tuple[int, int]] = []
     for held in (1, 3_000, 20_000):
-        monkeypatch.setattr("onnxfi.engine._trace._HELD_BYTES", held)
+        bounds(trace_bytes=held)
         part = trace(bench.context, faults, lambda *how_far: told.append(how_far))
         assert told[-1][0] == told[-1][1] >= 11
         assert [value.name for value in part.values] == [value.name for value in whole.values]

@@ -6,9 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import onnxfi.graph.io._external as reading
-import onnxfi.graph.io._held as held
-import onnxfi.graph.io._write as write
 from onnxfi.errors import ModelError, RewriteError, UnsupportedModelError
 from onnxfi.graph import (
     data_file,
@@ -28,9 +25,8 @@ NEW = VALUES[::-1].copy()
 
 
 @pytest.fixture(autouse=True)
-def everything_is_large(monkeypatch):
-    monkeypatch.setattr(held, "_HELD_BYTES", 0)
-    monkeypatch.setattr(reading, "_MAPPED_BYTES", 1)
+def everything_is_large(bounds):
+    bounds(held_bytes=0, mapped_bytes=1)
 
 
 @pytest.fixture
@@ -68,9 +64,9 @@ def path(stored):
 
 
 @pytest.fixture
-def small_files(monkeypatch):
+def small_files(bounds):
     """The message alone fits one file, with the data it does not."""
-    monkeypatch.setattr(write, "_PROTOBUF_BYTES", 1_000)
+    bounds(file_bytes=1_000)
 
 
 def replaced(path):
@@ -106,13 +102,13 @@ def test_words_that_do_not_fit_are_refused(path):
         replace_initializers(load(path), {"w": np.zeros(3, np.uint32)})
 
 
-def test_embedded_is_a_message_of_its_own(path, run, monkeypatch):
+def test_embedded_is_a_message_of_its_own(path, run, bounds):
     model = replaced(path)
     whole = embedded(model)
     assert not serialize(whole).held
     np.testing.assert_array_equal(run(whole, FEEDS)[0], NEW)
     assert embedded(whole) is whole
-    monkeypatch.setattr(write, "_PROTOBUF_BYTES", 60)
+    bounds(file_bytes=60)
     with pytest.raises(UnsupportedModelError, match="one file holds less than 2 GiB"):
         embedded(model)
 
@@ -144,9 +140,9 @@ def test_more_than_one_file_holds(path, run, small_files, elsewhere, touched):
     np.testing.assert_array_equal(np.fromfile(path.parent / "w.bin", np.float32), VALUES)
 
 
-def test_each_tensor_begins_on_a_page(stored, tmp_path, run, small_files, monkeypatch):
+def test_each_tensor_begins_on_a_page(stored, tmp_path, run, small_files, bounds):
     model = load(stored(names="ab"))
-    monkeypatch.setattr(write, "_CHUNK", 300)
+    bounds(write_chunk=300)
     target = tmp_path / "o.onnx"
     save(replace_initializers(model, {"b": NEW.view(np.uint32)}), target)
     assert (tmp_path / "o.onnx.data").stat().st_size == 4096 + VALUES.nbytes

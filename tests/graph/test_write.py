@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-import onnxfi.graph.io._write as write
 from onnxfi.errors import ModelError, UnsupportedModelError
 from onnxfi.graph import inlined, load, save, serialize
 
@@ -46,11 +45,11 @@ def test_a_missing_folder_is_named(parse, tmp_path):
         save(load(parse(TEXT)), tmp_path / "nowhere" / "out.onnx")
 
 
-def test_what_protobuf_can_not_hold_is_refused(parse, external, monkeypatch):
-    monkeypatch.setattr(write, "_PROTOBUF_BYTES", 60)
+def test_what_protobuf_can_not_hold_is_refused(parse, external, bounds):
+    bounds(file_bytes=60)
     with pytest.raises(UnsupportedModelError, match="2 GiB"):
         serialize(load(parse(TEXT)))
     path = external()
-    monkeypatch.setattr(write, "_PROTOBUF_BYTES", path.stat().st_size + 10)
+    bounds(file_bytes=path.stat().st_size + 10)
     with pytest.raises(UnsupportedModelError, match="with its external data"):
         inlined(load(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ import pytest
 from onnxfi.errors import ConfigError
 from onnxfi.faults import BitFlip, Burst, FaultModel, FaultSite, FaultSpace, StuckAt
 from onnxfi.sensitivity import Expected, Sensitivity, expect
-from onnxfi.sensitivity.scores import _summary as module
 
 Sites = tuple[FaultSite, ...]
 
@@ -49,10 +49,10 @@ def _of(expected: Expected) -> dict[str, dict[str, float]]:
     ],
 )
 def test_sums_are_those_of_single_faults(
-    found: Sensitivity, sites: Sites, models: list[FaultModel], monkeypatch: pytest.MonkeyPatch
+    found: Sensitivity, sites: Sites, models: list[FaultModel], bounds: Callable[..., None]
 ) -> None:
     space = FaultSpace(sites, models)
-    monkeypatch.setattr(module, "_TOGETHER", 50)  # many blocks, whose ends lie within sites
+    bounds(scores_together=50)  # many blocks, whose ends lie within sites
     expected = expect(space, found.scores, channels=100)
     single = _one_by_one(space, found)
     for name, rows in _of(expected).items():
@@ -82,10 +82,10 @@ def test_rows_say_how_much_there_is_of_them(found: Sensitivity, sites: Sites) ->
 
 
 def test_progress_ends_with_all_faults(
-    found: Sensitivity, sites: Sites, monkeypatch: pytest.MonkeyPatch
+    found: Sensitivity, sites: Sites, bounds: Callable[..., None]
 ) -> None:
     space = FaultSpace(sites, [BitFlip()])
-    monkeypatch.setattr(module, "_TOGETHER", 100)
+    bounds(scores_together=100)
     seen: list[tuple[int, int]] = []
     expect(space, found.scores, on_progress=lambda done, total: seen.append((done, total)))
     assert [done for done, _ in seen] == [100, 200, 300, 400, 500, 520]
