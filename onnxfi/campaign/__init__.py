@@ -13,7 +13,7 @@ from onnxfi.plugins import lazy_exports
 if TYPE_CHECKING:
     from onnxfi.campaign._campaign import OpenCampaign, export_rows, open_campaign
     from onnxfi.campaign._create import InMemory, resume_or_create
-    from onnxfi.campaign._document import CampaignDocument, Plan
+    from onnxfi.campaign._document import CampaignDocument, Plan, RemovedEntry
     from onnxfi.campaign._experiment import CustomParts
     from onnxfi.campaign._notes import accuracy_text, doubt
     from onnxfi.campaign._pilot import pilot_rates, piloted
@@ -31,7 +31,7 @@ else:
         {
             "_campaign": ["OpenCampaign", "export_rows", "open_campaign"],
             "_create": ["InMemory", "resume_or_create"],
-            "_document": ["CampaignDocument", "Plan"],
+            "_document": ["CampaignDocument", "Plan", "RemovedEntry"],
             "_experiment": ["CustomParts"],
             "_notes": ["accuracy_text", "doubt"],
             "_pilot": ["pilot_rates", "piloted"],
@@ -56,6 +56,7 @@ __all__ = [
     "OpenCampaign",
     "Plan",
     "Progress",
+    "RemovedEntry",
     "Replay",
     "ReplayOptions",
     "RunSummary",

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from onnxfi.campaign._folder import CampaignFolder
-from onnxfi.engine import instruction_set, int8_arithmetic, runtime_version
 from onnxfi.errors import CampaignError
 from onnxfi.faults import LeftOutGroup
 from onnxfi.settings import CampaignSettings
@@ -203,6 +202,8 @@ def file_sha256(path: Path) -> str:
 
 def surroundings() -> dict[str, str]:
     """What of the software and the machine decides results, by what people call it."""
+    from onnxfi.engine import instruction_set, int8_arithmetic, runtime_version
+
     return {
         "onnxruntime": runtime_version(),
         "instruction set": instruction_set(),

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 
 from onnxfi.campaign._document import LayoutEntry, Plan
-from onnxfi.campaign._layout import lay_out, spike_monitors
 from onnxfi.campaign._scenarios import recipe_in, renumbered, sampler_of
 from onnxfi.campaign._subject import Subject
-from onnxfi.engine import Profile, Scenarios
 from onnxfi.errors import ConfigError, FaultError
 from onnxfi.faults import (
     FaultListHeader,
@@ -20,11 +18,13 @@ from onnxfi.faults import (
     FaultSite,
     FaultSpace,
     LeftOutGroup,
+    NeuronPart,
     SampleLayout,
     parse_fault_model,
     read_fault_list,
     recipe_space,
     site_named,
+    spike_values,
     untied,
 )
 from onnxfi.outcome import Criterion
@@ -61,7 +61,6 @@ class Experiment:
 
     Attributes:
         subject: Model and workload.
-        profile: Layouts, batch size.
         sites: The sites that scenarios may touch, by name, in fault-space order.
         space: The fault space; of scenarios that are written out the one that they were drawn from,
             if all of it is known, else None.
@@ -75,7 +74,6 @@ class Experiment:
     """
 
     subject: Subject
-    profile: Profile
     sites: Mapping[str, FaultSite]
     space: FaultSpace | None
     source: ScenarioSource
@@ -86,52 +84,17 @@ class Experiment:
     left_out: tuple[LeftOutGroup, ...] = ()
 
 
-def build_experiment(
-    settings: CampaignSettings,
-    custom: CustomParts,
-    subject: Subject,
-    recipe: FaultListHeader | None = None,
-) -> Experiment:
-    """Profile the model and lay out sites, fault space and scenarios.
-
-    Args:
-        settings: What the user chose.
-        custom: The user's own objects.
-        subject: Model and workload.
-        recipe: Header of a fault list that is only a recipe; its sites are then taken.
-
-    Raises:
-        OnnxFIError: Nothing can be faulted, or the recipe is of another fault space.
-    """
-    laid = lay_out(settings, subject, recipe)
-    if settings.faults is None:
-        made = _drawn(settings, custom, subject, laid.profile, laid.sites)
-    else:
-        made = _listed(Path(settings.faults), subject, laid.profile, laid.sites)
-    return replace(made, monitors=laid.monitors, spikes=laid.spikes, left_out=laid.left_out)
-
-
 def restore_experiment(
     settings: CampaignSettings, custom: CustomParts, subject: Subject, plan: Plan, faults: Path
 ) -> Experiment:
     """The same experiment from its plan and its fault list, without profiling again."""
-    layouts = _layouts(plan.layouts)
-    found = Profile(
-        layouts=layouts,
-        left_out={},
-        outputs=_layouts(plan.outputs),
-        batch_size=plan.batch_size,
-        rows_independent=plan.rows_independent,
-        fixed_batch=plan.fixed_batch,
-        reason="from the plan",
-    )
-    by_name = subject.site_table(layouts).by_name()
+    by_name = subject.site_table(sample_layouts(plan.layouts)).by_name()
     sites = [site_named(name, by_name) for name in plan.sites]
     if recipe_in(faults, subject.model.sha256, subject.graph_sha256) is None:
-        made = _listed(faults, subject, found, sites)
+        made = listed_experiment(faults, subject, sites)
         made = replace(made, space=_known_space(made.header, sites))
     else:
-        made = _drawn(settings, custom, subject, found, sites)
+        made = drawn_experiment(settings, custom, subject, sites)
     spikes = spike_monitors(subject.site_table(None).sites) if settings.spikes else {}
     return replace(made, monitors=plan.monitors, spikes=spikes)
 
@@ -146,25 +109,8 @@ def _known_space(header: FaultListHeader, sites: Sequence[FaultSite]) -> FaultSp
         return None
 
 
-def scenario_traits(source: ScenarioSource) -> Scenarios:
-    """What the choice of an engine needs to know about scenarios."""
-    if isinstance(source, ListedScenarios):
-        groups = [scenario.groups for scenario in source]
-        return Scenarios(
-            single_site=all(len(each) <= 1 for each in groups),
-            bound=any(group.sample is not None for each in groups for group in each),
-            count=len(groups),
-            graphs=any(group.graph is not None for each in groups for group in each),
-        )
-    graphs = isinstance(source, SampledScenarios) and source.space.graphs
-    if len(source) and source.fault_numbers(0, 1) is not None:
-        tied = isinstance(source, SampledScenarios) and any(s.members for s in source.space.sites)
-        return Scenarios(single_site=not tied, count=len(source), graphs=graphs)
-    bound = any(group.sample is not None for group in source.scenario(0).groups)
-    return Scenarios(single_site=False, bound=bound, count=len(source), graphs=graphs)
-
-
-def _layouts(entries: Mapping[str, LayoutEntry]) -> dict[str, SampleLayout]:
+def sample_layouts(entries: Mapping[str, LayoutEntry]) -> dict[str, SampleLayout]:
+    """Layouts as a plan holds them."""
     return {
         name: SampleLayout(shape=entry.shape, batch_axis=entry.batch_axis, steps=entry.steps)
         for name, entry in entries.items()
@@ -181,13 +127,13 @@ def fault_space(
     return FaultSpace(sites, models)
 
 
-def _drawn(
+def drawn_experiment(
     settings: CampaignSettings,
     custom: CustomParts,
     subject: Subject,
-    found: Profile,
     sites: Sequence[FaultSite],
 ) -> Experiment:
+    """The experiment whose scenarios a sampler draws from the faults of some sites."""
     space = fault_space(settings, custom, sites)
     sampler = custom.sampler or sampler_of(
         settings.sampler, space, subject.model.sha256, subject.graph_sha256
@@ -203,7 +149,6 @@ def _drawn(
     )
     return Experiment(
         subject=subject,
-        profile=found,
         sites={site.name: site for site in untied(sites)},
         space=space,
         source=source,
@@ -212,7 +157,8 @@ def _drawn(
     )
 
 
-def _listed(path: Path, subject: Subject, found: Profile, sites: Sequence[FaultSite]) -> Experiment:
+def listed_experiment(path: Path, subject: Subject, sites: Sequence[FaultSite]) -> Experiment:
+    """The experiment whose scenarios a fault list holds."""
     listed = read_fault_list(
         path,
         {site.name: site for site in sites},
@@ -224,10 +170,27 @@ def _listed(path: Path, subject: Subject, found: Profile, sites: Sequence[FaultS
     touched = {name for scenario in scenarios for name in scenario.sites}
     return Experiment(
         subject=subject,
-        profile=found,
         sites={site.name: site for site in sites if site.name in touched},
         space=None,
         source=ListedScenarios(scenarios),
         header=msgspec.structs.replace(listed.header, model_sha256=subject.model.sha256),
         recipe=False,
     )
+
+
+def spike_monitors(sites: Iterable[FaultSite]) -> dict[str, tuple[str, ...]]:
+    """Values that hold the spikes of each layer of neurons, one a step.
+
+    Args:
+        sites: All sites of the model.
+
+    Raises:
+        ConfigError: There are none that can be monitored.
+    """
+    every = list(sites)
+    found = spike_values(every)
+    if not found:
+        looped = any(site.part is NeuronPart.SPIKE for site in every)
+        why = "its steps are iterations of a loop" if looped else "it has no spiking neurons"
+        raise ConfigError(f"spikes can be counted in unrolled spiking networks only; {why}")
+    return found

@@ -8,12 +8,11 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.engine import Golden
 from onnxfi.errors import CampaignMismatchError, GoldenError, StoreError
 from onnxfi.files import atomic_file
 from onnxfi.outcome import (
@@ -25,6 +24,9 @@ from onnxfi.outcome import (
     storable,
 )
 from onnxfi.workload import Workload
+
+if TYPE_CHECKING:
+    from onnxfi.engine import Golden
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

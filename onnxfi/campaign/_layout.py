@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from onnxfi.campaign._document import Plan
+from onnxfi.campaign._experiment import (
+    CustomParts,
+    Experiment,
+    drawn_experiment,
+    listed_experiment,
+    sample_layouts,
+    spike_monitors,
+)
 from onnxfi.campaign._scenarios import sites_named_in
 from onnxfi.campaign._subject import Subject, engine_settings
 from onnxfi.engine import Profile, measurable, profile
@@ -16,7 +25,6 @@ from onnxfi.faults import (
     FaultSite,
     LeftOut,
     LeftOutGroup,
-    NeuronPart,
     SiteFilter,
     SiteTable,
     check_steps,
@@ -24,7 +32,6 @@ from onnxfi.faults import (
     grouped,
     name_matches,
     recipe_space,
-    spike_values,
     untied,
 )
 from onnxfi.graph import Model
@@ -48,6 +55,45 @@ class LaidOut:
     monitors: tuple[str, ...]
     spikes: Mapping[str, tuple[str, ...]]
     left_out: tuple[LeftOutGroup, ...]
+
+
+def build_experiment(
+    settings: CampaignSettings,
+    custom: CustomParts,
+    subject: Subject,
+    recipe: FaultListHeader | None = None,
+) -> tuple[Experiment, Profile]:
+    """Profile the model and lay out sites, fault space and scenarios.
+
+    Args:
+        settings: What the user chose.
+        custom: The user's own objects.
+        subject: Model and workload.
+        recipe: Header of a fault list that is only a recipe; its sites are then taken.
+
+    Raises:
+        OnnxFIError: Nothing can be faulted, or the recipe is of another fault space.
+    """
+    laid = lay_out(settings, subject, recipe)
+    if settings.faults is None:
+        made = drawn_experiment(settings, custom, subject, laid.sites)
+    else:
+        made = listed_experiment(Path(settings.faults), subject, laid.sites)
+    made = replace(made, monitors=laid.monitors, spikes=laid.spikes, left_out=laid.left_out)
+    return made, laid.profile
+
+
+def planned_profile(plan: Plan) -> Profile:
+    """What a run looks like, as the plan has fixed it."""
+    return Profile(
+        layouts=sample_layouts(plan.layouts),
+        left_out={},
+        outputs=sample_layouts(plan.outputs),
+        batch_size=plan.batch_size,
+        rows_independent=plan.rows_independent,
+        fixed_batch=plan.fixed_batch,
+        reason="from the plan",
+    )
 
 
 def lay_out(
@@ -204,21 +250,3 @@ def _why(glob: str, every: Sequence[str], known: Sequence[str]) -> str:
     near = difflib.get_close_matches(glob, known, 3, cutoff=0.4)
     hint = f"; near: {', '.join(map(repr, near))}" if near else ""
     return f"{hint}; `onnxfi sites MODEL --targets activation` lists what a model computes"
-
-
-def spike_monitors(sites: Iterable[FaultSite]) -> dict[str, tuple[str, ...]]:
-    """Values that hold the spikes of each layer of neurons, one a step.
-
-    Args:
-        sites: All sites of the model.
-
-    Raises:
-        ConfigError: There are none that can be monitored.
-    """
-    every = list(sites)
-    found = spike_values(every)
-    if not found:
-        looped = any(site.part is NeuronPart.SPIKE for site in every)
-        why = "its steps are iterations of a loop" if looped else "it has no spiking neurons"
-        raise ConfigError(f"spikes can be counted in unrolled spiking networks only; {why}")
-    return found

@@ -9,13 +9,15 @@ import numpy as np
 
 from onnxfi.campaign._blocks import default_block_size
 from onnxfi.campaign._document import LayoutEntry, Plan, RemovedEntry
-from onnxfi.campaign._experiment import CustomParts, Experiment, build_experiment, scenario_traits
+from onnxfi.campaign._experiment import CustomParts, Experiment
 from onnxfi.campaign._goldenfile import GoldenFile
+from onnxfi.campaign._layout import build_experiment
 from onnxfi.campaign._subject import Subject, engine_settings
 from onnxfi.engine import (
     EngineContext,
     Golden,
     Profile,
+    Scenarios,
     check_replay,
     choose_engine,
     default_timeout,
@@ -27,6 +29,7 @@ from onnxfi.engine import (
 )
 from onnxfi.faults import FaultListHeader, SampleLayout, whole_tensors
 from onnxfi.outcome import BoundCriterion, choose_criterion
+from onnxfi.sampling import ListedScenarios, SampledScenarios, ScenarioSource
 from onnxfi.settings import CampaignSettings
 from onnxfi.workload import Labels, sample_text
 
@@ -57,13 +60,13 @@ def prepare(
     Raises:
         OnnxFIError: Anything that makes the campaign impossible.
     """
-    experiment = build_experiment(settings, custom, subject, recipe)
-    workload, profile = subject.workload, experiment.profile
+    experiment, profile = build_experiment(settings, custom, subject, recipe)
+    workload = subject.workload
     how = engine_settings(settings, workload.stream)
     run, bound = fault_free(settings, custom, subject, profile)
     watched = golden_statistics(subject.model, workload, profile, how, experiment.monitors)
     golden = GoldenFile.of(run, bound, workload, watched)
-    plan = _plan(settings, experiment, bound, golden.correct)
+    plan = _plan(settings, experiment, profile, bound, golden.correct)
     return Prepared(experiment=experiment, plan=plan, golden=golden)
 
 
@@ -90,10 +93,11 @@ def fault_free(
 def _plan(
     settings: CampaignSettings,
     experiment: Experiment,
+    profile: Profile,
     bound: BoundCriterion,
     golden_correct: int | None,
 ) -> Plan:
-    profile, source, space = experiment.profile, experiment.source, experiment.space
+    source, space = experiment.source, experiment.space
     model, workload = experiment.subject.model, experiment.subject.workload
     computed = [site.tensor for site in experiment.sites.values() if not site.kind.stored]
     laid_out = [*computed, *(n for n in experiment.monitors if n in profile.layouts)]
@@ -111,7 +115,7 @@ def _plan(
         model,
         workload.samples * (workload.steps or 1),
         whole_tensors(context.sites),
-        replace(scenario_traits(source), sequences=workload.stream is not None),
+        replace(_traits(source), sequences=workload.stream is not None),
         lambda name: examine_engine(name, context),
     )
     return Plan(
@@ -146,6 +150,24 @@ def _plan(
         graph_sha256=experiment.subject.graph_sha256,
         monitors=experiment.monitors,
     )
+
+
+def _traits(source: ScenarioSource) -> Scenarios:
+    """What the choice of an engine needs to know about scenarios."""
+    if isinstance(source, ListedScenarios):
+        groups = [scenario.groups for scenario in source]
+        return Scenarios(
+            single_site=all(len(each) <= 1 for each in groups),
+            bound=any(group.sample is not None for each in groups for group in each),
+            count=len(groups),
+            graphs=any(group.graph is not None for each in groups for group in each),
+        )
+    graphs = isinstance(source, SampledScenarios) and source.space.graphs
+    if len(source) and source.fault_numbers(0, 1) is not None:
+        tied = isinstance(source, SampledScenarios) and any(s.members for s in source.space.sites)
+        return Scenarios(single_site=not tied, count=len(source), graphs=graphs)
+    bound = any(group.sample is not None for group in source.scenario(0).groups)
+    return Scenarios(single_site=False, bound=bound, count=len(source), graphs=graphs)
 
 
 def _chance(labels: Labels | None) -> float | None:

@@ -1,4 +1,7 @@
-"""What is studied: a model, or the graph that is deployed of it, and its workload."""
+"""What is studied: a model, or the graph that is deployed of it, and its workload.
+
+The engine is imported where something must be run: results are read without it.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from onnxfi.campaign._document import Plan
-from onnxfi.engine import (
-    EngineSettings,
-    Graph,
-    complete_types,
-    deployed,
-    open_workload,
-)
 from onnxfi.faults import SampleLayout, SiteTable, enumerate_sites
-from onnxfi.graph import Model, fingerprint, initializer_words, load
+from onnxfi.graph import Model, fingerprint, initializer_words, load, untyped
 from onnxfi.settings import CampaignSettings
 from onnxfi.workload import (
     SampleChoice,
@@ -30,6 +26,9 @@ from onnxfi.workload import (
     sample_choice,
     stream_of,
 )
+
+if TYPE_CHECKING:
+    from onnxfi.engine import EngineSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +48,7 @@ class Subject:
     graph_sha256: str | None = None
 
     @property
-    def graph(self) -> Graph:
+    def graph(self) -> Literal["stored", "deployed"]:
         """Whose tensors are faulted."""
         return "stored" if self.origin is None else "deployed"
 
@@ -106,6 +105,8 @@ def open_subject(model: Any, inputs: Any, settings: CampaignSettings) -> Subject
         inputs: Path, ``random:N:SEED``, or arrays by name.
         settings: What they are studied with: state, samples, how the model is run.
     """
+    from onnxfi.engine import open_workload
+
     opened = load(model)
     stream = stream_of(settings.state, opened.inputs, opened.outputs)
     workload = open_workload(
@@ -135,9 +136,13 @@ def choose_graph(subject: Subject, settings: CampaignSettings) -> Subject:
     Raises:
         ConfigError: The deployed graph can't be studied.
     """
+    if settings.graph == "stored" and not untyped(subject.model):
+        return subject
+    from onnxfi.engine import complete_types, deployed
+
     chosen = engine_settings(settings, subject.workload.stream)
     model = complete_types(subject.model, chosen)
-    if chosen.graph == "stored":
+    if settings.graph == "stored":
         return replace(subject, model=model)
     graph = deployed(model, chosen)
     return replace(subject, model=graph, origin=model, graph_sha256=fingerprint(graph))
@@ -147,6 +152,8 @@ def engine_settings(
     settings: CampaignSettings, stream: Stream | None, plan: Plan | None = None
 ) -> EngineSettings:
     """What the engine needs, as wished for, or as the plan has fixed it."""
+    from onnxfi.engine import EngineSettings
+
     return EngineSettings(
         engine=settings.engine if plan is None else plan.engine,
         provider=settings.provider,

@@ -25,11 +25,10 @@ from onnxfi.analysis import (
 )
 from onnxfi.campaign._breakdowns import GraphCount, facets_of, graph_counts
 from onnxfi.campaign._campaign import OpenCampaign
-from onnxfi.campaign._document import CampaignDocument
+from onnxfi.campaign._document import RemovedEntry
 from onnxfi.campaign._experiment import Experiment
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._notes import Rows, notes_of
-from onnxfi.engine import RemovedTensor
 from onnxfi.errors import ConfigError
 from onnxfi.faults import LeftOutGroup
 from onnxfi.outcome import InjectionRecord, OutcomeCounts, spike_counts
@@ -123,7 +122,7 @@ class CampaignSummary:
     efficiency: Efficiency | None = None
     search: bool = False
     fit: FailuresInTime | None = None
-    removed: tuple[RemovedTensor, ...] = ()
+    removed: tuple[RemovedEntry, ...] = ()
     graphs: tuple[GraphCount, ...] = ()
     left_out: tuple[LeftOutGroup, ...] = ()
 
@@ -194,7 +193,7 @@ def summarize(
         efficiency=estimates.efficiency,
         search=experiment.header.design == TOP,
         fit=None if fit_per_mbit is None else _fit(campaign, estimates, fit_per_mbit),
-        removed=_removed(document),
+        removed=document.removed,
         graphs=graph_counts(ran, experiment.source),
         left_out=document.left_out,
     )
@@ -231,13 +230,6 @@ def _spikes(
         return ()
     golden = GoldenFile.read(campaign.folder.golden).monitors
     return spike_rows(records, spike_counts(golden, experiment.spikes))
-
-
-def _removed(document: CampaignDocument) -> tuple[RemovedTensor, ...]:
-    return tuple(
-        RemovedTensor(name=entry.name, stored=entry.stored, reason=entry.reason)
-        for entry in document.removed
-    )
 
 
 def _share(part: int | None, whole: int) -> float | None:

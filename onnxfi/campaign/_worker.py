@@ -14,6 +14,7 @@ from pathlib import Path
 from onnxfi.campaign._campaign import open_campaign
 from onnxfi.campaign._experiment import CustomParts
 from onnxfi.campaign._goldenfile import GoldenFile
+from onnxfi.campaign._layout import planned_profile
 from onnxfi.campaign._memory import worker_limit
 from onnxfi.campaign._subject import engine_settings
 from onnxfi.engine import Engine, EngineContext, golden_run, open_engine
@@ -78,7 +79,7 @@ class Worker:
         campaign = open_campaign(Path(key.folder), key.custom)
         campaign.check_surroundings()
         self.experiment = campaign.experiment()
-        subject, profile = self.experiment.subject, self.experiment.profile
+        subject, profile = self.experiment.subject, planned_profile(campaign.plan)
         settings = replace(
             engine_settings(campaign.settings, subject.workload.stream, campaign.plan),
             memory_limit_bytes=worker_limit(key.memory_limit_bytes, key.workers),

@@ -61,7 +61,7 @@ def summary_document(summary: CampaignSummary) -> dict[str, Any]:
         "monitors": [asdict(row) for row in summary.monitors],
         "spikes": [asdict(row) for row in summary.spikes],
         "left_out": [asdict(group) for group in summary.left_out],
-        "removed": [asdict(entry) for entry in summary.removed],
+        "removed": [msgspec.structs.asdict(entry) for entry in summary.removed],
         "graphs": [
             {**asdict(each.use), "scenarios": each.scenarios, "sites": each.sites}
             for each in summary.graphs

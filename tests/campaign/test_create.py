@@ -158,7 +158,7 @@ def test_another_machine_is_refused(create, settings, monkeypatch, graph):
     run_campaign(campaign, RunOptions(max_injections=5))
     before = campaign.folder.results.read_bytes()
     here = instruction_set()
-    monkeypatch.setattr("onnxfi.campaign._document.instruction_set", lambda: "vax")
+    monkeypatch.setattr("onnxfi.engine.instruction_set", lambda: "vax")
     monkeypatch.setattr("onnxfi.campaign._campaign.choose_graph", _another_graph)
     reason = (
         f"was made with instruction set {re.escape(here)} \\(here it is vax\\); rows would not be "
@@ -179,7 +179,7 @@ def _another_graph(*_arguments):
 def test_kernels_that_saturate_are_another_machine(create, monkeypatch):
     campaign = create()
     here = int8_arithmetic()
-    monkeypatch.setattr("onnxfi.campaign._document.int8_arithmetic", lambda: "odd")
+    monkeypatch.setattr("onnxfi.engine.int8_arithmetic", lambda: "odd")
     with pytest.raises(CampaignMismatchError, match=rf"int8 arithmetic {here} \(here it is odd\)"):
         run_campaign(campaign)
 
@@ -187,7 +187,7 @@ def test_kernels_that_saturate_are_another_machine(create, monkeypatch):
 def test_a_finished_campaign_can_be_opened_anywhere(create, monkeypatch):
     campaign = create()
     run_campaign(campaign)
-    monkeypatch.setattr("onnxfi.campaign._document.instruction_set", lambda: "vax")
+    monkeypatch.setattr("onnxfi.engine.instruction_set", lambda: "vax")
     assert run_campaign(open_campaign(campaign.folder.path)).done_now == 0
 
 

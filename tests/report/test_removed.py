@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from onnxfi.engine import RemovedTensor
+from onnxfi.campaign import RemovedEntry
 from onnxfi.report import full_page, short_page
 from onnxfi.report._document import summary_document
 from onnxfi.report._removed import removed_views
 
 GONE = tuple(
-    RemovedTensor(name=name, stored=False, reason=f"fused into the Conv that makes '{name}/relu'")
+    RemovedEntry(name=name, stored=False, reason=f"fused into the Conv that makes '{name}/relu'")
     for name in ("a", "b", "c", "d")
 )
 
