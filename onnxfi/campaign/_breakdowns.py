@@ -18,7 +18,6 @@ from onnxfi.campaign._experiment import Experiment
 from onnxfi.errors import ConfigError
 from onnxfi.outcome import GraphUse
 from onnxfi.sampling import ScenarioSource
-from onnxfi.sensitivity import output_channels
 
 ON_DEMAND = (CHANNEL,)
 
@@ -48,6 +47,8 @@ def facets_of(
     always = source_facets(source, sites, n, space)
     if CHANNEL not in by:
         return always
+    from onnxfi.sensitivity import output_channels
+
     model = experiment.subject.model
     found = {name: output_channels(model, site) for name, site in sites.items()}
     known = {name: axis for name, axis in found.items() if axis is not None}

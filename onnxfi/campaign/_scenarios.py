@@ -15,7 +15,6 @@ import numpy as np
 from onnxfi.errors import ConfigError, FaultListError
 from onnxfi.faults import FaultListHeader, FaultSpace, Scenario, open_fault_list
 from onnxfi.sampling import SCORED, ArrayScores, Sampler, Scores, from_recipe
-from onnxfi.sensitivity import Sensitivity, check_subject, is_sensitivity
 from onnxfi.settings import CampaignSettings
 
 _DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -56,6 +55,9 @@ def sampler_of(
 
 
 def _scores(path: Path, space: FaultSpace, model: str, graph: str | None) -> Scores:
+    # Only measured scores are an affair of the room that runs probes.
+    from onnxfi.sensitivity import Sensitivity, check_subject, is_sensitivity
+
     if not is_sensitivity(path):
         return _read(path, space)
     found = Sensitivity.load(path)

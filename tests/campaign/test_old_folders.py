@@ -2,7 +2,8 @@
 
 ``folders/NAME`` is a campaign as format ``onnxfi/campaign/2`` stored it, made on twelve labelled
 images (``unlabelled``: six random ones); its ``expected.json`` holds what ``status``, ``report``
-and ``export`` of that version printed. The models are not needed to read a folder, and not kept.
+and ``export`` of that version printed. They were made in ``/models``, of which the images are kept
+in ``few.npz``; a copy is told where models and images are now, as ``run --model`` would.
 """
 
 from __future__ import annotations
@@ -17,13 +18,23 @@ from click.testing import CliRunner
 
 from onnxfi.cli import cli
 
+IMAGES = Path(__file__).parent / "folders" / "few.npz"
+MODELS = Path(__file__).parents[2] / "models"
 FOLDERS = sorted(path for path in (Path(__file__).parent / "folders").iterdir() if path.is_dir())
 
 
 @pytest.fixture(params=FOLDERS, ids=lambda path: path.name)
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A copy, since a store that is opened may write its log."""
-    return Path(shutil.copytree(request.param, tmp_path / request.param.name))
+    """A copy, since a store that is opened may write its log; its model and inputs are here."""
+    copied = Path(shutil.copytree(request.param, tmp_path / request.param.name))
+    document = copied / "campaign.json"
+    told = json.loads(document.read_text())
+    settings = told["settings"]
+    settings["model"] = str(MODELS / Path(settings["model"]).name)
+    if settings["inputs"] == "/models/few.npz":
+        settings["inputs"] = str(IMAGES)
+    document.write_text(json.dumps(told))
+    return copied
 
 
 def _printed(*arguments: str) -> str:
