@@ -15,7 +15,7 @@ from onnxfi.inject._arm import (
 from onnxfi.inject._bake import bake, opset_for, without_effect
 from onnxfi.inject._columns import (
     BatchWindow,
-    Columns,
+    RunColumns,
     faulted,
     layout_of,
     whole_columns,
@@ -29,11 +29,11 @@ from onnxfi.inject._primitive import opset_needed
 
 __all__ = [
     "BatchWindow",
-    "Columns",
     "Feed",
     "Instrumented",
     "Lift",
     "Port",
+    "RunColumns",
     "Scatter",
     "arm",
     "armed_feeds",

@@ -13,7 +13,7 @@ from onnxfi.errors import FaultError
 from onnxfi.faults import FaultGroup, FaultSite, Scenario, check_graph
 from onnxfi.inject._columns import (
     BatchWindow,
-    Columns,
+    RunColumns,
     faulted,
     layout_of,
     whole_columns,
@@ -59,7 +59,7 @@ def disarmed_feeds(
 ) -> dict[str, Feed]:
     """All extra inputs with no fault in them; the same for every run."""
     none = np.empty(0, np.uint64)
-    nothing = Columns(index=np.empty(0, np.int64), and_mask=none, xor_mask=none)
+    nothing = RunColumns(index=np.empty(0, np.int64), and_mask=none, xor_mask=none)
     feeds: dict[str, Feed] = {}
     for port in instrumented.ports:
         feeds |= port_feeds(port, nothing)
@@ -82,7 +82,7 @@ def armed_feeds(
     lifts = {lift.site.name: lift for lift in instrumented.lifts}
     graphs = {port.site.name: port for port in instrumented.graph_ports}
     feeds: dict[str, Feed] = {}
-    at_port: dict[str, list[tuple[FaultSite, Columns]]] = {}
+    at_port: dict[str, list[tuple[FaultSite, RunColumns]]] = {}
     for group in scenario.groups:
         site = instrumented.sites.get(group.site)
         if group.site in graphs and graphs[group.site].graph == group.graph:
@@ -159,7 +159,7 @@ def _faulty_values(lift: Lift, group: FaultGroup, words: Words) -> Feed:
     return stored_array(faulty_words(group, lift.site, words), lift.site)
 
 
-def _in_steps(port: Port, parts: Sequence[tuple[FaultSite, Columns]]) -> dict[str, Feed]:
+def _in_steps(port: Port, parts: Sequence[tuple[FaultSite, RunColumns]]) -> dict[str, Feed]:
     """Feeds of a port from faults in steps of its tensor."""
     if port.step_input is None:
         return port_feeds(port, parts[0][1])
@@ -167,7 +167,7 @@ def _in_steps(port: Port, parts: Sequence[tuple[FaultSite, Columns]]) -> dict[st
     return {**port_feeds(port, columns), port.step_input: step}
 
 
-def port_feeds(port: Port, columns: Columns) -> dict[str, Feed]:
+def port_feeds(port: Port, columns: RunColumns) -> dict[str, Feed]:
     """The inputs of a port that carry faults in, for every step.
 
     Args:

@@ -36,7 +36,7 @@ class BatchWindow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Columns:
+class RunColumns:
     """Unique flat indices with one pair of masks each: int64, uint64, uint64, all (k,).
 
     In a tensor whose first axis is the batch axis also the sample of the run that each is in, and
@@ -50,7 +50,7 @@ class Columns:
     within: NDArray[np.int64] | None = None
 
 
-def faulted(words: Words, columns: Columns, element: ElementType) -> Words:
+def faulted(words: Words, columns: RunColumns, element: ElementType) -> Words:
     """Words of the elements that columns name, with the faults in them."""
     faulty = words & columns.and_mask.astype(words.dtype)
     faulty ^= columns.xor_mask.astype(words.dtype)
@@ -91,7 +91,7 @@ def checked(group: FaultGroup, site: FaultSite) -> SampleLayout:
     return layout
 
 
-def whole_columns(group: FaultGroup, site: FaultSite) -> Columns:
+def whole_columns(group: FaultGroup, site: FaultSite) -> RunColumns:
     """Faults that are there for every sample, indices within one sample (or the stored tensor).
 
     Raises:
@@ -108,7 +108,7 @@ def whole_columns(group: FaultGroup, site: FaultSite) -> Columns:
     return _merged(group.index, group.and_mask, group.xor_mask)
 
 
-def window_columns(group: FaultGroup, site: FaultSite, window: BatchWindow) -> Columns:
+def window_columns(group: FaultGroup, site: FaultSite, window: BatchWindow) -> RunColumns:
     """Faults of a computed tensor in one run, indices into the run-time tensor.
 
     Raises:
@@ -136,9 +136,9 @@ def window_columns(group: FaultGroup, site: FaultSite, window: BatchWindow) -> C
     flat = layout.flat(rows.index, position, window.size)
     index, and_mask, xor_mask = merge(flat, rows.and_mask, rows.xor_mask)
     if layout.batch_axis != 0:
-        return Columns(index=index, and_mask=and_mask, xor_mask=xor_mask)
+        return RunColumns(index=index, and_mask=and_mask, xor_mask=xor_mask)
     kept = index is flat
-    return Columns(
+    return RunColumns(
         index=index,
         and_mask=and_mask,
         xor_mask=xor_mask,
@@ -147,12 +147,12 @@ def window_columns(group: FaultGroup, site: FaultSite, window: BatchWindow) -> C
     )
 
 
-def _every_sample(columns: Columns, layout: SampleLayout, window: BatchWindow) -> Columns:
+def _every_sample(columns: RunColumns, layout: SampleLayout, window: BatchWindow) -> RunColumns:
     if layout.batch_axis is None:
         return columns
     position = np.arange(window.size, dtype=np.int64)[:, np.newaxis]
     first = layout.batch_axis == 0
-    return Columns(
+    return RunColumns(
         index=layout.flat(columns.index[np.newaxis], position, window.size).ravel(),
         and_mask=np.tile(columns.and_mask, window.size),
         xor_mask=np.tile(columns.xor_mask, window.size),
@@ -162,9 +162,9 @@ def _every_sample(columns: Columns, layout: SampleLayout, window: BatchWindow) -
 
 def _merged(
     index: NDArray[np.int64], and_mask: NDArray[np.uint64], xor_mask: NDArray[np.uint64]
-) -> Columns:
+) -> RunColumns:
     index, and_mask, xor_mask = merge(index, and_mask, xor_mask)
-    return Columns(index=index, and_mask=and_mask, xor_mask=xor_mask)
+    return RunColumns(index=index, and_mask=and_mask, xor_mask=xor_mask)
 
 
 def _all_in(position: NDArray[np.int64], window: BatchWindow) -> bool:

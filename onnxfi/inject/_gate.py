@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnxfi.errors import FaultError
 from onnxfi.faults import FaultSite
 from onnxfi.graph import Model, NodeSpec, ScanCounter, iteration_of
-from onnxfi.inject._columns import Columns
+from onnxfi.inject._columns import RunColumns
 from onnxfi.inject._primitive import node
 
 ALWAYS = -1
@@ -105,7 +105,7 @@ def by_tensor(sites: Sequence[FaultSite]) -> dict[str, list[FaultSite]]:
     return found
 
 
-def in_time(parts: Sequence[tuple[FaultSite, Columns]]) -> tuple[Columns, NDArray[np.int64]]:
+def in_time(parts: Sequence[tuple[FaultSite, RunColumns]]) -> tuple[RunColumns, NDArray[np.int64]]:
     """Faults in steps of one tensor as one set of columns, and the step of each.
 
     Raises:
@@ -122,7 +122,7 @@ def in_time(parts: Sequence[tuple[FaultSite, Columns]]) -> tuple[Columns, NDArra
             f"element {both[0]} of {name!r} has a fault in every step and one in a single step;"
             f" name the steps of both (column step)"
         )
-    columns = Columns(
+    columns = RunColumns(
         index=index,
         and_mask=np.concatenate([columns.and_mask for _, columns in parts]),
         xor_mask=np.concatenate([columns.xor_mask for _, columns in parts]),

@@ -17,7 +17,7 @@ from onnxfi.sensitivity.rules import (
     Calibration,
     ChannelStatistics,
     Following,
-    Plan,
+    ScoringPlan,
     Target,
     calibrate,
     gain_of,
@@ -191,7 +191,7 @@ def _overflows(site: FaultSite) -> bool:
     return site.kind is SiteKind.BIAS and "exponent" not in format_of(site.element).fields
 
 
-def _profiled(context: EngineContext, found: Plan) -> EngineContext:
+def _profiled(context: EngineContext, found: ScoringPlan) -> EngineContext:
     """The context with layouts of the values that are looked at."""
     inputs = {spec.name for spec in context.model.inputs}
     names = [each.value for each in found.looked_at if each.value not in inputs]
@@ -204,7 +204,7 @@ def _profiled(context: EngineContext, found: Plan) -> EngineContext:
 
 
 def _stored(
-    model: Model, site: FaultSite, found: Plan, seen: Calibration, responses: Responses
+    model: Model, site: FaultSite, found: ScoringPlan, seen: Calibration, responses: Responses
 ) -> StoredScores:
     entry = found.entries[site.name]
     response = responses.found[entry.values[0].value, True]
@@ -217,7 +217,7 @@ def _stored(
 
 
 def _computed(
-    site: FaultSite, found: Plan, seen: Calibration, responses: Responses
+    site: FaultSite, found: ScoringPlan, seen: Calibration, responses: Responses
 ) -> ComputedScores:
     channels = found.computed[site.name]
     shape = () if site.layout is None else site.layout.shape
@@ -229,7 +229,7 @@ def _computed(
     )
 
 
-def _method(name: str, found: Plan, responses: Responses) -> str:
+def _method(name: str, found: ScoringPlan, responses: Responses) -> str:
     """Where a site's scores come from: ``rule``, ``probes`` or ``trials``."""
     if name in found.entries:
         key = found.entries[name].values[0].value, True

@@ -15,7 +15,7 @@ from onnxfi.graph import Model, expose, load
 from onnxfi.outcome import choose_criterion, lost_shares
 from onnxfi.sensitivity import Cost
 from onnxfi.sensitivity.probes import probe
-from onnxfi.sensitivity.rules import Channels, Target
+from onnxfi.sensitivity.rules import Target, ValueChannels
 from onnxfi.sensitivity.scores import DOSES, DOWN, UP, likelihood
 from onnxfi.settings import SensitivityOptions
 from onnxfi.workload import Workload
@@ -65,7 +65,7 @@ def target(context: EngineContext, *values: str, whole: bool = True) -> Target:
     arrays = [run[value] for run in runs for value in values]
     axis = 1 if arrays[0].ndim == 4 else -1
     return Target(
-        values=tuple(Channels(value=value, axis=axis) for value in values),
+        values=tuple(ValueChannels(value=value, axis=axis) for value in values),
         channels=arrays[0].shape[axis],
         spread=float(np.std(np.stack(arrays).astype(np.float64))),
         whole=whole,
@@ -280,7 +280,7 @@ def test_runs_that_fail_have_lost_all():
     model = load(proto)
     images = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
     context = context_of(model, open_workload(model, {"x": images}))
-    best = Target(values=(Channels(value="best", axis=1),), channels=1, spread=1.0, whole=True)
+    best = Target(values=(ValueChannels(value="best", axis=1),), channels=1, spread=1.0, whole=True)
     responses, cost = probe(context, [best], OPTIONS, doses=[0.4, 100.0])
     lost = responses["best", True].lost
     np.testing.assert_array_equal(lost[0, :, 0], 0.0)  # no integer is so near
@@ -290,7 +290,9 @@ def test_runs_that_fail_have_lost_all():
 
 def test_what_can_not_be_shifted_is_left_out(perceptron):
     context, _ = perceptron
-    other = Target(values=(Channels(value="hidden", axis=1),), channels=5, spread=1.0, whole=True)
+    other = Target(
+        values=(ValueChannels(value="hidden", axis=1),), channels=5, spread=1.0, whole=True
+    )
     responses, cost = probe(context, [other], OPTIONS)
     assert responses == {}
     assert cost == Cost()

@@ -10,7 +10,7 @@ from onnx import numpy_helper, parser
 
 from onnxfi.graph import Model, load
 from onnxfi.sensitivity._measure import towards_mean
-from onnxfi.sensitivity.rules import Channels, ChannelStatistics, Target, following, ruled
+from onnxfi.sensitivity.rules import ChannelStatistics, Target, ValueChannels, following, ruled
 from onnxfi.sensitivity.scores import DOWN, UP, Response
 
 STORED = {
@@ -47,7 +47,9 @@ def response(nodes: str, kept: float = 0.5, mean: float = 0.2, *, whole: bool = 
     model = model_of(nodes)
     bound = following(model, "y")
     value = "y" if bound is None else bound.value
-    target = Target(values=(Channels(value="y", axis=-1),), channels=2, spread=2.0, whole=whole)
+    target = Target(
+        values=(ValueChannels(value="y", axis=-1),), channels=2, spread=2.0, whole=whole
+    )
     return ruled(target, bound, {value: seen(kept, mean)}, 0.05)
 
 

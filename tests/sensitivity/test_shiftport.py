@@ -11,7 +11,7 @@ from onnxfi.engine import EngineSettings, Session, open_workload, profile
 from onnxfi.faults import SampleLayout
 from onnxfi.graph import Model, element_to_onnx, insert, load, raise_opset
 from onnxfi.sensitivity.probes import ShiftedRows, ShiftPort, opset_needed, shift_groups, shift_port
-from onnxfi.sensitivity.rules import Channels, Target
+from onnxfi.sensitivity.rules import Target, ValueChannels
 
 SETTINGS = EngineSettings(optimization="disabled")
 ELEMENTS = [
@@ -38,7 +38,7 @@ def ported(model: Model, layout: SampleLayout, axis: int, *, whole: bool) -> Shi
     known = profile(model, open_workload(model, {"x": values}), SETTINGS, ["y"])
     object.__setattr__(known, "layouts", {"y": layout})
     channels = layout.shape[axis]
-    target = Target(values=(Channels(value="y", axis=axis),), channels=channels, spread=1.0,
+    target = Target(values=(ValueChannels(value="y", axis=axis),), channels=channels, spread=1.0,
                     whole=whole)  # fmt: skip
     port = shift_port(model, target, known, seed=3)
     assert port is not None
@@ -171,8 +171,8 @@ def test_no_port_where_there_is_no_way_in():
     known = profile(model, workload, SETTINGS, ["y"])
 
     def target(value: str, channels: int, axis: int = 1) -> Target:
-        return Target(values=(Channels(value=value, axis=axis),), channels=channels, spread=1.0,
-                      whole=True)  # fmt: skip
+        values = (ValueChannels(value=value, axis=axis),)
+        return Target(values=values, channels=channels, spread=1.0, whole=True)
 
     assert shift_port(model, target("y", 3), known, seed=0) is not None
     assert shift_port(model, target("x", 3), known, seed=0) is not None
@@ -188,5 +188,5 @@ def test_texts_have_no_arithmetic():
     model = load(helper.make_model(graph, opset_imports=imports, ir_version=8))
     workload = open_workload(model, {"x": np.array([["a", "b"], ["c", "d"]])})
     known = profile(model, workload, SETTINGS, ["y"])
-    target = Target(values=(Channels(value="y", axis=1),), channels=2, spread=1.0, whole=True)
+    target = Target(values=(ValueChannels(value="y", axis=1),), channels=2, spread=1.0, whole=True)
     assert shift_port(model, target, known, seed=0) is None

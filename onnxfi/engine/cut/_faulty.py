@@ -13,7 +13,7 @@ from onnxfi.engine.cut._deviation import Deviation, gathered, taken, united
 from onnxfi.engine.cut._region import Region, crop
 from onnxfi.errors import FaultError
 from onnxfi.faults import FaultSite, SampleLayout
-from onnxfi.inject import Columns, faulted
+from onnxfi.inject import RunColumns, faulted
 
 _IMAGE = 4  # axes of an image: samples, channels, height, width
 # Faults for each sample up to which it is looked for a region that holds them all, and the share
@@ -34,7 +34,7 @@ class ValueFaults:
     """
 
     site: FaultSite
-    columns: Columns
+    columns: RunColumns
     elements: int
     block: int | None = None
 
@@ -169,7 +169,7 @@ def _own(values: NDArray[Any], golden: NDArray[Any]) -> NDArray[Any]:
 
 
 def _carry_out(
-    values: NDArray[Any], index: NDArray[np.int64], columns: Columns, site: FaultSite
+    values: NDArray[Any], index: NDArray[np.int64], columns: RunColumns, site: FaultSite
 ) -> tuple[Words, Words]:
     """Carry faults out in place; the words of the elements before and after."""
     if site.in_bytes:

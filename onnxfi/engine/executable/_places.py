@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnxfi.engine.runtime import same
 from onnxfi.faults import FaultSite, SampleLayout
 from onnxfi.graph import Model
-from onnxfi.inject import Columns
+from onnxfi.inject import RunColumns
 
 _BLOCKS = (16, 8, 4, 32)  # channels that onnxruntime's blocked layout keeps together, by processor
 
@@ -41,7 +41,7 @@ class Place:
     elements: int = 0
     block: int | None = None
 
-    def moved(self, columns: Columns) -> Columns:
+    def moved(self, columns: RunColumns) -> RunColumns:
         """Faults of the stored tensor in a run as faults of the value in that run."""
         if self.position is None:
             return columns
@@ -49,7 +49,7 @@ class Place:
         if within is None or sample is None:
             sample = columns.index // each
             within = columns.index - sample * each
-        return Columns(
+        return RunColumns(
             index=self.position[within] + sample * self.elements,
             and_mask=columns.and_mask,
             xor_mask=columns.xor_mask,

@@ -33,7 +33,7 @@ _HEADS = -3  # axis of an attention's scores: batch, heads, queries, keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kinds:
+class StoredKinds:
     """What stored tensors are to the network; told by what is done with them alone.
 
     Attributes:

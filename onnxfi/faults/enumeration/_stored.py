@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from onnxfi.bits import ElementType, format_of, has_format
-from onnxfi.faults.enumeration._kinds import ATTRIBUTE_BIASES, Kinds
+from onnxfi.faults.enumeration._kinds import ATTRIBUTE_BIASES, StoredKinds
 from onnxfi.faults.enumeration._uses import WHOLE, Uses
 from onnxfi.faults.sites import FaultSite, LeftOut, Reason, SampleLayout, SiteKind, no_format
 from onnxfi.graph import Form, GraphIndex, Initializer, Node
@@ -46,7 +46,7 @@ class Stored:
         reader, end = self.uses.reader(data.name, data.element)
         if end is None:
             return _site(data, SiteKind.WEIGHT, reader, reader)
-        kind = Kinds(uses=self.uses).of(data.element, end)
+        kind = StoredKinds(uses=self.uses).of(data.element, end)
         site = _site(data, kind, reader, self.uses.layer(end.use))
         return replace(site, gates=self.index.gates.get(data.name))
 
@@ -61,7 +61,7 @@ class Stored:
             return SiteKind.WEIGHT
         # The numbers of a tensor that is not spelled out are what that tensor is.
         end = self.uses.reader(owner.outputs[0], data.element)[1]
-        return SiteKind.WEIGHT if end is None else Kinds(uses=self.uses).of(data.element, end)
+        return SiteKind.WEIGHT if end is None else StoredKinds(uses=self.uses).of(data.element, end)
 
     def _indices(self, data: Initializer) -> FaultSite | LeftOut:
         """Where the values of a sparse tensor belong: a site if the values are one."""

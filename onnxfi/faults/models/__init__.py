@@ -16,6 +16,7 @@ from onnxfi.faults.models._columns import (
     touched,
 )
 from onnxfi.faults.models._custom import CustomFault
+from onnxfi.faults.models._effects import Combinations, Effects, Table, whole_word
 from onnxfi.faults.models._flip import BitFlip
 from onnxfi.faults.models._graph import (
     GraphFault,
@@ -26,8 +27,8 @@ from onnxfi.faults.models._graph import (
     snippet_of,
 )
 from onnxfi.faults.models._model import FaultModel, FaultModelPlugin, HoldsGraphs, WrittenByHand
-from onnxfi.faults.models._numbered import NumberedModel
-from onnxfi.faults.models._places import shape_of_site
+from onnxfi.faults.models._numbered import NumberedModel, Product, bit_product
+from onnxfi.faults.models._patterns import Pattern, shape_of_site, single_elements, windows
 from onnxfi.faults.models._registry import FAULT_MODELS, parse_fault_model
 from onnxfi.faults.models._scenario import (
     Fault,
@@ -51,7 +52,9 @@ __all__ = [
     "BitSelection",
     "Burst",
     "Columns",
+    "Combinations",
     "CustomFault",
+    "Effects",
     "Fault",
     "FaultGraph",
     "FaultGroup",
@@ -61,11 +64,15 @@ __all__ = [
     "HoldsGraphs",
     "ModelText",
     "NumberedModel",
+    "Pattern",
+    "Product",
     "Scenario",
     "SetValue",
     "StuckAt",
+    "Table",
     "TextForm",
     "WrittenByHand",
+    "bit_product",
     "check_graph",
     "disarmed",
     "graphs_of",
@@ -82,7 +89,10 @@ __all__ = [
     "select_bits",
     "shape_of_site",
     "single_bit",
+    "single_elements",
     "single_field",
     "snippet_of",
     "touched",
+    "whole_word",
+    "windows",
 ]

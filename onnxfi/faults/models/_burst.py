@@ -13,7 +13,7 @@ from onnxfi.bits import format_of
 from onnxfi.errors import ConfigError
 from onnxfi.faults.models._effects import Combinations, Effect, Effects, bit_runs, whole_word
 from onnxfi.faults.models._numbered import NumberedModel, Product
-from onnxfi.faults.models._places import Places, nowhere, shape_of_site, single_elements, windows
+from onnxfi.faults.models._patterns import Pattern, nowhere, shape_of_site, single_elements, windows
 from onnxfi.faults.models._selection import Bits, BitSelection, select_bits
 from onnxfi.faults.models._text import ModelText
 from onnxfi.faults.sites import FaultSite
@@ -123,8 +123,9 @@ class Burst(NumberedModel):
             parts.append(f"bits={self._chosen.spec()}")
         return ":".join(parts)
 
-    def _faults(self, site: FaultSite) -> Product:
-        return Product(places=self._places(site), effects=self._effects(site))
+    def faults(self, site: FaultSite) -> Product:
+        """Every position of the burst, and every chosen bit or run of bits."""
+        return Product(pattern=self._pattern(site), effects=self._effects(site))
 
     def _effects(self, site: FaultSite) -> Effects:
         width = format_of(site.element).width
@@ -136,7 +137,7 @@ class Burst(NumberedModel):
             return bit_runs(bits, self.length or 1, effect, width)
         return Combinations(bits=bits, size=1, effect=effect, width=width)
 
-    def _places(self, site: FaultSite) -> Places:
+    def _pattern(self, site: FaultSite) -> Pattern:
         """Positions in the site's tensor; none where it has too few dimensions."""
         shape = shape_of_site(site)
         if self.along == "bits":
@@ -164,7 +165,7 @@ def _tile(text: ModelText, tile: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _channel(site: FaultSite, shape: tuple[int, ...]) -> Places:
+def _channel(site: FaultSite, shape: tuple[int, ...]) -> Pattern:
     axis = 0 if site.kind.stored else 1
     batch_axis = None if site.layout is None else site.layout.batch_axis
     if len(shape) < 2 or batch_axis == axis:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnxfi.bits import format_of
 from onnxfi.errors import FaultError
 from onnxfi.faults.models._columns import Columns
-from onnxfi.faults.models._places import shape_of_site
+from onnxfi.faults.models._patterns import shape_of_site
 from onnxfi.faults.models._scenario import Fault, FaultGroup
 from onnxfi.faults.models._selection import out_of_range
 from onnxfi.faults.sites import FaultSite

@@ -67,5 +67,6 @@ class BitFlip(NumberedModel):
         """Bit numbers of a fault list: each is inverted."""
         return bit_masks(name, values, site, "flip")
 
-    def _faults(self, site: FaultSite) -> Product:
+    def faults(self, site: FaultSite) -> Product:
+        """Every element, and every choice of ``count`` of the chosen bits."""
         return bit_product(site, self._chosen, self.count, "flip")

@@ -16,7 +16,7 @@ from onnxfi.bits import format_of
 from onnxfi.errors import ConfigError, FaultError, ModelError
 from onnxfi.faults.models._columns import Columns
 from onnxfi.faults.models._model import FaultModel, HoldsGraphs
-from onnxfi.faults.models._places import shape_of_site
+from onnxfi.faults.models._patterns import shape_of_site
 from onnxfi.faults.models._scenario import FaultGraph, FaultGroup
 from onnxfi.faults.models._text import ModelText
 from onnxfi.faults.sites import FaultSite

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnxfi.bits import Masks, format_of
 from onnxfi.faults.models._columns import Columns
 from onnxfi.faults.models._effects import Combinations, Effect, Effects
-from onnxfi.faults.models._places import Places, shape_of_site, single_elements
+from onnxfi.faults.models._patterns import Pattern, shape_of_site, single_elements
 from onnxfi.faults.models._scenario import FaultGroup
 from onnxfi.faults.models._selection import BitSelection
 from onnxfi.faults.models._text import TextForm
@@ -22,20 +22,20 @@ from onnxfi.faults.sites import FaultSite
 class Product:
     """Faults of one site, numbered ``place * effects.count + effect``."""
 
-    places: Places
+    pattern: Pattern
     effects: Effects
 
     @property
     def count(self) -> int:
         """Number of faults."""
-        return self.places.count * self.effects.count
+        return self.pattern.count * self.effects.count
 
     def columns(self, numbers: NDArray[np.int64]) -> Columns:
         """The faults that numbers stand for, rows of one fault by ascending element."""
         place, effect = np.divmod(numbers, max(self.effects.count, 1))
         masks = self.effects.masks(effect)
-        offsets = self.places.offsets
-        index = (self.places.base(place)[:, None] + offsets).reshape(-1)
+        offsets = self.pattern.offsets
+        index = (self.pattern.base(place)[:, None] + offsets).reshape(-1)
         return Columns(
             owner=np.repeat(np.arange(len(numbers)), len(offsets)),
             index=index,
@@ -50,7 +50,7 @@ class Product:
         same = len(group) > 0 and (keep == keep[0]).all() and (toggle == toggle[0]).all()
         if not same or group.sample is not None:
             return None
-        place = self.places.find(np.sort(group.index))
+        place = self.pattern.find(np.sort(group.index))
         effect = self.effects.find(Masks(int(keep[0]), int(toggle[0])))
         if place is None or effect is None:
             return None
@@ -68,8 +68,8 @@ class NumberedModel(TextForm, ABC):
         return True
 
     def variants(self, site: FaultSite) -> int:
-        """How many faults the site allows: places times effects."""
-        return self._faults(site).count
+        """How many faults the site allows: positions times effects."""
+        return self.faults(site).count
 
     def columns(
         self,
@@ -78,15 +78,19 @@ class NumberedModel(TextForm, ABC):
         rng: np.random.Generator,  # noqa: ARG002
     ) -> Columns:
         """The faults that numbers stand for: one row for each element hit."""
-        return self._faults(site).columns(numbers)
+        return self.faults(site).columns(numbers)
 
     def number(self, site: FaultSite, group: FaultGroup) -> int | None:
         """The number of a fault, or None if it is none of this model."""
-        return self._faults(site).number(site, group)
+        return self.faults(site).number(site, group)
 
     @abstractmethod
-    def _faults(self, site: FaultSite) -> Product:
-        """All faults at a site, numbered."""
+    def faults(self, site: FaultSite) -> Product:
+        """All faults at a site, numbered; an empty pattern where the model does not apply.
+
+        Raises:
+            FaultError: The site's shape is not known, or the model asks for bits it lacks.
+        """
 
 
 def bit_product(site: FaultSite, chosen: BitSelection, count: int, effect: Effect) -> Product:
@@ -94,4 +98,4 @@ def bit_product(site: FaultSite, chosen: BitSelection, count: int, effect: Effec
     effects = Combinations(
         bits=chosen.resolve(site), size=count, effect=effect, width=format_of(site.element).width
     )
-    return Product(places=single_elements(shape_of_site(site)), effects=effects)
+    return Product(pattern=single_elements(shape_of_site(site)), effects=effects)

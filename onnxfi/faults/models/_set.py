@@ -16,7 +16,7 @@ from onnxfi.errors import ConfigError, FaultError
 from onnxfi.faults.models._columns import Columns
 from onnxfi.faults.models._effects import whole_word
 from onnxfi.faults.models._numbered import Product
-from onnxfi.faults.models._places import shape_of_site, single_elements
+from onnxfi.faults.models._patterns import shape_of_site, single_elements
 from onnxfi.faults.models._scenario import FaultGroup
 from onnxfi.faults.models._text import ModelText
 from onnxfi.faults.sites import FaultSite
@@ -110,13 +110,13 @@ class SetValue:
         Raises:
             FaultError: The site's format has no such number, or its shape is not known.
         """
-        return self._faults(site).count
+        return self.faults(site).count
 
     def columns(
         self, site: FaultSite, numbers: NDArray[np.int64], rng: np.random.Generator
     ) -> Columns:
         """The faults that numbers stand for; random words are drawn in the order of numbers."""
-        columns = self._faults(site).columns(numbers)
+        columns = self.faults(site).columns(numbers)
         if self.enumerable:
             return columns
         # Raw bits of the generator: numpy keeps them from version to version, distributions not.
@@ -133,9 +133,10 @@ class SetValue:
             if len(group) != 1 or (group.and_mask[0] & np.uint64(format_of(site.element).mask)):
                 return None
             return single_elements(shape_of_site(site)).find(group.index)
-        return self._faults(site).number(site, group)
+        return self.faults(site).number(site, group)
 
-    def _faults(self, site: FaultSite) -> Product:
+    def faults(self, site: FaultSite) -> Product:
+        """Every element, with one word."""
         word = 0
         if not isinstance(self.value, str):
             try:
@@ -146,4 +147,4 @@ class SetValue:
                     "out with --exclude, or choose other --targets"
                 ) from None
         effects = whole_word(word, format_of(site.element).width)
-        return Product(places=single_elements(shape_of_site(site)), effects=effects)
+        return Product(pattern=single_elements(shape_of_site(site)), effects=effects)

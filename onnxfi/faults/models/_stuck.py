@@ -67,5 +67,6 @@ class StuckAt(NumberedModel):
         """Bit numbers of a fault list: each is held at the value that the column names."""
         return bit_masks(name, values, site, _EFFECTS[_VALUES[name]])
 
-    def _faults(self, site: FaultSite) -> Product:
+    def faults(self, site: FaultSite) -> Product:
+        """Every element, and every chosen bit."""
         return bit_product(site, self._chosen, 1, _EFFECTS[self.value])

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from onnxfi.faults.sites import FaultSite, NeuronPart, SiteKind
 from onnxfi.faults.steps._flow import looped_flows, reach
-from onnxfi.faults.steps._neurons import Parts, joined, neuron_parts
+from onnxfi.faults.steps._neurons import NeuronParts, joined, neuron_parts
 from onnxfi.faults.steps._unrolled import Unrolled, unrolled
 from onnxfi.graph import GraphIndex
 
@@ -40,7 +40,7 @@ def labelled(
     )
 
 
-def _computed(site: FaultSite, index: GraphIndex, found: Unrolled, parts: Parts) -> FaultSite:
+def _computed(site: FaultSite, index: GraphIndex, found: Unrolled, parts: NeuronParts) -> FaultSite:
     node, first = index.producer(site.name), found.first.get(site.node)
     if node is None:
         home = parts.home.get(site.name, site.layer)
@@ -55,7 +55,7 @@ def _computed(site: FaultSite, index: GraphIndex, found: Unrolled, parts: Parts)
 
 
 def _stored(
-    site: FaultSite, index: GraphIndex, static: frozenset[str], found: Unrolled, parts: Parts
+    site: FaultSite, index: GraphIndex, static: frozenset[str], found: Unrolled, parts: NeuronParts
 ) -> FaultSite:
     steps = {found.step.get(name) for name in _readers(index, static, site.name)}
     step = steps.pop() if len(steps) == 1 else None
@@ -63,7 +63,7 @@ def _stored(
     return replace(site, layer=layer, step=step, part=parts.stored.get(site.name))
 
 
-def _layer(node: str, otherwise: str, found: Unrolled, parts: Parts) -> str:
+def _layer(node: str, otherwise: str, found: Unrolled, parts: NeuronParts) -> str:
     """The layer of neurons that a node is of, or else the layer's node in its first step."""
     if node in parts.layer:
         return parts.layer[node]

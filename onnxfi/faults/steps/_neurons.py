@@ -189,7 +189,7 @@ _FIRED = frozenset({NeuronPart.SPIKE, NeuronPart.RESET})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class NeuronParts:
     """What the tensors of a spiking network are to its neurons; empty for any other network.
 
     Attributes:
@@ -207,7 +207,7 @@ class Parts:
     home: Mapping[str, str] = field(default_factory=dict)
 
 
-def neuron_parts(index: GraphIndex, static: frozenset[str], flow: Flow) -> Parts:
+def neuron_parts(index: GraphIndex, static: frozenset[str], flow: Flow) -> NeuronParts:
     """Find the neurons of a network over time, and what its tensors are to them.
 
     Args:
@@ -217,7 +217,7 @@ def neuron_parts(index: GraphIndex, static: frozenset[str], flow: Flow) -> Parts
     """
     neurons = find_neurons(index, static, flow)
     if not neurons:
-        return Parts()
+        return NeuronParts()
     places: dict[int, NeuronPart] = {}
     for neuron in neurons:
         places |= dict.fromkeys(neuron.membrane, NeuronPart.MEMBRANE)
@@ -235,7 +235,7 @@ def neuron_parts(index: GraphIndex, static: frozenset[str], flow: Flow) -> Parts
         name: next((part, at) for part in _FIRST for role, at in roles if role is part)
         for name, roles in read.items()
     }
-    return Parts(
+    return NeuronParts(
         computed={node.name: part for at, part in places.items() for node in flow.operators[at]},
         states={value: places[at] for value, at in flow.states.items() if at in places},
         stored={name: part for name, (part, _) in chosen.items()},
@@ -245,14 +245,14 @@ def neuron_parts(index: GraphIndex, static: frozenset[str], flow: Flow) -> Parts
     )
 
 
-def joined(parts: Iterable[Parts]) -> Parts:
+def joined(parts: Iterable[NeuronParts]) -> NeuronParts:
     """What the tensors of several networks in one graph are, the first network's word first."""
     every = list(parts)[::-1]
 
     def union(name: str) -> dict[str, Any]:
         return {key: value for one in every for key, value in getattr(one, name).items()}
 
-    return Parts(**{each.name: union(each.name) for each in fields(Parts)})
+    return NeuronParts(**{each.name: union(each.name) for each in fields(NeuronParts)})
 
 
 def _currents(flow: Flow, places: Mapping[int, NeuronPart]) -> set[int]:

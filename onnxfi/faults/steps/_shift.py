@@ -30,7 +30,7 @@ PRODUCTS = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shift:
+class TimeShift:
     """A proposal for how the steps of a graph correspond.
 
     Attributes:
@@ -44,7 +44,7 @@ class Shift:
     ahead: Mapping[str, Node]
 
 
-def time_shifts(index: GraphIndex, static: frozenset[str]) -> Iterator[Shift]:
+def time_shifts(index: GraphIndex, static: frozenset[str]) -> Iterator[TimeShift]:
     """Proposals for the time shift of a graph, the likeliest first; none where nothing repeats.
 
     Nodes that read one weight in the same place are taken for the steps of one node. From there
@@ -68,7 +68,7 @@ def time_shifts(index: GraphIndex, static: frozenset[str]) -> Iterator[Shift]:
         # One step may begin in its own way; if all of them do, they are not steps of one network.
         if grown.contradictions >= max(steps - 2, 1):
             continue
-        yield Shift(steps=steps, seeds=seeds, ahead=grown.ahead)
+        yield TimeShift(steps=steps, seeds=seeds, ahead=grown.ahead)
 
 
 def weight_origins(index: GraphIndex, static: frozenset[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from onnxfi.faults.steps._flow import COMPARISONS, Flow, elementwise, reach
-from onnxfi.faults.steps._shift import PRODUCTS, Shift, time_shifts
+from onnxfi.faults.steps._shift import PRODUCTS, TimeShift, time_shifts
 from onnxfi.graph import GraphIndex, Node
 
 _EARLIEST, _LATEST = -math.inf, math.inf
@@ -238,7 +238,7 @@ def unrolled(index: GraphIndex, static: frozenset[str]) -> Unrolled | None:
     return None
 
 
-def _chains(index: GraphIndex, shift: Shift) -> list[tuple[Node, ...]]:
+def _chains(index: GraphIndex, shift: TimeShift) -> list[tuple[Node, ...]]:
     """Nodes that correspond, from the first step to the last; none of those that go in circles."""
     later = {node.name for node in shift.ahead.values()}
     chains = []

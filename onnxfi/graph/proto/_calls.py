@@ -14,7 +14,7 @@ Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class CallCost:
     """What a body becomes when every call in it is expanded.
 
     Attributes:
@@ -34,7 +34,7 @@ class Cost:
 class _Body:
     """A body as stored: its own cost, and its calls, each with the nesting depth it is at."""
 
-    own: Cost
+    own: CallCost
     calls: tuple[tuple[Key, int], ...]
 
 
@@ -48,7 +48,7 @@ def call_key(node: NodeProto) -> Key:
     return (_domain(node.domain), node.op_type, node.overload)
 
 
-def check_expansion(proto: ModelProto) -> Cost:
+def check_expansion(proto: ModelProto) -> CallCost:
     """The largest cost of the main graph and of each function, by dynamic programming.
 
     Every body is looked at once, so a few kB that expand 2^23-fold cost no more than their size.
@@ -58,12 +58,12 @@ def check_expansion(proto: ModelProto) -> Cost:
     """
     known = {function_key(function) for function in proto.functions}
     stored = {function_key(f): _stored(f.node, known) for f in proto.functions}
-    done: dict[Key, Cost] = {}
+    done: dict[Key, CallCost] = {}
     for key in stored:
         _settle(key, stored, done)
     main = _total(_stored(proto.graph.node, known), done)
     every = [main, *done.values()]
-    return Cost(
+    return CallCost(
         nodes=max(cost.nodes for cost in every),
         size=max(cost.size for cost in every),
         nesting=max(cost.nesting for cost in every),
@@ -71,7 +71,7 @@ def check_expansion(proto: ModelProto) -> Cost:
     )
 
 
-def _settle(start: Key, stored: dict[Key, _Body], done: dict[Key, Cost]) -> None:
+def _settle(start: Key, stored: dict[Key, _Body], done: dict[Key, CallCost]) -> None:
     """Cost of a function and of all that it calls, callees first, without recursion."""
     on_path: set[Key] = set()
     pending = [(start, False)]
@@ -91,7 +91,7 @@ def _settle(start: Key, stored: dict[Key, _Body], done: dict[Key, Cost]) -> None
             pending += [(callee, False) for callee in callees]
 
 
-def _total(body: _Body, done: dict[Key, Cost]) -> Cost:
+def _total(body: _Body, done: dict[Key, CallCost]) -> CallCost:
     nodes, size, nesting, calls = body.own.nodes, body.own.size, body.own.nesting, body.own.calls
     for callee, depth in body.calls:
         cost = done[callee]
@@ -99,7 +99,7 @@ def _total(body: _Body, done: dict[Key, Cost]) -> Cost:
         size += cost.size
         nesting = max(nesting, depth + cost.nesting)
         calls = max(calls, cost.calls + 1)
-    return Cost(nodes=nodes, size=size, nesting=nesting, calls=calls)
+    return CallCost(nodes=nodes, size=size, nesting=nesting, calls=calls)
 
 
 def _stored(nodes: Iterable[NodeProto], known: set[Key]) -> _Body:
@@ -116,7 +116,7 @@ def _stored(nodes: Iterable[NodeProto], known: set[Key]) -> _Body:
             if call_key(node) in known:
                 calls.append((call_key(node), depth))
             stack += [(body.node, depth + 1) for _, body in bodies(node)]
-    own = Cost(nodes=count, size=size, nesting=deepest, calls=0)
+    own = CallCost(nodes=count, size=size, nesting=deepest, calls=0)
     return _Body(own=own, calls=tuple(calls))
 
 

@@ -6,20 +6,20 @@ from the operator behind a value.
 """
 
 from onnxfi.sensitivity.rules._calibrate import Calibration, ChannelStatistics, Progress, calibrate
-from onnxfi.sensitivity.rules._entries import Channels, Target, find_entry
+from onnxfi.sensitivity.rules._entries import Target, ValueChannels, find_entry
 from onnxfi.sensitivity.rules._following import Following, following
 from onnxfi.sensitivity.rules._gains import gain_of, hit, shifted
-from onnxfi.sensitivity.rules._plan import Plan, output_channels, plan
+from onnxfi.sensitivity.rules._plan import ScoringPlan, output_channels, plan
 from onnxfi.sensitivity.rules._rules import ruled
 
 __all__ = [
     "Calibration",
     "ChannelStatistics",
-    "Channels",
     "Following",
-    "Plan",
     "Progress",
+    "ScoringPlan",
     "Target",
+    "ValueChannels",
     "calibrate",
     "find_entry",
     "following",

@@ -14,7 +14,7 @@ from onnxfi.engine import EngineContext, Session, Watchdog, once, windows
 from onnxfi.faults import FaultSite
 from onnxfi.graph import expose
 from onnxfi.inject import BatchWindow
-from onnxfi.sensitivity.rules._entries import Channels, stored_number
+from onnxfi.sensitivity.rules._entries import ValueChannels, stored_number
 
 # Sums that are kept for each channel.
 _TOTAL, _SQUARE, _KEPT, _RAISED, _RISING, _FALLING = range(6)
@@ -141,7 +141,7 @@ class Calibration:
 
 def calibrate(
     context: EngineContext,
-    values: Sequence[Channels],
+    values: Sequence[ValueChannels],
     sites: Sequence[FaultSite],
     keep: int,
     on_progress: Progress | None = None,

@@ -29,7 +29,7 @@ class EntryKind(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Channels:
+class ValueChannels:
     """Which axis of a run-time value holds its channels.
 
     Attributes:
@@ -64,8 +64,8 @@ class Entry:
 
     site: str
     kind: EntryKind
-    values: tuple[Channels, ...]
-    sources: tuple[Channels, ...] = ()
+    values: tuple[ValueChannels, ...]
+    sources: tuple[ValueChannels, ...] = ()
     out: int | None = None
     into: int | None = None
     groups: int = 1
@@ -88,7 +88,7 @@ class Target:
         limit: Largest dose by which faults shift it; larger ones need not be known.
     """
 
-    values: tuple[Channels, ...]
+    values: tuple[ValueChannels, ...]
     channels: int
     spread: float
     whole: bool
@@ -195,12 +195,12 @@ def _in_stored_axes(entry: Entry, axes: tuple[int, ...] | None) -> Entry:
 
 
 def _conv(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
-    made = (Channels(value=use.node.outputs[0], axis=1),)
+    made = (ValueChannels(value=use.node.outputs[0], axis=1),)
     if use.slot == 2:
         return Entry(site=site, kind=EntryKind.ADDED, values=made, out=0)
     if use.slot != 1 or len(shape) < 3:
         return None
-    source = (Channels(value=use.node.inputs[0], axis=1),)
+    source = (ValueChannels(value=use.node.inputs[0], axis=1),)
     groups = int(use.attributes.get("group", 1))
     out, into = (0, 1) if use.node.op_type == "Conv" else (1, 0)
     if groups > 1 and use.node.op_type != "Conv":
@@ -217,7 +217,7 @@ def _conv(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
 
 
 def _gemm(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
-    made = (Channels(value=use.node.outputs[0], axis=_LAST),)
+    made = (ValueChannels(value=use.node.outputs[0], axis=_LAST),)
     if use.slot == 2:
         factor = float(use.attributes.get("beta", 1.0))
         along = _only_axis(shape)
@@ -231,7 +231,7 @@ def _gemm(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
         site=site,
         kind=EntryKind.MULTIPLIED,
         values=made,
-        sources=(Channels(value=use.node.inputs[0], axis=_LAST),),
+        sources=(ValueChannels(value=use.node.inputs[0], axis=_LAST),),
         out=out,
         into=into,
         factor=float(use.attributes.get("alpha", 1.0)),
@@ -284,15 +284,15 @@ def _matmul(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
     return Entry(
         site=site,
         kind=EntryKind.MULTIPLIED,
-        values=(Channels(value=use.node.outputs[0], axis=axis),),
-        sources=(Channels(value=use.node.inputs[1 - use.slot], axis=axis),),
+        values=(ValueChannels(value=use.node.outputs[0], axis=axis),),
+        sources=(ValueChannels(value=use.node.inputs[1 - use.slot], axis=axis),),
         out=out,
         into=1 - out,
     )
 
 
 def _batch_norm(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
-    made = (Channels(value=use.node.outputs[0], axis=1),)
+    made = (ValueChannels(value=use.node.outputs[0], axis=1),)
     kinds = {1: EntryKind.STRETCHED, 2: EntryKind.ADDED}
     if use.slot not in kinds or len(shape) != 1:
         return None
@@ -300,7 +300,7 @@ def _batch_norm(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None
 
 
 def _layer_norm(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
-    made = (Channels(value=use.node.outputs[0], axis=_LAST),)
+    made = (ValueChannels(value=use.node.outputs[0], axis=_LAST),)
     kinds = {1: EntryKind.STRETCHED, 2: EntryKind.ADDED}
     if use.slot not in kinds or len(shape) != 1:
         return None
@@ -316,7 +316,7 @@ def _elementwise(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | Non
     return Entry(
         site=site,
         kind=kind,
-        values=(Channels(value=use.node.outputs[0], axis=along - len(shape)),),
+        values=(ValueChannels(value=use.node.outputs[0], axis=along - len(shape)),),
         out=along,
         factor=-1.0 if use.node.op_type == "Sub" else 1.0,
     )

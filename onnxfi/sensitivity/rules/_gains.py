@@ -13,8 +13,14 @@ from onnxfi.bits import ElementType, format_of
 from onnxfi.faults import FaultSite
 from onnxfi.graph import Model
 from onnxfi.sensitivity.rules._calibrate import Calibration, ChannelStatistics
-from onnxfi.sensitivity.rules._entries import Channels, Entry, EntryKind, Target, stored_numbers
-from onnxfi.sensitivity.rules._plan import Plan
+from onnxfi.sensitivity.rules._entries import (
+    Entry,
+    EntryKind,
+    Target,
+    ValueChannels,
+    stored_numbers,
+)
+from onnxfi.sensitivity.rules._plan import ScoringPlan
 from onnxfi.sensitivity.scores import WHOLE, Axis, Gain
 
 
@@ -83,7 +89,7 @@ class _Met(NamedTuple):
 _ONLY_UP = _Met(np.ones(1), np.zeros(1), np.ones(1), np.zeros(1))
 
 
-def _pooled(values: Sequence[Channels], calibration: Calibration, channels: int) -> _Met:
+def _pooled(values: Sequence[ValueChannels], calibration: Calibration, channels: int) -> _Met:
     """What several uses meet together, by channel."""
     seen = [calibration.statistics[each.value] for each in values]
 
@@ -124,7 +130,7 @@ def _numbers(model: Model, name: str) -> NDArray[np.float64]:
 
 
 def shifted(
-    model: Model, sites: Mapping[str, FaultSite], found: Plan, seen: Calibration
+    model: Model, sites: Mapping[str, FaultSite], found: ScoringPlan, seen: Calibration
 ) -> list[Target]:
     """Values that faults in stored tensors shift, each once; steps of a network together.
 
@@ -154,7 +160,7 @@ def shifted(
     return list(targets.values())
 
 
-def hit(sites: Mapping[str, FaultSite], found: Plan, seen: Calibration) -> list[Target]:
+def hit(sites: Mapping[str, FaultSite], found: ScoringPlan, seen: Calibration) -> list[Target]:
     """Values that are themselves faulted; arguments as :func:`shifted`."""
     targets = []
     for name, channels in found.computed.items():

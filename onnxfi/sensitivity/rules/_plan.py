@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from onnxfi.bits import has_format
 from onnxfi.faults import FaultSite, SampleLayout
 from onnxfi.graph import Model
-from onnxfi.sensitivity.rules._entries import Channels, Entry, find_entry
+from onnxfi.sensitivity.rules._entries import Entry, ValueChannels, find_entry
 from onnxfi.sensitivity.rules._following import Following, following
 from onnxfi.sensitivity.scores import Axis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class ScoringPlan:
     """What is looked at for which site.
 
     Attributes:
@@ -25,27 +25,29 @@ class Plan:
     """
 
     entries: dict[str, Entry]
-    computed: dict[str, Channels]
+    computed: dict[str, ValueChannels]
     rest: tuple[FaultSite, ...]
     bounds: dict[str, Following | None]
 
     @property
-    def looked_at(self) -> tuple[Channels, ...]:
+    def looked_at(self) -> tuple[ValueChannels, ...]:
         """Values whose statistics are needed."""
-        found: dict[str, Channels] = {}
+        found: dict[str, ValueChannels] = {}
         for entry in self.entries.values():
             for each in (*entry.values, *entry.sources):
                 found.setdefault(each.value, each)
             bound = self.bounds[entry.values[0].value]
             if bound is not None:
                 axis = entry.values[0].axis
-                found.setdefault(bound.value, Channels(value=bound.value, axis=axis))
+                found.setdefault(bound.value, ValueChannels(value=bound.value, axis=axis))
         for each in self.computed.values():
             found.setdefault(each.value, each)
         return tuple(found.values())
 
 
-def plan(model: Model, sites: Sequence[FaultSite], *, stream: bool, alone: bool = False) -> Plan:
+def plan(
+    model: Model, sites: Sequence[FaultSite], *, stream: bool, alone: bool = False
+) -> ScoringPlan:
     """How the scores of sites can be had.
 
     Args:
@@ -55,7 +57,7 @@ def plan(model: Model, sites: Sequence[FaultSite], *, stream: bool, alone: bool 
         alone: Each run holds one sample, so that what exists once per run is a sample's own.
     """
     entries: dict[str, Entry] = {}
-    computed: dict[str, Channels] = {}
+    computed: dict[str, ValueChannels] = {}
     rest: list[FaultSite] = []
     for site in sites:
         entry = None if stream or not site.kind.stored else find_entry(model, site)
@@ -68,14 +70,14 @@ def plan(model: Model, sites: Sequence[FaultSite], *, stream: bool, alone: bool 
             rest.append(site)
     firsts = {entry.values[0].value for entry in entries.values()}
     bounds = {value: following(model, value) for value in firsts}
-    return Plan(entries=entries, computed=computed, rest=tuple(rest), bounds=bounds)
+    return ScoringPlan(entries=entries, computed=computed, rest=tuple(rest), bounds=bounds)
 
 
-def _values(entry: Entry) -> tuple[Channels, ...]:
+def _values(entry: Entry) -> tuple[ValueChannels, ...]:
     return (*entry.values, *entry.sources)
 
 
-def _visible(model: Model, channels: Channels) -> bool:
+def _visible(model: Model, channels: ValueChannels) -> bool:
     """Whether a value can be returned by a run, and is a tensor of numbers."""
     index = model.index
     element = index.element_of(channels.value)
@@ -87,7 +89,7 @@ def _visible(model: Model, channels: Channels) -> bool:
     return any(spec.name == channels.value for spec in model.inputs)
 
 
-def _channels(site: FaultSite, *, alone: bool) -> Channels | None:
+def _channels(site: FaultSite, *, alone: bool) -> ValueChannels | None:
     """The channels of a computed tensor: axis 1 of images, else the last."""
     layout = site.layout
     if layout is None or not layout.shape or layout.steps is not None:
@@ -96,7 +98,7 @@ def _channels(site: FaultSite, *, alone: bool) -> Channels | None:
         return None
     if site.body or site.repeated or site.members:
         return None
-    return Channels(value=site.tensor, axis=channel_axis(layout))
+    return ValueChannels(value=site.tensor, axis=channel_axis(layout))
 
 
 def channel_axis(layout: SampleLayout) -> int:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
 from onnxfi.files import atomic_file
-from onnxfi.sensitivity.scores._pack import Part, pack, unpack
+from onnxfi.sensitivity.scores._pack import ScorePart, pack, unpack
 from onnxfi.sensitivity.scores._scores import SensitivityScores
 
 SCHEMA = "onnxfi/scores/1"
@@ -42,7 +42,7 @@ class _Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     told: Told
     digest: str
     drop: float
-    parts: list[Part]
+    parts: list[ScorePart]
     sites: dict[str, int]
 
 

@@ -24,7 +24,7 @@ _TYPES: dict[str, type[Any]] = {
 }
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ScorePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One object in plain values.
 
     Attributes:
@@ -47,7 +47,7 @@ class Packed(NamedTuple):
         digest: Hash of all of it, hex.
     """
 
-    parts: list[Part]
+    parts: list[ScorePart]
     sites: dict[str, int]
     arrays: list[NDArray[Any]]
     digest: str
@@ -68,7 +68,7 @@ def pack(sites: Mapping[str, SiteScores], drop: float) -> Packed:
 
 
 def unpack(
-    parts: Sequence[Part], sites: Mapping[str, int], arrays: Sequence[NDArray[Any]]
+    parts: Sequence[ScorePart], sites: Mapping[str, int], arrays: Sequence[NDArray[Any]]
 ) -> dict[str, SiteScores]:
     """Put scores together; what sites share is one object again.
 
@@ -87,7 +87,7 @@ def unpack(
 
 class _Packer:
     def __init__(self) -> None:
-        self.parts: list[Part] = []
+        self.parts: list[ScorePart] = []
         self.arrays: list[NDArray[Any]] = []
         self.hashes: dict[str, int] = {}  # position of an array by its hash
         self._known: dict[bytes, int] = {}  # position of a part by its content
@@ -103,7 +103,7 @@ class _Packer:
         else:
             names = [field.name for field in dataclasses.fields(value)]
             fields = {name: self._plain(getattr(value, name)) for name in names}
-            part = Part(type=type(value).__name__, fields=fields)
+            part = ScorePart(type=type(value).__name__, fields=fields)
             place = self._known.setdefault(msgspec.json.encode(part), len(self.parts))
             if place == len(self.parts):
                 self.parts.append(part)
@@ -131,7 +131,7 @@ def _hash(array: NDArray[Any]) -> str:
     return sha.hexdigest()
 
 
-def _made(part: Part, made: Sequence[Any], arrays: Sequence[NDArray[Any]]) -> Any:
+def _made(part: ScorePart, made: Sequence[Any], arrays: Sequence[NDArray[Any]]) -> Any:
     kind = _TYPES.get(part.type)
     if kind is None:
         raise ValueError(f"unknown type {part.type}")

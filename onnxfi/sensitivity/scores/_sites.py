@@ -13,7 +13,7 @@ from onnxfi.faults import Columns
 from onnxfi.sensitivity.scores._response import DOWN, UP, Axis, Response
 
 
-class Change(NamedTuple):
+class WordChange(NamedTuple):
     """Differences of decoded values.
 
     Attributes:
@@ -26,7 +26,7 @@ class Change(NamedTuple):
     broken: NDArray[np.bool_]
 
 
-def change(words: Words, columns: Columns, element: ElementType) -> Change:
+def change(words: Words, columns: Columns, element: ElementType) -> WordChange:
     """What faults do to the elements that they touch.
 
     Args:
@@ -46,7 +46,7 @@ def change(words: Words, columns: Columns, element: ElementType) -> Change:
     with np.errstate(invalid="ignore", over="ignore"):
         amount = after - before
     broken = ~np.isfinite(after) & np.isfinite(before)
-    return Change(np.where(np.isfinite(amount), amount, 0.0), broken)
+    return WordChange(np.where(np.isfinite(amount), amount, 0.0), broken)
 
 
 def _decoded(words: Words, element: ElementType) -> NDArray[np.float64]:

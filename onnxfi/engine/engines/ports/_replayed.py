@@ -19,8 +19,8 @@ from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, Scenario
 from onnxfi.graph import Cuts, cut, lift_initializers, partition
 from onnxfi.inject import (
     BatchWindow,
-    Columns,
     Instrumented,
+    RunColumns,
     disarmed_feeds,
     faulty_words,
     instrument,
@@ -162,7 +162,7 @@ class ArmedReplay:
         with opened.late.lifted.armed(self._changes):
             return opened.session.run({**feeds, **opened.extra, **fed, **armed}, hurried=hurried)
 
-    def _columns(self, groups: Sequence[FaultGroup], window: BatchWindow) -> Columns:
+    def _columns(self, groups: Sequence[FaultGroup], window: BatchWindow) -> RunColumns:
         """Faults of stored tensors that are one value there, in the order in which they act."""
         late = self._opened.late
         found = [
@@ -178,7 +178,7 @@ class ArmedReplay:
             np.concatenate([columns.and_mask for columns in found]),
             np.concatenate([columns.xor_mask for columns in found]),
         )
-        return Columns(index=index, and_mask=and_mask, xor_mask=xor_mask)
+        return RunColumns(index=index, and_mask=and_mask, xor_mask=xor_mask)
 
 
 def _as_there(place: Place, late: LateStart) -> FaultSite:

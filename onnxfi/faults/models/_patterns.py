@@ -1,4 +1,4 @@
-"""Places: the sets of elements of one site that a fault can hit, numbered."""
+"""Patterns: the sets of elements of one site that a fault can hit, numbered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from onnxfi.faults.sites import FaultSite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class Pattern:
     """One pattern of elements, and all positions at which it fits into a tensor.
 
     Attributes:
@@ -72,17 +72,17 @@ def shape_of_site(site: FaultSite) -> tuple[int, ...]:
     return site.layout.shape
 
 
-def single_elements(shape: tuple[int, ...]) -> Places:
+def single_elements(shape: tuple[int, ...]) -> Pattern:
     """Every element on its own, in C order."""
-    return Places(grid=(math.prod(shape),), strides=(1,), offsets=np.zeros(1, np.int64))
+    return Pattern(grid=(math.prod(shape),), strides=(1,), offsets=np.zeros(1, np.int64))
 
 
-def nowhere() -> Places:
+def nowhere() -> Pattern:
     """No position at all."""
-    return Places(grid=(0,), strides=(1,), offsets=np.zeros(1, np.int64))
+    return Pattern(grid=(0,), strides=(1,), offsets=np.zeros(1, np.int64))
 
 
-def windows(shape: tuple[int, ...], extents: tuple[int, ...]) -> Places:
+def windows(shape: tuple[int, ...], extents: tuple[int, ...]) -> Pattern:
     """Every position at which a box of ``extents`` (one a dimension) fits into ``shape``."""
     if any(not 1 <= extent <= size for size, extent in zip(shape, extents, strict=True)):
         return nowhere()
@@ -91,4 +91,4 @@ def windows(shape: tuple[int, ...], extents: tuple[int, ...]) -> Places:
     for extent, stride in zip(extents, strides, strict=True):
         offsets = (offsets[:, None] + np.arange(extent) * stride).reshape(-1)
     grid = tuple(size - extent + 1 for size, extent in zip(shape, extents, strict=True))
-    return Places(grid=grid, strides=strides, offsets=offsets)
+    return Pattern(grid=grid, strides=strides, offsets=offsets)
