@@ -41,9 +41,8 @@ from onnxfi.engine.runtime import (
     instruction_set,
     int8_arithmetic,
     runtime_version,
-    windows,
 )
-from onnxfi.engine.study import Profile, open_workload, profile
+from onnxfi.engine.study import Profile, open_workload, profile, windows
 
 __all__ = [
     "DEFAULT_MEMORY_BYTES",

@@ -26,7 +26,7 @@ from onnxfi.engine.engines.ports import Kept
 from onnxfi.engine.engines.ports import _ports as ports
 from onnxfi.engine.runtime import DeviceMemory, DeviceTensor, Feed, Provider, device_memory
 from onnxfi.engine.runtime import _flipper as flippers
-from onnxfi.engine.runtime import _session as sessions
+from onnxfi.engine.runtime import _start as starting
 from onnxfi.faults import FaultGroup, Scenario, enumerate_sites
 from onnxfi.graph import Model, load
 from onnxfi.inject import BatchWindow, instrument
@@ -120,7 +120,7 @@ def examine(case: Mapping[str, Any]) -> dict[str, Any]:
     context = context_of(case)
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "optimized.onnx"
-        with patch.object(sessions, "_options", partial(_observed, saved)):
+        with patch.object(starting, "_options", partial(_observed, saved)):
             if case.get("open", True):
                 session, run, feeds = opened(context, case.get("scatter"))
             else:
@@ -147,7 +147,7 @@ def flip(size: int, faults: int) -> dict[str, Any]:
     settings = EngineSettings(provider="cuda")
     memory = DeviceMemory(kind="cuda")
     with (
-        patch.object(sessions, "_options", _all_on_cuda),
+        patch.object(starting, "_options", _all_on_cuda),
         patch.object(Provider, "requested", lambda self: [(self.name, dict(self.options))]),
     ):
         flipper = flippers.open_flipper(settings, memory)
@@ -196,7 +196,7 @@ def _bytes(site: Any) -> int:
     return int(np.prod(shape)) * np.dtype(helper.tensor_dtype_to_np_dtype(number)).itemsize
 
 
-_plain_options = sessions._options
+_plain_options = starting._options
 
 
 def _observed(saved: Path, settings: EngineSettings, folder: str | None) -> Any:

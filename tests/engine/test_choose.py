@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnxfi.bits import ElementType
 from onnxfi.engine import Scenarios, choose_engine, open_workload
-from onnxfi.engine._latecost import share_behind
+from onnxfi.engine._choose import share_behind
 from onnxfi.engine.runtime import Cache, multiply_accumulates
 from onnxfi.engine.study import default_batch_size
 from onnxfi.errors import ConfigError

@@ -10,7 +10,8 @@ import pytest
 from onnxfi.engine import open_workload
 from onnxfi.engine.cut import Chain, CleanValues, LateStart
 from onnxfi.engine.executable import Opening, open_executable, open_stored
-from onnxfi.engine.runtime import RunFailedError, Watchdog, windows
+from onnxfi.engine.runtime import RunFailedError, Watchdog
+from onnxfi.engine.study import windows
 from onnxfi.errors import GoldenError
 
 ROOMY = 2**30

@@ -12,9 +12,9 @@ from onnx import TensorProto, helper, numpy_helper, save_model
 from onnxfi.engine import EngineSettings, Session, open_workload
 from onnxfi.engine.cut import LateStart
 from onnxfi.engine.engines import EngineBase
-from onnxfi.engine.executable import _opened
+from onnxfi.engine.executable import _opening
 from onnxfi.engine.golden import Injection
-from onnxfi.engine.runtime import _session
+from onnxfi.engine.runtime import _start
 from onnxfi.errors import BackendError
 from onnxfi.graph import load
 from onnxfi.outcome import OutcomeCounts
@@ -56,7 +56,7 @@ def test_sessions_share_an_arena(classifier, images):
     """Outputs lie in it: they have to outlive their session, and what others do with it."""
     feeds = images.batch(0, 8)
     sessions = [Session(classifier, EngineSettings()) for _ in range(3)]
-    assert _session._share_arena.cache_info().misses == 1
+    assert _start._share_arena.cache_info().misses == 1
     (kept,) = sessions.pop().run(feeds).values()
     before = kept.copy()
     gc.collect()
@@ -223,7 +223,7 @@ def test_external_data(external, bench_of, closing, scenario, monkeypatch, repla
         def optimized(model, settings):
             raise BackendError("the model exceeds the maximum protobuf size of 2 GiB")
 
-        monkeypatch.setattr(_opened, "optimized", optimized)
+        monkeypatch.setattr(_opening, "optimized", optimized)
     x = np.random.default_rng(3).normal(size=(6, 3, 5, 5)).astype(np.float32)
     bench = bench_of(external, open_workload(external, {"x": x}), batch_size=4)
     faults = [scenario((site, 3, 30)) for site in ("w", "m", "r", "f", "x")]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from onnxfi.engine import open_workload
 from onnxfi.engine.cut import ArmedLate, Chain, LateStart, crop, taken
 from onnxfi.engine.executable import Change, Narrow, Opening, open_executable
-from onnxfi.engine.runtime import Watchdog, windows
+from onnxfi.engine.runtime import Watchdog
+from onnxfi.engine.study import windows
 from onnxfi.graph import load
 from onnxfi.inject import BatchWindow
 

@@ -7,7 +7,8 @@ import pytest
 
 from onnxfi.engine import default_timeout
 from onnxfi.engine.engines import results
-from onnxfi.engine.runtime import RunFailedError, RunTimedOutError, shortened, windows
+from onnxfi.engine.runtime import RunFailedError, RunTimedOutError, shortened
+from onnxfi.engine.study import windows
 from onnxfi.graph import load
 from onnxfi.outcome import Outcome
 

@@ -13,7 +13,8 @@ from onnxfi.engine.cut._chain import Chain
 from onnxfi.engine.cut._deviation import gathered, taken
 from onnxfi.engine.cut._propagate import Start, propagate
 from onnxfi.engine.golden import EngineContext
-from onnxfi.engine.runtime import Cache, RunFailedError, same, windows
+from onnxfi.engine.runtime import Cache, RunFailedError, same
+from onnxfi.engine.study import windows
 from onnxfi.errors import GoldenError
 from onnxfi.inject import BatchWindow
 

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.engine.cut._deviation import Deviation, Samples
-from onnxfi.engine.cut._region import Region, crop, insert, whole
+from onnxfi.engine.cut._deviation import Deviation, Region, Samples, crop, insert, whole
 from onnxfi.graph import Model, Part, Receptive, receptive_field
 
 _DOMAIN = "com.microsoft.nchwc"

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.bits import Words, change_packed, elements_a_byte, format_of, packed_words
-from onnxfi.engine.cut._deviation import Deviation, gathered, taken, united
-from onnxfi.engine.cut._region import Region, crop
+from onnxfi.engine.cut._deviation import Deviation, Region, crop, gathered, taken, united
 from onnxfi.errors import FaultError
 from onnxfi.faults import FaultSite, SampleLayout
 from onnxfi.inject import RunColumns, faulted

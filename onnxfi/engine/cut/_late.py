@@ -14,10 +14,9 @@ from onnxfi.bits import from_words
 from onnxfi.engine.cut._chain import Chain
 from onnxfi.engine.cut._clean import CleanValues
 from onnxfi.engine.cut._cropped import Cropped, find_cropped
-from onnxfi.engine.cut._deviation import taken
+from onnxfi.engine.cut._deviation import crop, taken
 from onnxfi.engine.cut._faulty import ValueFaults
 from onnxfi.engine.cut._propagate import Start, outputs_of, propagate
-from onnxfi.engine.cut._region import crop
 from onnxfi.engine.executable import (
     LiftedTensors,
     Narrow,

@@ -12,9 +12,16 @@ from numpy.typing import NDArray
 
 from onnxfi.engine.cut._chain import Chain
 from onnxfi.engine.cut._cropped import Cropped
-from onnxfi.engine.cut._deviation import Deviation, Samples, deviating, gathered, taken, united
+from onnxfi.engine.cut._deviation import (
+    Deviation,
+    Samples,
+    crop,
+    deviating,
+    gathered,
+    taken,
+    united,
+)
 from onnxfi.engine.cut._faulty import ValueFaults, with_faults
-from onnxfi.engine.cut._region import crop
 from onnxfi.engine.executable import Narrow
 from onnxfi.faults import SampleLayout
 from onnxfi.inject import BatchWindow

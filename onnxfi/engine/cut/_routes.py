@@ -6,9 +6,8 @@ import logging
 from collections.abc import Hashable, Iterator, Sequence
 from functools import cached_property
 
+from onnxfi.engine.cut._candidates import Held, Openings, Route
 from onnxfi.engine.cut._late import LateStart
-from onnxfi.engine.cut._openings import Openings
-from onnxfi.engine.cut._route import Held, Route
 from onnxfi.engine.executable import (
     Agreement,
     Deployed,

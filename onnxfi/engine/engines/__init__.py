@@ -2,9 +2,8 @@
 
 from onnxfi.engine.engines._ability import Ability, Share, Survey, shared_out
 from onnxfi.engine.engines._bake import BakeEngine
-from onnxfi.engine.engines._base import EngineBase
+from onnxfi.engine.engines._base import EngineBase, results
 from onnxfi.engine.engines._cut import CutEngine
-from onnxfi.engine.engines._execute import results
 from onnxfi.engine.engines._lift import LiftEngine, why_not
 from onnxfi.engine.engines._open import (
     ENGINES,

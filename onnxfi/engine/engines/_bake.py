@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from onnxfi.engine.cut import Route
-from onnxfi.engine.engines._base import EngineBase
-from onnxfi.engine.engines._execute import Armed, Windows, scenario_windows
+from onnxfi.engine.engines._base import Armed, EngineBase, Windows, scenario_windows
 from onnxfi.engine.executable import Agreement, OwnAnswers
 from onnxfi.engine.golden import EngineContext, Reference, golden_room
 from onnxfi.engine.runtime import Cache, ModelRefusedError, RunFailedError, Session

@@ -7,8 +7,7 @@ from typing import ClassVar
 
 from onnxfi.engine.cut import ArmedLate, Route, Routes
 from onnxfi.engine.engines._bake import BakeEngine
-from onnxfi.engine.engines._base import EngineBase
-from onnxfi.engine.engines._execute import Armed, Windows, bound_sites, scenario_windows
+from onnxfi.engine.engines._base import Armed, EngineBase, Windows, bound_sites, scenario_windows
 from onnxfi.engine.golden import EngineContext
 from onnxfi.faults import Scenario
 from onnxfi.outcome import GraphUse

@@ -7,8 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from onnxfi.engine.engines._base import EngineBase
-from onnxfi.engine.engines._execute import Armed, Windows, scenario_windows
+from onnxfi.engine.engines._base import Armed, EngineBase, Windows, scenario_windows
 from onnxfi.engine.executable import (
     Agreement,
     Change,

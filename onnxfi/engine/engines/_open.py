@@ -8,10 +8,9 @@ from types import MappingProxyType
 
 from onnxfi.engine.engines._ability import Ability, Share, Survey, main_context, shared_out
 from onnxfi.engine.engines._bake import BakeEngine, not_loaded
+from onnxfi.engine.engines._composed import GateEngine, MixedEngine, whole_context
 from onnxfi.engine.engines._cut import CutEngine
-from onnxfi.engine.engines._gated import GateEngine, whole_context
 from onnxfi.engine.engines._lift import LiftEngine, why_not
-from onnxfi.engine.engines._mixed import MixedEngine
 from onnxfi.engine.engines.ports import PortsEngine
 from onnxfi.engine.golden import Engine, EngineContext, watching
 from onnxfi.errors import ConfigError

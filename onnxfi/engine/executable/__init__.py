@@ -1,8 +1,14 @@
 """TODO: what this package is for, what comes in, what goes out."""
 
 from onnxfi.engine.executable._agreement import ROUNDING, Agreement, OwnAnswers
-from onnxfi.engine.executable._deployed import check_replay, deployed
-from onnxfi.engine.executable._fed import OVERLOOKED, FedSites
+from onnxfi.engine.executable._carried import carries
+from onnxfi.engine.executable._deployed import (
+    RemovedTensor,
+    check_replay,
+    deployed,
+    removed_tensors,
+    removed_values,
+)
 from onnxfi.engine.executable._grouping import (
     Deployed,
     integer_kernels,
@@ -10,10 +16,10 @@ from onnxfi.engine.executable._grouping import (
     optimized_with,
     stored_sites,
 )
-from onnxfi.engine.executable._lifted import Change, LiftedTensors, changes_of
+from onnxfi.engine.executable._inputs import OVERLOOKED, Change, FedSites, LiftedTensors, changes_of
 from onnxfi.engine.executable._mapping import Traced, map_weights
 from onnxfi.engine.executable._narrow import Narrow, find_narrow
-from onnxfi.engine.executable._opened import (
+from onnxfi.engine.executable._opening import (
     OpenGraph,
     Opening,
     open_executable,
@@ -23,10 +29,8 @@ from onnxfi.engine.executable._opened import (
 )
 from onnxfi.engine.executable._optimize import optimized, replay_differs
 from onnxfi.engine.executable._places import Place, find_place
-from onnxfi.engine.executable._removed import RemovedTensor, removed_tensors, removed_values
-from onnxfi.engine.executable._samevalue import carries
 from onnxfi.engine.executable._tags import Numbering, can_tag, converted, related
-from onnxfi.engine.executable._unsaturated import unsaturated
+from onnxfi.engine.executable._twins import unsaturated
 
 __all__ = [
     "OVERLOOKED",

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from onnxfi.engine.executable._grouping import Deployed
 from onnxfi.engine.golden import BatchResult, EngineContext, judged, once, sample_outcomes
-from onnxfi.engine.runtime import Session, Watchdog, same, windows
+from onnxfi.engine.runtime import Session, Watchdog, same
+from onnxfi.engine.study import windows
 from onnxfi.outcome import Outcome, RunOutputs
 
 #: By how much fault-free outputs of a float model may differ, as a share of the largest one: other

@@ -11,7 +11,7 @@ import numpy as np
 from onnxfi.bits import ElementType, format_of, has_format
 from onnxfi.engine.executable._carried import Feeds, carried_values
 from onnxfi.engine.executable._mapping import Traced, map_weights
-from onnxfi.engine.executable._unsaturated import unsaturated
+from onnxfi.engine.executable._twins import unsaturated
 from onnxfi.engine.runtime import EngineSettings
 from onnxfi.faults import enumerate_sites
 from onnxfi.graph import Initializer, Model, Node, densify, initializer_words, rename

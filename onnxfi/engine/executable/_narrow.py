@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.engine.executable._lifted import Change
+from onnxfi.engine.executable._inputs import Change
 from onnxfi.engine.golden import Observation
 from onnxfi.graph import Model, Node, Part
 

@@ -18,9 +18,8 @@ from onnxfi.engine.runtime import (
     find_provider,
     same,
     save_optimized,
-    windows,
 )
-from onnxfi.engine.study import Profile
+from onnxfi.engine.study import Profile, windows
 from onnxfi.errors import BackendError, GoldenError
 from onnxfi.graph import (
     Model,

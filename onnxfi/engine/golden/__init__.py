@@ -1,9 +1,17 @@
 """TODO: what this package is for, what comes in, what goes out."""
 
 from onnxfi.engine.golden._context import BatchResult, Engine, EngineContext, Injection
-from onnxfi.engine.golden._golden import Feeds, Golden, golden_run, joined, once, twice
+from onnxfi.engine.golden._golden import (
+    Feeds,
+    Golden,
+    Reference,
+    golden_room,
+    golden_run,
+    joined,
+    once,
+    twice,
+)
 from onnxfi.engine.golden._observe import Observation, observe
-from onnxfi.engine.golden._reference import Reference, golden_room
 from onnxfi.engine.golden._tally import Tally, sample_outcomes
 from onnxfi.engine.golden._watch import (
     Watch,

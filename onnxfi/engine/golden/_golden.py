@@ -1,8 +1,9 @@
-"""Golden runs: fault-free outputs, proven to be reproducible."""
+"""Golden runs: fault-free outputs, proven to be reproducible, made once and kept."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxfi.engine.golden._context import EngineContext
 from onnxfi.engine.runtime import (
     DeviceTensor,
     EngineSettings,
@@ -19,9 +21,8 @@ from onnxfi.engine.runtime import (
     Session,
     Watchdog,
     same,
-    windows,
 )
-from onnxfi.engine.study import Profile
+from onnxfi.engine.study import Profile, windows
 from onnxfi.errors import GoldenError
 from onnxfi.faults import SampleLayout
 from onnxfi.graph import Model, draws
@@ -214,3 +215,56 @@ def _hash(groups: Sequence[Mapping[str, Feed]]) -> str:
             elif values.size:
                 sha.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
     return sha.hexdigest()
+
+
+class Reference:
+    """Golden outputs of one session.
+
+    The first window runs twice and must give the same bits both times; what makes a model
+    irreproducible (random operators) shows in any window.
+
+    Args:
+        session: The session.
+        workload: The samples, or values computed from them.
+        extra: Inputs beside the workload's, disarmed.
+        kept_bytes: Size up to which outputs are kept, those of the first window always; windows
+            beyond run again whenever they are asked for. None keeps all.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        workload: Feeds,
+        extra: Mapping[str, Feed],
+        kept_bytes: int | None = None,
+    ) -> None:
+        self._room = math.inf if kept_bytes is None else kept_bytes
+        self._session = session
+        self._workload = workload
+        self._extra = extra
+        self._outputs: dict[BatchWindow, RunOutputs] = {}
+        #: Bytes held, roughly. Weights count three times: in the model, as onnxruntime reads them,
+        #: and as it packs them for its kernels. Kept up to date, since caches ask in every run.
+        self.nbytes = 3 * session.nbytes + sum(value.nbytes for value in extra.values())
+
+    def golden(self, window: BatchWindow) -> RunOutputs:
+        """Fault-free outputs of a window.
+
+        Raises:
+            GoldenError: The run failed, or is not reproducible.
+        """
+        found = self._outputs.get(window)
+        if found is None:
+            run = once if self._outputs else twice
+            found = run(self._session, self._workload, window, self._extra)
+            size = sum(value.nbytes for value in found.values())
+            if not self._outputs or size <= self._room:
+                self._outputs[window] = found
+                self._room -= size
+                self.nbytes += size
+        return found
+
+
+def golden_room(context: EngineContext) -> int | None:
+    """Bytes that golden outputs of a session may take: monitored values may be large."""
+    return context.settings.memory_limit_bytes // 2 if context.monitors else None

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from onnxfi.bits import ElementType, format_of, has_format
 from onnxfi.engine.golden._context import BatchResult, EngineContext
 from onnxfi.engine.golden._golden import once
-from onnxfi.engine.runtime import EngineSettings, Session, Watchdog, windows
-from onnxfi.engine.study import Profile
+from onnxfi.engine.runtime import EngineSettings, Session, Watchdog
+from onnxfi.engine.study import Profile, windows
 from onnxfi.faults import SampleLayout
 from onnxfi.graph import Model, expose
 from onnxfi.inject import BatchWindow

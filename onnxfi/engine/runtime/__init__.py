@@ -1,7 +1,7 @@
 """TODO: what this package is for, what comes in, what goes out."""
 
 from onnxfi.engine.runtime._bits import changed, same
-from onnxfi.engine.runtime._cache import Cache
+from onnxfi.engine.runtime._cache import Cache, trim
 from onnxfi.engine.runtime._cost import (
     multiply_accumulates,
     node_multiply_accumulates,
@@ -19,31 +19,23 @@ from onnxfi.engine.runtime._device import (
     device_memory,
 )
 from onnxfi.engine.runtime._flipper import Flipper, Patch, open_flipper, works
-from onnxfi.engine.runtime._patience import Patience, default_timeout, shortened
+from onnxfi.engine.runtime._onnxruntime import runtime_version
 from onnxfi.engine.runtime._providers import (
     Provider,
     available_providers,
     check_providers,
     find_provider,
 )
-from onnxfi.engine.runtime._session import (
-    ModelRefusedError,
-    RunFailedError,
-    RunTimedOutError,
-    Session,
-    save_optimized,
-)
+from onnxfi.engine.runtime._session import RunFailedError, RunTimedOutError, Session
 from onnxfi.engine.runtime._settings import (
     DEFAULT_MEMORY_BYTES,
     EngineSettings,
     Graph,
     Optimization,
 )
-from onnxfi.engine.runtime._trim import trim
+from onnxfi.engine.runtime._start import ModelRefusedError, save_optimized
+from onnxfi.engine.runtime._timeouts import Patience, Watchdog, default_timeout, shortened
 from onnxfi.engine.runtime._types import complete_types
-from onnxfi.engine.runtime._version import runtime_version
-from onnxfi.engine.runtime._watchdog import Watchdog
-from onnxfi.engine.runtime._windows import singles, windows
 
 __all__ = [
     "DEFAULT_MEMORY_BYTES",
@@ -84,8 +76,6 @@ __all__ = [
     "save_optimized",
     "session_seconds",
     "shortened",
-    "singles",
     "trim",
-    "windows",
     "works",
 ]

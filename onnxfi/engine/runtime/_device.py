@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.bits import ElementType, has_format, pack, to_words
-from onnxfi.engine.runtime._failures import copying
+from onnxfi.engine.runtime._onnxruntime import IOBinding, OrtValue, copying, ort
 from onnxfi.engine.runtime._providers import CUDA, find_provider
-from onnxfi.engine.runtime._runtime import IOBinding, OrtValue, ort
 from onnxfi.engine.runtime._settings import EngineSettings
 from onnxfi.graph import Model, TensorSpec, element_of_dtype, element_to_onnx
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from onnxfi.engine.runtime._runtime import InferenceSession, ort
+from onnxfi.engine.runtime._onnxruntime import InferenceSession, ort
 from onnxfi.engine.runtime._settings import EngineSettings
 from onnxfi.errors import BackendError
 

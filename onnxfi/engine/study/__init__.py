@@ -1,6 +1,6 @@
 """TODO: what this package is for, what comes in, what goes out."""
 
-from onnxfi.engine.study._batch import default_batch_size
+from onnxfi.engine.study._batches import default_batch_size, singles, windows
 from onnxfi.engine.study._layouts import Change, by_growth, by_replacement, proven
 from onnxfi.engine.study._profile import Profile, profile
 from onnxfi.engine.study._samples import open_workload
@@ -14,4 +14,6 @@ __all__ = [
     "open_workload",
     "profile",
     "proven",
+    "singles",
+    "windows",
 ]

@@ -10,12 +10,11 @@ from types import MappingProxyType
 import numpy as np
 
 from onnxfi.engine.runtime import EngineSettings, Session, Watchdog
-from onnxfi.engine.study._batch import default_batch_size
-from onnxfi.engine.study._independence import Verdict, gives_the_same_alone
+from onnxfi.engine.study._batches import default_batch_size
+from onnxfi.engine.study._independence import Verdict, gives_the_same_alone, judge, own_session
 from onnxfi.engine.study._nested import nested_layouts
 from onnxfi.engine.study._probe import Prober
 from onnxfi.engine.study._values import ValueLayouts, value_layouts
-from onnxfi.engine.study._verdict import judge, own_session
 from onnxfi.errors import BackendError
 from onnxfi.faults import SampleLayout
 from onnxfi.graph import Model, expose

@@ -7,8 +7,8 @@ from contextlib import closing
 from dataclasses import replace
 
 from onnxfi.engine.runtime import EngineSettings, Session, Watchdog
+from onnxfi.engine.study._independence import own_session
 from onnxfi.engine.study._trial import Proof, Trial, tried
-from onnxfi.engine.study._verdict import own_session
 from onnxfi.errors import GoldenError, WorkloadError
 from onnxfi.graph import Model
 from onnxfi.workload import (

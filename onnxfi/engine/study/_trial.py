@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.engine.runtime import Session, same
-from onnxfi.engine.study._independence import Mode, Verdict
+from onnxfi.engine.study._independence import Mode, Verdict, judge
 from onnxfi.engine.study._layouts import of_one_sample
 from onnxfi.engine.study._probe import Prober
-from onnxfi.engine.study._verdict import judge
 from onnxfi.graph import Model
 from onnxfi.workload import Reading, Workload
 

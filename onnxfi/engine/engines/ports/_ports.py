@@ -12,10 +12,8 @@ from weakref import WeakKeyDictionary
 from onnxfi.engine.cut import Route, Routes
 from onnxfi.engine.engines._ability import Survey
 from onnxfi.engine.engines._bake import BakeEngine
-from onnxfi.engine.engines._base import EngineBase
-from onnxfi.engine.engines._execute import Armed, Windows, bound_sites, scenario_windows
-from onnxfi.engine.engines.ports._inputs import open_inputs
-from onnxfi.engine.engines.ports._kept import Kept
+from onnxfi.engine.engines._base import Armed, EngineBase, Windows, bound_sites, scenario_windows
+from onnxfi.engine.engines.ports._inputs import Kept, open_inputs
 from onnxfi.engine.engines.ports._replayed import ArmedReplay, ReplayedModel, can_replay
 from onnxfi.engine.engines.ports._stepped import SteppedInputs, whole_sites
 from onnxfi.engine.executable import (

@@ -1,14 +1,13 @@
-"""Opening graphs: the kinds there are, the best first, and why one is passed over."""
+"""The graphs that a scenario may run in: the best first, and why one is passed over."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from onnxfi.engine.cut._late import LateStart
 from onnxfi.engine.cut._proof import same_effect
-from onnxfi.engine.cut._route import Held, Tried
 from onnxfi.engine.executable import (
     Opening,
     open_executable,
@@ -20,7 +19,49 @@ from onnxfi.engine.golden import EngineContext
 from onnxfi.engine.runtime import Watchdog, find_provider
 from onnxfi.errors import BackendError, ModelError, RewriteError
 from onnxfi.graph import expose
-from onnxfi.outcome import GraphKind
+from onnxfi.outcome import GraphKind, GraphUse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """How a scenario is carried out.
+
+    Attributes:
+        use: The graph, and why that one.
+        opening: What it is opened for; None if the scenario is baked.
+    """
+
+    use: GraphUse
+    opening: Opening | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What came of opening a graph.
+
+    Attributes:
+        kind: What kind of graph it is; None if there is none.
+        against: Why better kinds of it were passed over, or why there is none.
+        untrusted: Computed sites whose places in it are not the stored tensors.
+    """
+
+    kind: GraphKind | None
+    against: tuple[str, ...] = ()
+    untrusted: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Held:
+    """A graph that is open, and what came of opening it."""
+
+    late: LateStart | None
+    tried: Tried
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, roughly."""
+        return 0 if self.late is None else self.late.nbytes
+
 
 _log = logging.getLogger(__name__)
 

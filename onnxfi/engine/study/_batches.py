@@ -1,12 +1,17 @@
-"""The default batch size, from static sizes alone so that it is the same on every machine."""
+"""How a workload is cut into runs: the default batch size, and the windows of samples.
+
+The default follows from static sizes alone, so that it is the same on every machine.
+"""
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 
 from onnxfi.bits import format_of, has_format
 from onnxfi.graph import Model
+from onnxfi.inject import BatchWindow
 from onnxfi.workload import Workload
 
 # Measured on ResNet-8 and LeNet-5 (fp32 and int8, one thread): time per image is lowest from 32
@@ -59,3 +64,29 @@ def _bytes(model: Model, value: str, named: Mapping[str, int]) -> int:
         return 0
     sizes = [named.get(dim, 1) if isinstance(dim, str) else dim or 1 for dim in shape]
     return math.prod(max(1, size) for size in sizes) * format_of(element).word.itemsize
+
+
+# Asked for by every scenario, with the same few answers.
+@functools.lru_cache(maxsize=16)
+def windows(samples: int, batch_size: int, fixed_batch: int | None) -> tuple[BatchWindow, ...]:
+    """Consecutive windows over all samples.
+
+    Args:
+        samples: Samples in the workload.
+        batch_size: Samples in one run.
+        fixed_batch: Rows that the model insists on (padded up to), None for any number.
+    """
+    starts = range(0, samples, batch_size)
+    cuts = ((start, min(start + batch_size, samples)) for start in starts)
+    return tuple(
+        BatchWindow(start=start, stop=stop, size=fixed_batch or stop - start)
+        for start, stop in cuts
+    )
+
+
+def singles(window: BatchWindow, fixed_batch: int | None) -> tuple[BatchWindow, ...]:
+    """The samples of a window, each in a run of its own."""
+    return tuple(
+        BatchWindow(start=sample, stop=sample + 1, size=fixed_batch or 1)
+        for sample in range(window.start, window.stop)
+    )
