@@ -60,6 +60,11 @@ KINDS = (
         chosen="`--fault-model NAME:OPTION=VALUE`, or an object for `fault_model=`.",
     ),
     Kind(
+        title="Engines",
+        registry="onnxfi.engine:ENGINES",
+        chosen="`--engine NAME`, or `engine=`; `auto` takes the one of the lowest estimated cost.",
+    ),
+    Kind(
         title="Executors",
         registry="onnxfi.campaign:EXECUTORS",
         chosen="`--executor NAME:OPTION=VALUE`, or an object for `executor=`.",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from onnxfi.engine import ENGINES
 from onnxfi.errors import OnnxFIError
 from onnxfi.plugins import Option, Registry
 from onnxfi.settings import bounds_of, parse_duration, parse_size
@@ -235,7 +236,7 @@ def param_type(option: Option) -> click.ParamType:  # type: ignore[type-arg]  # 
     if option.choices:
         return click.Choice(option.choices)
     if option.extra.get("registry") == "engine":
-        return click.Choice(["auto", "bake", "lift", "ports", "cut"])
+        return click.Choice(["auto", *ENGINES.names()])
     if "registry" in option.extra:
         return PluginName(option.extra["registry"])
     if "reads" in option.extra:

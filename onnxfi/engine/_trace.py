@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from onnxfi.bits import format_of
-from onnxfi.engine.engines import ENGINES, Survey, open_engine
+from onnxfi.engine.engines import ENGINES, Scenarios, Survey, open_engine
 from onnxfi.engine.golden import (
     BatchResult,
     EngineContext,
@@ -137,19 +137,19 @@ def _traced(context: EngineContext, scenario: Scenario, on_progress: OnTrace | N
 
 def _engine(context: EngineContext, scenario: Scenario, sites: Sequence[FaultSite]) -> str:
     """The engine that carries a scenario out nearest to the graph as it stands."""
-    bound = any(group.sample is not None for group in scenario.groups)
-    stream = context.workload.stream is not None
-    one_step = stream and any(site.step is not None and site.repeated for site in sites)
+    needs = Scenarios(
+        single_site=len(sites) == 1,
+        bound=any(group.sample is not None for group in scenario.groups),
+        sequences=context.workload.stream is not None,
+        graphs=bool(scenario.graphs),
+    )
     reason, survey = "no engine can carry it out", Survey(context.model)
-    for name in ("bake", "ports", "cut"):
-        kind = ENGINES[name]
-        if (bound and not kind.one_sample) or (stream and not kind.sequences):
+    for kind in ENGINES:
+        if not kind.traces or kind.objection(needs, sites) is not None:
             continue
-        if (one_step and not kind.one_step) or (scenario.graphs and not kind.graphs):
-            continue
-        refused = kind.able(survey, sites).refused
+        refused = kind.refused(survey, sites)
         if not refused:
-            return name
+            return kind.name
         reason = next(iter(refused.values()))
     raise FaultError(f"scenario {scenario.number} can't be traced: {reason}")
 

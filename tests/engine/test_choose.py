@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnxfi.bits import ElementType
 from onnxfi.engine import Scenarios, choose_engine, open_workload
-from onnxfi.engine._choose import share_behind
+from onnxfi.engine.engines import share_behind
 from onnxfi.engine.runtime import Cache, multiply_accumulates
 from onnxfi.engine.study import default_batch_size
 from onnxfi.errors import ConfigError
@@ -30,7 +30,7 @@ def test_as_asked_for(bench):
     for name in ("bake", "ports"):
         choice = _choose(bench, name, "w1", "r1")
         assert (choice.name, choice.reason) == (name, "as asked for")
-    with pytest.raises(ConfigError, match="engine 'warp' is unknown; choose from auto, bake"):
+    with pytest.raises(ConfigError, match="unknown engine 'warp'; there are: auto, bake"):
         _choose(bench, "warp", "w1")
     with pytest.raises(ConfigError, match="engine lift can't run this campaign: site 'r1': it is"):
         _choose(bench, "lift", "r1")

@@ -83,7 +83,7 @@ def test_labels_that_the_output_does_not_answer(model_of, bench_of, closing, sce
     assert (counts.due_exception, counts.masked, counts.correct) == (1, 2, None)
 
 
-@pytest.mark.parametrize("name", [name for name in ENGINES if name != "lift"])
+@pytest.mark.parametrize("name", [name for name in ENGINES.names() if name != "lift"])
 def test_a_fault_in_every_sample_is_due_in_every_sample(lookup, closing, scenario, name):
     counts = closing(lookup.engine(name, "same")).run(scenario(("same", 0, 40))).counts
     assert counts.due_exception == 4
@@ -102,7 +102,7 @@ def test_bound_faults_in_a_fixed_batch(model_of, bench_of, closing, scenario):
 
 
 @pytest.mark.parametrize("word", [10, 2**64 - 1], ids=["fails at run", "fails at load"])
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", ENGINES.names())
 def test_a_model_that_no_longer_loads_or_runs(model_of, bench_of, closing, name, word):
     model = model_of(RESHAPE)
     workload = open_workload(model, {"x": np.ones((3, 2), np.float32)})
@@ -118,7 +118,7 @@ def test_a_model_that_no_longer_loads_or_runs(model_of, bench_of, closing, name,
     assert closing(bench.engine(name, "shape")).run(faults).counts.due_exception == 3
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", ENGINES.names())
 def test_endless_loops_are_ended(model_of, bench_of, closing, scenario, name):
     model = model_of(LOOP)
     workload = open_workload(model, {"x": np.ones((2, 2), np.float32)})

@@ -10,7 +10,7 @@ from onnx import numpy_helper, parser
 
 from onnxfi.bits import ElementType
 from onnxfi.engine import EngineSettings, open_workload, profile
-from onnxfi.engine.engines import LiftEngine, why_not
+from onnxfi.engine.engines import LiftEngine
 from onnxfi.engine.executable import map_weights, optimized, replay_differs
 from onnxfi.errors import BackendError, ConfigError
 from onnxfi.faults import enumerate_sites
@@ -150,8 +150,8 @@ def test_what_is_folded_has_no_map(model_of, bench_of):
     assert "computes other constants" in found.unmapped["a"]
     workload = open_workload(model, {"x": np.ones((4, 3), np.float32)})
     bench = bench_of(model, workload)
-    assert why_not(replace(bench.context, sites=(bench.sites["c"],))) is None
-    reason = why_not(replace(bench.context, sites=(bench.sites["c"], bench.sites["a"])))
+    assert LiftEngine.examine(replace(bench.context, sites=(bench.sites["c"],))) is None
+    reason = LiftEngine.examine(replace(bench.context, sites=(bench.sites["c"], bench.sites["a"])))
     assert reason is not None
     assert "site 'a' can't be lifted" in reason
 
@@ -176,7 +176,7 @@ def test_a_graph_that_replays_otherwise_is_refused(bench, monkeypatch):
     monkeypatch.setattr(_lift, "replay_differs", lambda *_: "other bits")
     with pytest.raises(ConfigError, match="can't be replayed: other bits"):
         LiftEngine(replace(bench.context, sites=(bench.sites["w1"],)))
-    assert why_not(replace(bench.context, sites=(bench.sites["w1"],))) is not None
+    assert LiftEngine.examine(replace(bench.context, sites=(bench.sites["w1"],))) is not None
 
 
 def test_another_graph_is_seen_to_differ(bench, model_of, classifier):
@@ -202,4 +202,4 @@ def test_only_on_the_cpu(bench, monkeypatch):
     monkeypatch.setattr(_optimize, "find_provider", lambda _: Other())
     with pytest.raises(BackendError, match="only graphs optimised for the CPU"):
         optimized(bench.context.model, bench.context.settings)
-    assert why_not(bench.context) is not None
+    assert LiftEngine.examine(bench.context) is not None

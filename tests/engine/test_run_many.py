@@ -31,9 +31,11 @@ def _counts(engine, scenarios):
 
 
 @pytest.mark.parametrize("outer", [False, True], ids=["in order", "side by side"])
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", ENGINES.names())
 def test_any_company_and_any_order(bench, closing, scenario, name, outer):
-    sites = [name for name, site in bench.sites.items() if ENGINES["lift"].refuses(site) is None]
+    sites = [
+        name for name, site in bench.sites.items() if ENGINES.get("lift").refuses(site) is None
+    ]
     flips = [(site, 0, bit) for site in sites for bit in (2, 30, 31)]
     faults = [scenario(flip, number=number) for number, flip in enumerate(flips)]
     engine = closing(bench.engine(name, *sites))

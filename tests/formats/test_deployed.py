@@ -44,7 +44,7 @@ def test_faults_in_the_deployed_graph(format_name, study, runs_optimized):
     scenarios = [_flip(site, number) for number, site in enumerate(sites)]
     given = {}
     for name in ("bake", "ports", "cut"):
-        able = tuple(site for site in sites if ENGINES[name].refuses(site) is None)
+        able = tuple(site for site in sites if ENGINES.get(name).refuses(site) is None)
         mine = [each for each in scenarios if each.sites[0] in {site.name for site in able}]
         with closing(open_engine(name, replace(context, sites=able))) as engine:
             for scenario, injection in zip(mine, engine.run_many(mine), strict=True):

@@ -103,7 +103,8 @@ def test_computed_tensors_are_what_numpy_says(format_name, study):
         sites=tuple(sites),
     )
     reached = set()
-    for name, kind in ENGINES.items():
+    for kind in ENGINES:
+        name = kind.name
         able = [site for site in _first_of_each(sites) if kind.refuses(site) is None]
         shown = [site for site in able if model.index.producer(site.name)]
         if not shown:
@@ -146,7 +147,8 @@ def test_engines_agree(format_name, stored, optimization, study, runs_optimized)
     sites = [site for site in _first_of_each(context.sites) if site.kind.stored is stored]
     scenarios = [_flip(site, number, _top(site)) for number, site in enumerate(sites)]
     given = {}
-    for name, kind in ENGINES.items():
+    for kind in ENGINES:
+        name = kind.name
         able = {site.name for site in sites if kind.refuses(site) is None}
         mine = [each for each in scenarios if each.sites[0] in able]
         if not mine or (name == "bake" and optimization == "all"):

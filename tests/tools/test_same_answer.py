@@ -45,7 +45,7 @@ def test_it_compares_stores_and_resumes(tmp_path):
     assert len(document["lines"]) == CASES_OF_LENET * 2
     assert all(rule["holds"] for rule in document["rules"] if rule["samples"])
     for line in document["lines"]:
-        assert set(line["engines"]) | set(line["left_out"]) == set(ENGINES)
+        assert set(line["engines"]) | set(line["left_out"]) == set(ENGINES.names())
         for tally in line["engines"].values():
             assert sum(tally["outcomes"].values()) == 4
     document["lines"].pop()

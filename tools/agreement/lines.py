@@ -37,7 +37,7 @@ def compare_line(path: Path, case: Case, level: Level, effort: Effort) -> Line:
     everything = context_of(path, case.kind, level, effort.images)
     context = replace(everything, sites=sites_of(case, everything.sites))
     absent = left_out(context, several_sites=case.flips > 1)
-    names = [name for name in ENGINES if name not in absent]
+    names = [name for name in ENGINES.names() if name not in absent]
     drawn = scenarios(context.sites, case, effort.scenarios, effort.seed)
     tallies = {name: Tally() for name in names}
     pairs = {pair: Pair(engines=pair) for pair in combinations(names, 2)}

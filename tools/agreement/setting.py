@@ -67,7 +67,7 @@ def _open_sizes(model: Model) -> str:
 
 
 def _all(site: FaultSite) -> bool:
-    return all(kind.refuses(site) is None for name, kind in ENGINES.items() if name != "lift")
+    return all(kind.refuses(site) is None for kind in ENGINES if kind.name != "lift")
 
 
 def left_out(context: EngineContext, *, several_sites: bool = False) -> dict[str, str]:
@@ -77,12 +77,12 @@ def left_out(context: EngineContext, *, several_sites: bool = False) -> dict[str
         context: The model and its sites.
         several_sites: Whether scenarios touch several of them.
     """
-    against = {name: _against(name, context, several_sites) for name in ENGINES}
+    against = {name: _against(name, context, several_sites) for name in ENGINES.names()}
     return {name: reason for name, reason in against.items() if reason is not None}
 
 
 def _against(name: str, context: EngineContext, several_sites: bool) -> str | None:
-    kind = ENGINES[name]
+    kind = ENGINES.get(name)
     if several_sites and not kind.several_sites:
         return "carries out scenarios of one site only"
     refusals = (kind.refuses(site) for site in context.sites)
@@ -92,4 +92,4 @@ def _against(name: str, context: EngineContext, several_sites: bool) -> str | No
 def engines_for(context: EngineContext) -> list[str]:
     """The engines that can carry out the campaign: ``lift`` only where every site has a map."""
     absent = left_out(context)
-    return [name for name in ENGINES if name not in absent]
+    return [name for name in ENGINES.names() if name not in absent]

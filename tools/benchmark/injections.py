@@ -193,7 +193,7 @@ def many(
     injection; the session with all ports is set up before, by an injection that touches each site.
     The outputs are those of the file, or those that onnxruntime materialises (``deployed``).
     """
-    if not ENGINES[engine].several_sites:
+    if not ENGINES.get(engine).several_sites:
         raise CannotError("carries out scenarios of one site only")
     prepared = timed(lambda: context_of(subject, activations(subject), graph=graph))
     context = for_engine(engine, prepared.value, one_sample=True)

@@ -83,7 +83,7 @@ def quick(faults: int | None) -> Extent:
 
 def names(added: Sequence[str]) -> set[str]:
     """What ``--only`` takes: tasks, models and engines."""
-    return {*TASKS, *SUBJECTS, *_WIDTHS, "tiny", *ENGINES, *added}
+    return {*TASKS, *SUBJECTS, *_WIDTHS, "tiny", *ENGINES.names(), *added}
 
 
 def plan(extent: Extent, added: Sequence[str], only: Sequence[str]) -> list[Cell]:
@@ -95,8 +95,8 @@ def plan(extent: Extent, added: Sequence[str], only: Sequence[str]) -> list[Cell
         mine = {"task": cell.task, "model": cell.model, "engine": cell.engine}
         sorts = {
             "task": set(TASKS) & set(only),
-            "engine": set(ENGINES) & set(only),
-            "model": set(only) - set(TASKS) - set(ENGINES),
+            "engine": set(ENGINES.names()) & set(only),
+            "model": set(only) - set(TASKS) - set(ENGINES.names()),
         }
         if all(not wanted or mine[sort] in wanted for sort, wanted in sorts.items()):
             chosen.append(cell)
@@ -108,7 +108,7 @@ def _all(extent: Extent, added: Sequence[str]) -> Iterator[Cell]:
     models = list(dict.fromkeys([*SUBJECTS, *added]))
     for task in ("t1", "t2"):
         for model in models:
-            for engine in ENGINES:
+            for engine in ENGINES.names():
                 given = {"task": task, "engine": engine, **timed}
                 yield Cell(task=task, model=model, engine=engine, measure=singles, arguments=given)
                 if extent.faults >= CAMPAIGN:
@@ -121,7 +121,7 @@ def _all(extent: Extent, added: Sequence[str]) -> Iterator[Cell]:
                         arguments={"task": task, "engine": engine},
                     )
     for model in _MANY:
-        for engine in ENGINES:
+        for engine in ENGINES.names():
             spread: dict[str, Any] = {
                 "engine": engine,
                 "counts": extent.flips,
@@ -160,7 +160,7 @@ def _startup(extent: Extent) -> Iterator[Cell]:
         measure=imports,
         arguments={"repeats": extent.repeats},
     )
-    for engine in ENGINES:
+    for engine in ENGINES.names():
         given = {"engine": engine, "injections": extent.tiny}
         yield Cell(
             task="t4",
@@ -182,7 +182,7 @@ def _startup(extent: Extent) -> Iterator[Cell]:
 
 
 def _scaling(extent: Extent) -> Iterator[Cell]:
-    for engine in ENGINES:
+    for engine in ENGINES.names():
         given = {"engine": engine, "faults": extent.faults, "limit_s": extent.limit_s / 2}
         for samples in extent.samples:
             yield Cell(
@@ -215,7 +215,7 @@ def _memory(extent: Extent) -> Iterator[Cell]:
             arguments={"samples": samples},
             samples=samples,
         )
-        for engine in ENGINES:
+        for engine in ENGINES.names():
             for kind in ("weight", "activation"):
                 limits = Limits(
                     samples=samples,

@@ -105,7 +105,7 @@ def for_engine(name: str, context: EngineContext, *, one_sample: bool = False) -
     Raises:
         CannotError: It can fault none, or can't do faults of single samples that are asked for.
     """
-    kind = ENGINES[name]
+    kind = ENGINES.get(name)
     if one_sample and not kind.one_sample:
         raise CannotError("can't bind a fault to one sample")
     if not context.sites:

@@ -46,7 +46,7 @@ class Case:
             if site.kind.value in self.kinds
             and self.op_type in ("", site.op_type)
             and _int32_zero_point(site) == self.overflows
-            and ENGINES["bake"].refuses(site) is None
+            and ENGINES.get("bake").refuses(site) is None
         ]
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property, partial
-from typing import ClassVar, Protocol
+from typing import Protocol
 
+from onnxfi.engine.engines._kind import EngineKind, names_of_able
 from onnxfi.engine.golden import BatchResult, EngineContext, Injection, Tally, Watch, golden_run
 from onnxfi.engine.runtime import Patience, RunFailedError, RunTimedOutError, Watchdog
 from onnxfi.engine.study import singles, windows
@@ -163,22 +164,12 @@ def in_turns(scenarios: Sequence[Counted]) -> None:
                 scenario.advance(window)
 
 
-class EngineBase(ABC):
+class EngineBase(EngineKind):
     """An engine but for how it makes a scenario ready to run.
 
     Args:
         context: Model, workload and sites.
-
-    Attributes:
-        batch_outer: Whether scenarios asked for together run side by side, one window of all of
-            them before the next window: what is computed for a window alone is then shared.
-        most_together: How many scenarios run side by side, since what each holds adds up.
-        graphs: Whether it can carry out faults that are graphs.
     """
-
-    batch_outer: ClassVar[bool] = False
-    most_together: ClassVar[int] = 256
-    graphs: ClassVar[bool] = False
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
@@ -222,6 +213,10 @@ class EngineBase(ABC):
         armed, windows = self.arm(scenario)
         return results(armed, windows, self._context.profile.fixed_batch)
 
+    def close(self) -> None:
+        """Let go of sessions and threads."""
+        self._watchdog.close()
+
     @abstractmethod
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
         """A scenario ready to run, and the windows to run it in.
@@ -244,7 +239,7 @@ class EngineBase(ABC):
         if scenario.graphs and not self.graphs:
             raise FaultError(
                 f"scenario {scenario.number} has faults that are graphs, which have to be part of"
-                " the model that runs; use engine bake or ports"
+                f" the model that runs; use engine {names_of_able('graphs')}"
             )
         for group in scenario.groups:
             site = self._sites.get(group.site)

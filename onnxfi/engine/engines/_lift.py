@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from onnxfi.engine.engines._base import Armed, EngineBase, Windows, scenario_windows
+from onnxfi.engine.engines._kind import PREPARED
 from onnxfi.engine.executable import (
     Agreement,
     Change,
@@ -24,9 +25,9 @@ from onnxfi.engine.executable import (
 from onnxfi.engine.golden import EngineContext, Reference, golden_room
 from onnxfi.engine.runtime import Cache, Session, Watchdog
 from onnxfi.errors import BackendError, ConfigError, ModelError
-from onnxfi.faults import Scenario
+from onnxfi.faults import FaultSite, Scenario
 from onnxfi.graph import initializer_words, lift_initializers
-from onnxfi.inject import BatchWindow
+from onnxfi.inject import BatchWindow, can_lift
 from onnxfi.outcome import GraphUse, RunOutputs
 from onnxfi.workload import Workload
 
@@ -49,6 +50,9 @@ class LiftEngine(EngineBase):
     """
 
     name = "lift"
+    help = "stored tensors are inputs of the optimised graph, changed between runs"
+    traces = False
+    setup = (*PREPARED, 0)
 
     def __init__(self, context: EngineContext) -> None:
         super().__init__(context)
@@ -61,6 +65,16 @@ class LiftEngine(EngineBase):
         self._loose = [name for name in traced if name not in self._graph.packed]
         self._tensors = LiftedTensors(self._graph.model, traced)
         self._lifted: Cache[LiftedModel] = Cache(context.settings.memory_limit_bytes)
+
+    @classmethod
+    def refuses(cls, site: FaultSite) -> str | None:
+        """Why it can't fault a site, whatever the graph around it; None if it can."""
+        return can_lift(site)
+
+    @classmethod
+    def examine(cls, context: EngineContext) -> str | None:
+        """Why it can't run a campaign; None if the lifted graph answers as the file's session."""
+        return _why_not(context)
 
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
         """A scenario ready to run, and the windows to run it in."""
@@ -102,7 +116,7 @@ class LiftEngine(EngineBase):
         return LiftedModel(self._context, self._graph, names, self._tensors, self._watchdog)
 
 
-def why_not(context: EngineContext) -> str | None:
+def _why_not(context: EngineContext) -> str | None:
     """Why the lift engine can't run a campaign, None if it can."""
     watchdog = Watchdog()
     try:

@@ -6,13 +6,12 @@ import logging
 import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
-from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 from onnxfi.engine.cut import Route, Routes
-from onnxfi.engine.engines._ability import Survey
-from onnxfi.engine.engines._bake import BakeEngine
+from onnxfi.engine.engines._bake import BakeEngine, not_loaded
 from onnxfi.engine.engines._base import Armed, EngineBase, Windows, bound_sites, scenario_windows
+from onnxfi.engine.engines._kind import PREPARED, Survey
 from onnxfi.engine.engines.ports._inputs import Kept, open_inputs
 from onnxfi.engine.engines.ports._replayed import ArmedReplay, ReplayedModel, can_replay
 from onnxfi.engine.engines.ports._stepped import SteppedInputs, whole_sites
@@ -63,7 +62,10 @@ class PortsEngine(EngineBase):
     """
 
     name = "ports"
-    graphs: ClassVar[bool] = True
+    help = "faults enter through extra inputs of the model; no rebuild per scenario"
+    one_sample = True
+    graphs = True
+    setup = (*PREPARED, 1)
 
     def __init__(self, context: EngineContext, *, place: Place = device_memory) -> None:
         super().__init__(context)
@@ -94,6 +96,21 @@ class PortsEngine(EngineBase):
         # By what is open, for as long as that is: sessions come and go.
         self._agreements: WeakKeyDictionary[OpenModel, Agreement] = WeakKeyDictionary()
         self._objections: WeakKeyDictionary[OpenModel, str | None] = WeakKeyDictionary()
+
+    @classmethod
+    def refuses(cls, site: FaultSite) -> str | None:
+        """Why it can't fault a site, whatever the graph around it; None if it can."""
+        return can_open(site)
+
+    @classmethod
+    def misses(cls, survey: Survey, sites: Sequence[FaultSite]) -> Mapping[str, str]:
+        """Sites whose faults need operators that the model can't be raised to, and why."""
+        return survey.not_raised(sites)
+
+    @classmethod
+    def examine(cls, context: EngineContext) -> str | None:
+        """Why onnxruntime does not load what it would make; None if it does."""
+        return not_loaded(context)
 
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
         """A scenario ready to run, and the windows to run it in."""
@@ -280,7 +297,7 @@ class OpenModel:
         settings = context.settings
         on_cpu = find_provider(settings).on_cpu
         if not on_cpu:
-            _check_sizes(sites, context.profile.fixed_batch or context.profile.batch_size)
+            check_sizes(sites, context.profile.fixed_batch or context.profile.batch_size)
         # In a sequence its steps are what is counted, run by run, and not iterations in a run.
         opened = sites if context.workload.stream is None else whole_sites(sites)
         self.instrumented: Instrumented = instrument(
@@ -315,7 +332,7 @@ class OpenModel:
         return self.reference.nbytes + sum(words.nbytes for words in self.words.values())
 
 
-def _check_sizes(sites: Sequence[FaultSite], samples: int) -> None:
+def check_sizes(sites: Sequence[FaultSite], samples: int) -> None:
     """Refuse tensors that CUDA's Gather and Scatter can't index: they count in 32 bits."""
     for site in sites:
         if site.kind.stored or site.layout is None:
