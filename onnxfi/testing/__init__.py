@@ -4,6 +4,7 @@ In: your classes, given by a test class that is derived from a suite. Out: tests
 Nothing in the package imports this room.
 """
 
+from onnxfi.testing._executors import ExecutorSuite
 from onnxfi.testing._fault_models import FaultModelSuite, site_of
 
-__all__ = ["FaultModelSuite", "site_of"]
+__all__ = ["ExecutorSuite", "FaultModelSuite", "site_of"]
