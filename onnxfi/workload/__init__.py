@@ -1,7 +1,6 @@
 """Workloads: the inputs and labels that every scenario is run over, and what a sample is."""
 
 from onnxfi.workload._describe import sample_text
-from onnxfi.workload._labels import Labels
 from onnxfi.workload._read import SampleSource, Signature, Source, open_source, read_workload
 from onnxfi.workload._reading import (
     EACH,
@@ -9,13 +8,13 @@ from onnxfi.workload._reading import (
     InputRole,
     Reading,
     SampleChoice,
+    Ways,
     output_axes,
     reading_of,
     sample_choice,
 )
 from onnxfi.workload._stream import Stream, parse_state, stream_of
-from onnxfi.workload._ways import Ways
-from onnxfi.workload._workload import Workload
+from onnxfi.workload._workload import Labels, Workload
 
 __all__ = [
     "EACH",

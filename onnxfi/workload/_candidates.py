@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 from onnxfi.errors import WorkloadError
 from onnxfi.graph import TensorSpec
-from onnxfi.workload._dims import Dim, fits, is_free, shape_text, symbol_of, without
-from onnxfi.workload._families import first_axes
-from onnxfi.workload._reading import EACH, WHOLE, InputRole, Reading, SampleChoice
-from onnxfi.workload._ways import MOST_WAYS, Ways
+from onnxfi.workload._dims import Dim, first_axes, fits, is_free, shape_text, symbol_of, without
+from onnxfi.workload._reading import EACH, MOST_WAYS, WHOLE, InputRole, Reading, SampleChoice, Ways
 
 Shapes = Mapping[str, tuple[int, ...]]
 

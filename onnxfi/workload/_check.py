@@ -13,9 +13,8 @@ from onnxfi.bits import ElementType, format_of
 from onnxfi.errors import UnsupportedModelError, WorkloadError
 from onnxfi.graph import TensorSpec
 from onnxfi.workload._dims import is_free, shape_text
-from onnxfi.workload._labels import Labels, read_labels
 from onnxfi.workload._reading import EACH, Reading
-from onnxfi.workload._workload import Workload, digest
+from onnxfi.workload._workload import Labels, Workload, digest, read_labels
 
 LABELS = "labels"
 

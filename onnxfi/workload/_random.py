@@ -15,11 +15,9 @@ from onnxfi.errors import WorkloadError
 from onnxfi.graph import TensorSpec
 from onnxfi.sampling import raw_bits
 from onnxfi.workload._check import numpy_dtype
-from onnxfi.workload._dims import Dim, is_free, symbol_of
-from onnxfi.workload._families import Family, families, first_axes
-from onnxfi.workload._reading import EACH, WHOLE, InputRole, Reading, SampleChoice
+from onnxfi.workload._dims import Dim, Family, families, first_axes, is_free, symbol_of
+from onnxfi.workload._reading import EACH, WHOLE, InputRole, Reading, SampleChoice, Ways
 from onnxfi.workload._stream import Stream
-from onnxfi.workload._ways import Ways
 
 _FORM = re.compile(r"random:(?P<samples>\d+):(?P<seed>\d+)(?:[:,](?P<dims>.*))?")
 # Apart from the streams of samplers, and one sequence an input.

@@ -15,8 +15,7 @@ from onnxfi.errors import WorkloadError
 from onnxfi.graph import TensorSpec
 from onnxfi.workload._candidates import Given, array_ways
 from onnxfi.workload._check import checked, workload_of
-from onnxfi.workload._datasets import dataset_ways, joined_sets, read_datasets
-from onnxfi.workload._npz import read_npz
+from onnxfi.workload._files import dataset_ways, joined_sets, read_datasets, read_npz
 from onnxfi.workload._random import (
     RandomRequest,
     parse_random,
@@ -24,11 +23,9 @@ from onnxfi.workload._random import (
     random_sequences,
     random_ways,
 )
-from onnxfi.workload._reading import Reading, SampleChoice, check_choice, output_axes
-from onnxfi.workload._sequences import SequenceArrays, sequences_of
+from onnxfi.workload._reading import Reading, SampleChoice, Ways, check_choice, output_axes
+from onnxfi.workload._sequences import SequenceArrays, sequences_of, stream_ways
 from onnxfi.workload._stream import Stream
-from onnxfi.workload._streamways import stream_ways
-from onnxfi.workload._ways import Ways
 from onnxfi.workload._workload import Workload
 
 Source = str | os.PathLike[str] | Mapping[str, NDArray[Any]]

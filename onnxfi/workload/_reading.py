@@ -155,3 +155,24 @@ def output_axes(choice: SampleChoice, outputs: Sequence[TensorSpec]) -> dict[str
         for name, role in choice.axes.items()
         if name in names and role.axis is not None
     }
+
+
+#: Readings of a source that are tried, at most.
+MOST_WAYS = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """The readings that are possible, as far as shapes tell.
+
+    Attributes:
+        ways: Readings to be tried by running the model, likely ones first.
+        fallback: What holds where none of them is borne out by runs; None to refuse then.
+        whole: The reading of all arrays, as they are, as one run's inputs; None if they don't fit.
+        doubt: What is odd about the arrays, for messages where the model runs in no reading.
+    """
+
+    ways: tuple[Reading, ...]
+    fallback: Reading | None
+    whole: Reading | None = None
+    doubt: str | None = None
