@@ -37,7 +37,7 @@ def command(folder: str, form: str | None, output: str, force: bool) -> None:
     """Print or write all stored results of the campaign in FOLDER, one row an injection."""
     from onnxfi.campaign import open_campaign
     from onnxfi.cli._output import check_free, note
-    from onnxfi.report import atomic_text
+    from onnxfi.files import atomic_text
 
     form = form or _form_of(output)
     if output != "-":

@@ -1,4 +1,4 @@
-"""Errors: one tree, rooted at :class:`OnnxFIError`."""
+"""Errors: one tree, rooted at :class:`OnnxFIError`. A caller catches a class; its text says the rest."""
 
 from onnxfi.errors._tree import (
     BackendError,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside ``path`` that takes its name when all went well.
+    """Open a temporary file in the folder of ``path`` that takes its name when all went well.
 
     Args:
         path: The file to make or to replace.
@@ -32,6 +33,18 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+@contextmanager
+def atomic_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
+    """Open a UTF-8 file for writing; it appears under ``path`` only when the block ends well.
+
+    Line ends are written as they are given, since CSV brings its own.
+    """
+    with atomic_file(Path(path)) as raw:
+        file = io.TextIOWrapper(raw, encoding="utf-8", newline="")
+        yield file
+        file.detach()
 
 
 def _sync_folder(folder: Path) -> None:

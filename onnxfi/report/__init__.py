@@ -1,10 +1,14 @@
-"""Reports: pages of facts and tables, in the terminal, as Markdown, HTML and JSON; exports."""
+"""Reports: what a campaign, a replay or a sensitivity says, as pages, documents and files.
+
+In: summaries, replays and sensitivities that other rooms have computed, and rows to export. Out: a
+:class:`Page` of facts, tables and notes, shown in the terminal or as Markdown or HTML; plain values
+for JSON; CSV and JSON Lines; conditions that a report is held against. Nothing is computed here but
+texts. A section of a campaign's page is a function that gives tables, and a line of ``SECTIONS``.
+"""
 
 from onnxfi.report._campaign import engine_fact, full_page, progress_text, rates_view, short_page
 from onnxfi.report._compare import comparison_page
 from onnxfi.report._document import json_text, report_document, summary_document
-from onnxfi.report._export import write_csv, write_jsonl
-from onnxfi.report._files import atomic_text
 from onnxfi.report._format import (
     bytes_text,
     count_text,
@@ -21,9 +25,9 @@ from onnxfi.report._left_out import left_out_text
 from onnxfi.report._markdown import render_markdown
 from onnxfi.report._replay import replay_document, replay_page
 from onnxfi.report._sensitivity import sensitivity_document, sensitivity_page
-from onnxfi.report._text import render_text
+from onnxfi.report._text import draw_interval, render_text, scale_top
 from onnxfi.report._view import Column, Fact, Page, Row, TableView
-from onnxfi.report._write import report_form, write_report
+from onnxfi.report._write import report_form, write_csv, write_jsonl, write_report
 
 __all__ = [
     "Column",
@@ -32,11 +36,11 @@ __all__ = [
     "Page",
     "Row",
     "TableView",
-    "atomic_text",
     "bytes_text",
     "comparison_page",
     "count_text",
     "counted",
+    "draw_interval",
     "duration_text",
     "engine_fact",
     "full_page",
@@ -56,6 +60,7 @@ __all__ = [
     "replay_page",
     "report_document",
     "report_form",
+    "scale_top",
     "sensitivity_document",
     "sensitivity_page",
     "share_text",

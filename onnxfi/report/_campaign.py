@@ -17,10 +17,8 @@ from onnxfi.report._format import (
     short_spec,
 )
 from onnxfi.report._graphs import graphs_fact, graphs_views
-from onnxfi.report._left_out import left_out_fact, left_out_views
-from onnxfi.report._monitors import monitor_views
-from onnxfi.report._removed import removed_fact, removed_views
-from onnxfi.report._spikes import spike_views
+from onnxfi.report._left_out import left_out_fact, left_out_views, removed_fact, removed_views
+from onnxfi.report._monitors import monitor_views, spike_views
 from onnxfi.report._view import Column, Fact, Page, Row, TableView
 
 if TYPE_CHECKING:

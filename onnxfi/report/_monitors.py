@@ -1,4 +1,4 @@
-"""Monitored values as a table: the fault-free run beside all injections."""
+"""Monitored values and spike counts as tables: the fault-free run beside all injections."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from onnxfi.report._format import count_text, counted, share_text
 from onnxfi.report._view import Column, Row, TableView
 
 if TYPE_CHECKING:
-    from onnxfi.analysis import MonitorRow
+    from onnxfi.analysis import MonitorRow, SpikeRow
     from onnxfi.campaign import CampaignSummary
+
 
 _NOTE = "golden: without faults; changed: mean share of elements; NaN/inf: injections with new ones"
 
@@ -62,3 +63,40 @@ def _range(low: float | None, high: float | None) -> str:
 
 def _text(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
+
+
+def spike_views(summary: CampaignSummary) -> list[TableView]:
+    """A table of spikes by layer; none where they are not counted."""
+    if not summary.spikes or not summary.used:
+        return []
+    seen = max(row.injections for row in summary.spikes)
+    return [
+        TableView(
+            title="Spikes by layer, a sample",
+            columns=(
+                Column(title="layer", number=False),
+                Column(title="golden"),
+                Column(title="changed"),
+                Column(title="mean change"),
+                Column(title="most lost"),
+                Column(title="most gained"),
+            ),
+            rows=tuple(Row(cells=_spike_cells(row, summary.samples)) for row in summary.spikes),
+            note="golden: without faults; changed: injections with another number of spikes; "
+            f"{counted(seen, 'injection')}",
+        )
+    ]
+
+
+def _spike_cells(row: SpikeRow, samples: int) -> tuple[str, ...]:
+    def each(count: float | None) -> str:
+        return "-" if count is None else f"{count / samples:+.4g}"
+
+    return (
+        row.layer,
+        f"{row.golden / samples:.4g}",
+        "-" if row.changed is None else f"{100 * row.changed:.1f} %",
+        each(row.change),
+        "-" if row.least is None else each(min(row.least, 0.0)),
+        "-" if row.most is None else each(max(row.most, 0.0)),
+    )

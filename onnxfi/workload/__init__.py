@@ -1,4 +1,10 @@
-"""Workloads: the inputs and labels that every scenario is run over, and what a sample is."""
+"""Workloads: the inputs and labels that every scenario is run over, and what a sample is.
+
+In: a source (an ``.npz`` file, ONNX test sets, ``random:N:SEED``, arrays), the inputs and outputs
+of a model, and what the user says about samples. Out: the readings that the source allows, likely
+ones first, and for one of them a :class:`Workload`: samples, constants, labels and a hash, which
+feeds any batch of samples. No value is ever cast, no pickle loaded.
+"""
 
 from onnxfi.workload._describe import sample_text
 from onnxfi.workload._read import SampleSource, Signature, Source, open_source, read_workload

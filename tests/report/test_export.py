@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from onnxfi.files import atomic_text
 from onnxfi.outcome import RECORD_COLUMNS
-from onnxfi.report import atomic_text, write_csv, write_jsonl
+from onnxfi.report import write_csv, write_jsonl
 
 
 def _row(number: int) -> dict[str, Any]:

@@ -22,14 +22,15 @@ from onnxfi.report import (
     Page,
     Row,
     TableView,
+    draw_interval,
     full_page,
     render_html,
     render_markdown,
     render_text,
+    scale_top,
     short_page,
     write_report,
 )
-from onnxfi.report._text import draw_interval, scale_top
 
 MakeSummary = Callable[..., CampaignSummary]
 
