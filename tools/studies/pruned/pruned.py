@@ -59,7 +59,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _into_page(page: Path, table: str) -> None:
+def into_page(page: Path, table: str) -> None:
     """Put the tables between the marks of the page."""
     text = page.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
@@ -89,7 +89,7 @@ def main() -> int:
     if not options.only:
         text = json.dumps([asdict(each) for each in found], indent=1) + "\n"
         options.output.write_text(text, encoding="utf-8")
-        _into_page(options.output.with_suffix(".md"), table)
+        into_page(options.output.with_suffix(".md"), table)
     return 0
 
 

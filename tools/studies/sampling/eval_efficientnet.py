@@ -54,7 +54,8 @@ def _workloads(options: argparse.Namespace) -> tuple[Path, Path]:
     return judged, calibration
 
 
-def _steps(options: argparse.Namespace) -> dict[str, Cost]:
+def run_steps(options: argparse.Namespace) -> dict[str, Cost]:
+    """Run the four steps, each once, and return their costs."""
     options.folder.mkdir(parents=True, exist_ok=True)
     judged, calibration = _workloads(options)
     folder, model = options.folder, str(options.model)
@@ -86,7 +87,7 @@ def main() -> int:
     """Run what is pending, and tell the figures; 0, or 1 with a one-line reason."""
     options = _arguments()
     try:
-        costs = _steps(options)
+        costs = run_steps(options)
     except (PictureError, StepError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -81,5 +81,5 @@ def test_new_tables_take_the_place_of_the_old(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"before\n\n{tool.BEGIN}\n\nold\n\n{tool.END}\n\nafter\n")
     for _ in range(2):
-        tool._into_page(page, "new")
+        tool.into_page(page, "new")
     assert page.read_text() == f"before\n\n{tool.BEGIN}\n\nnew\n\n{tool.END}\n\nafter\n"

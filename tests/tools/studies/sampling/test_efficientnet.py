@@ -114,7 +114,7 @@ def study(tmp_path_factory) -> dict:
     spec.loader.exec_module(tool)
     small = {"stratified": 200, "top": 10, "importance": 50, "calibration": 20, "pictures": 20}
     model = ROOT / "models" / "lenet5_mnist_fp32.onnx"
-    costs = tool._steps(Namespace(folder=folder, model=model, **small))
+    costs = tool.run_steps(Namespace(folder=folder, model=model, **small))
     return figures(folder, costs)
 
 
