@@ -44,7 +44,7 @@ def covered(rate, n, interval):
     )
 
 
-@pytest.mark.parametrize("n", [100, 600])
+@pytest.mark.parametrize("n", [100, pytest.param(600, marks=pytest.mark.heavy)])
 def test_wilson_on_average(n):
     shares = [
         covered(rate, n, lambda k: failure_rate(k, n, population=SIZE))
@@ -55,7 +55,7 @@ def test_wilson_on_average(n):
 
 
 @pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("n", [100, 600])
+@pytest.mark.parametrize("n", [100, pytest.param(600, marks=pytest.mark.heavy)])
 def test_exact_ones_at_every_rate(rate, n):
     assert covered(rate, n, lambda k: hypergeometric(k, n, SIZE)) >= 0.95 - NOISE
     assert covered(rate, n, lambda k: clopper_pearson(k, n)) >= 0.95 - NOISE

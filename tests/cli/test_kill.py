@@ -103,7 +103,7 @@ def _rows(run_cli: Run, folder: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [8, pytest.param(20, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.heavy)])
 def test_kills_leave_the_rows_of_an_undisturbed_campaign(
     start_cli: Start, run_cli: Run, words: tuple[object, ...], tmp_path: Path, kills: int
 ) -> None:

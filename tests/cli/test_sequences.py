@@ -50,7 +50,13 @@ def _rows(folder):
         return list(store.execute(f"SELECT {columns} FROM results ORDER BY scenario"))
 
 
-@pytest.mark.parametrize("sites", [("--targets", "weight"), ("--targets", "activation,state")])
+@pytest.mark.parametrize(
+    "sites",
+    [
+        pytest.param(("--targets", "weight"), marks=pytest.mark.heavy),
+        ("--targets", "activation,state"),
+    ],
+)
 def test_a_campaign_is_the_same_interrupted_and_by_two_workers(run_cli, files, sites):
     words = ("run", "one", *BASE, *sites, "-n", "20")
     stopped = run_cli(*words, "--max-injections", "7")

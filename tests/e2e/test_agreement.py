@@ -50,7 +50,7 @@ def _loaded() -> ModuleType:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.heavy if name.startswith("snn") else ())
+        pytest.param(name, marks=pytest.mark.heavy if name.startswith(("snn", "resnet8")) else ())
         for name in TOLERANCE
     ],
 )

@@ -33,7 +33,7 @@ def test_the_commands_of_the_section_use_it(cli, clone):
         assert result.returncode == 0, f"{line}\n{result.stderr}"
 
 
-def test_the_main_job(cli, clone):
+def test_the_main_job(installed, clone):
     """Word for word but for the number of scenarios; CI runs it as it is."""
     line = _marked("main-job")
     assert "-n 1000 " in line
@@ -41,9 +41,9 @@ def test_the_main_job(cli, clone):
     assert [command[1] for command in commands] == ["run", "report"]
     for command in commands:
         short = ["20" if word == "1000" else word for word in command[1:]]
-        result = cli(*short, cwd=clone)
+        result = installed(*short, cwd=clone)
         assert result.returncode == 0, result.stderr
-    again = cli(*["20" if word == "1000" else word for word in commands[0][1:]], cwd=clone)
+    again = installed(*["20" if word == "1000" else word for word in commands[0][1:]], cwd=clone)
     assert "nothing to do: 20 of 20 injections are stored" in again.stderr
     assert "By layer" in again.stdout
     assert "By bit" in again.stdout

@@ -46,7 +46,8 @@ ZOO = (
     "snn_spikingjelly_mnist",
 )
 _KINDS = ("lenet5_mnist_int8_qdq", "lenet5_mnist_int8_dynamic", "lenet5_mnist_fp32")
-_MARKS = {"snn_spikingjelly_mnist": pytest.mark.heavy} | dict.fromkeys(_KINDS, pytest.mark.cpu)
+_MARKS = dict.fromkeys(("snn_snntorch_mnist", "snn_spikingjelly_mnist"), pytest.mark.heavy)
+_MARKS |= dict.fromkeys(_KINDS, pytest.mark.cpu)
 _MARKED = [pytest.param(name, marks=_MARKS.get(name, ())) for name in ZOO]
 SETTINGS = EngineSettings(graph="deployed")
 PLAIN = EngineSettings()

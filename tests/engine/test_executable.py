@@ -37,6 +37,10 @@ MAPPED = {
     "snn_spikingjelly_mnist": (107, 104),
 }
 
+#: Each takes ten times as long as a LeNet-5 of its kind.
+_LARGE = ("resnet8_fashion_int8_qdq", "snn_snntorch_mnist", "snn_spikingjelly_mnist")
+_MARKED = [pytest.param(n, marks=pytest.mark.heavy if n in _LARGE else ()) for n in MAPPED]
+
 
 def _stored(model):
     """Its stored tensors; what attributes hold is no part of the graph."""
@@ -57,7 +61,7 @@ def test_the_optimised_graph_replays_bit_for_bit(models, name, level):
 
 
 @pytest.mark.parametrize("level", ["all", "disabled"])
-@pytest.mark.parametrize("name", MAPPED)
+@pytest.mark.parametrize("name", _MARKED)
 def test_maps_carry_the_real_values(models, name, level):
     model = load(models / f"{name}.onnx")
     settings = EngineSettings(optimization=level)

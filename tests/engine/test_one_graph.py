@@ -23,8 +23,13 @@ MODELS = [
     "snn_snntorch_mnist",
     "snn_spikingjelly_mnist",
 ]
-#: Models of a kind that a cheaper one of the list has, too.
-ALIKE = ("resnet8_fashion_fp16", "snn_spikingjelly_mnist")
+#: Models of a kind that a cheaper one of the list, or of those of the cut engine's tests, has, too.
+ALIKE = (
+    "resnet8_fashion_fp16",
+    "resnet8_fashion_int8_qdq",
+    "snn_snntorch_mnist",
+    "snn_spikingjelly_mnist",
+)
 IMAGES = 10
 
 

@@ -154,7 +154,10 @@ def test_runs_without_outputs_are_left_out(bench_of, model_of, watched, scenario
     ) == 1
 
 
-@pytest.mark.parametrize("name", ["resnet8_fashion_int8_qdq", "lenet5_mnist_fp16"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param("resnet8_fashion_int8_qdq", marks=pytest.mark.heavy), "lenet5_mnist_fp16"],
+)
 def test_real_models_in_all_engines(models, bench_of, watched, name):
     model = load(models / f"{name}.onnx")
     data = "fashion" if "fashion" in name else "mnist"
