@@ -1,4 +1,8 @@
-"""Errors: one tree, rooted at :class:`OnnxFIError`. A caller catches a class; its text says the rest."""
+"""Errors: one tree, rooted at :class:`OnnxFIError`.
+
+In: nothing. Out: the classes that all rooms raise, so that callers catch what they can handle, and
+the command line shows the text of any of them as one line.
+"""
 
 from onnxfi.errors._tree import (
     BackendError,
