@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onnxfi.engine import ENGINES
 from onnxfi.errors import OnnxFIError
-from onnxfi.plugins import Option, Registry
+from onnxfi.plugins import Option, Registry, unknown_name
 from onnxfi.settings import bounds_of, parse_duration, parse_size
 
 if TYPE_CHECKING:
@@ -177,7 +176,9 @@ class ReportFile(click.ParamType):  # type: ignore[type-arg]  # generic from cli
 
 
 #: Where the registry of each kind of plug-in is; imported when its names are needed.
-_REGISTRIES = {"executor": "onnxfi.campaign:EXECUTORS"}
+_REGISTRIES = {"engine": "onnxfi.engine:ENGINES", "executor": "onnxfi.campaign:EXECUTORS"}
+#: Kinds whose classes import what they compute with; the setting's help tells of them itself.
+_NOT_LISTED = ("engine",)
 
 
 def registry_of(kind: str) -> Registry[Any]:
@@ -188,23 +189,29 @@ def registry_of(kind: str) -> Registry[Any]:
 
 
 class PluginName(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
-    """The name of a plug-in, perhaps with options: ``NAME`` or ``NAME:OPTION=VALUE,...``."""
+    """The name of a plug-in, perhaps with options: ``NAME`` or ``NAME:OPTION=VALUE,...``.
+
+    Args:
+        kind: The kind of plug-in.
+        besides: Words that are taken, too, such as ``auto``.
+    """
 
     name = "name"
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, besides: tuple[str, ...] = ()) -> None:
         self.kind = kind
+        self.besides = besides
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
         """Return the names to choose from."""
-        return f"[{'|'.join(registry_of(self.kind).names())}]"
+        return f"[{'|'.join((*self.besides, *registry_of(self.kind).names()))}]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the text unchanged if there is such a plug-in."""
-        try:
-            registry_of(self.kind).get(str(value).partition(":")[0])
-        except OnnxFIError as error:
-            self.fail(str(error), param, ctx)
+        registry, name = registry_of(self.kind), str(value).partition(":")[0]
+        if name not in (*self.besides, *registry.names()):
+            known = (*self.besides, *registry.names())
+            self.fail(unknown_name(self.kind, name, known), param, ctx)
         return str(value)
 
 
@@ -215,6 +222,8 @@ class PluginOption(click.Option):
         """Return the option and its help, with a few words on each plug-in."""
         record = super().get_help_record(ctx)
         if record is None or not isinstance(self.type, PluginName):
+            return record
+        if self.type.kind in _NOT_LISTED:
             return record
         told = ", ".join(f"{cls.name} ({cls.help})" for cls in registry_of(self.type.kind))
         text, bracket, rest = record[1].partition("  [")
@@ -235,10 +244,9 @@ def param_type(option: Option) -> click.ParamType:  # type: ignore[type-arg]  # 
     """How click reads the text of a setting or of a plug-in's option."""
     if option.choices:
         return click.Choice(option.choices)
-    if option.extra.get("registry") == "engine":
-        return click.Choice(["auto", *ENGINES.names()])
     if "registry" in option.extra:
-        return PluginName(option.extra["registry"])
+        besides = (option.default,) if isinstance(option.default, str) else ()
+        return PluginName(option.extra["registry"], besides)
     if "reads" in option.extra:
         return _FORMS[option.extra["reads"]]
     if option.unit in ("s", "bytes"):

@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_status_starts_no_runtime(folder: Path) -> None:
-    heavy = {"onnxruntime", "onnx_graphsurgeon", "scipy", "onnxfi.engine", "onnxfi.sensitivity"}
+    heavy = {"onnxruntime", "onnx_graphsurgeon", "scipy", "onnxfi.engine.runtime", "onnxfi.inject"}
     assert not heavy & _imported("status", str(folder))
 
 
