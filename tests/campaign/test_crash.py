@@ -68,7 +68,7 @@ def test_a_scenario_that_kills_its_worker_is_due_crash_and_the_rest_is_whole(
     assert set(again.outcomes.tolist()) == {Outcome.DUE_CRASH}
 
 
-def _die() -> None:
+def die() -> None:
     os._exit(3)
 
 
@@ -77,7 +77,7 @@ def test_workers_that_can_not_start_are_no_outcome(create, importable):
 
     def broken(workers: int) -> Executor:
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(workers, mp_context=context, initializer=importable._die)
+        return ProcessPoolExecutor(workers, mp_context=context, initializer=importable.die)
 
     campaign = create()
     with pytest.raises(BackendError, match="die before they are given any fault"):
