@@ -67,6 +67,7 @@ EXAMPLES = _examples()
 USES = {
     "nibble": ("--fault-model", "nibble", "-n", "20"),
     "fresh": ("--executor", "fresh:units=2", "-n", "20"),
+    "feed": ("--engine", "feed", "--targets", "input", "-n", "20"),
     "worst": ("--bits", "exponent", "-n", "40"),
 }
 
