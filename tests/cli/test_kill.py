@@ -21,9 +21,9 @@ from click.testing import Result
 
 Run = Callable[..., Result]
 Start = Callable[..., "subprocess.Popen[str]"]
+Words = Callable[[int], tuple[object, ...]]
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
-SCENARIOS = 4_000
 PATIENCE_S = 60.0
 
 pytestmark = pytest.mark.skipif(
@@ -33,8 +33,8 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def words(tmp_path: Path) -> tuple[object, ...]:
-    """A campaign on LeNet-5 and forty images, but for its folder.
+def words(tmp_path: Path) -> Words:
+    """A campaign of some scenarios on LeNet-5 and forty images, but for its folder.
 
     Each scenario costs a session of its own, which makes the campaign last, however fast the other
     engines are.
@@ -43,8 +43,8 @@ def words(tmp_path: Path) -> tuple[object, ...]:
     with np.load(MODELS / "mnist_test1000.npz") as data:
         np.savez(path, image=data["image"][:40], labels=data["labels"][:40])
     model = MODELS / "lenet5_mnist_fp32.onnx"
-    options = ("--engine", "bake", "-n", SCENARIOS, "--seed", 5, "--workers", 2, "-q")
-    return ("--model", model, "--inputs", path, "--targets", "weight,bias", *options)
+    options = ("--targets", "weight,bias", "--engine", "bake", "--seed", 5, "--workers", 2, "-q")
+    return lambda scenarios: ("--model", model, "--inputs", path, "-n", scenarios, *options)
 
 
 def _count(folder: Path, table: str = "results") -> int:
@@ -103,12 +103,14 @@ def _rows(run_cli: Run, folder: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize(
+    ("kills", "scenarios"), [(4, 1_000), pytest.param(20, 4_000, marks=pytest.mark.heavy)]
+)
 def test_kills_leave_the_rows_of_an_undisturbed_campaign(
-    start_cli: Start, run_cli: Run, words: tuple[object, ...], tmp_path: Path, kills: int
+    start_cli: Start, run_cli: Run, words: Words, tmp_path: Path, kills: int, scenarios: int
 ) -> None:
     chance, struck = random.Random(11), tmp_path / "runs/struck"
-    process = start_cli("run", struck, *words)
+    process = start_cli("run", struck, *words(scenarios))
     pairs = [("worker", "coordinator"), ("worker", "coordinator at its start")] * (kills // 4)
     chance.shuffle(pairs)
     # A new coordinator begins with units of one scenario, so that none of the rounds ends the
@@ -129,29 +131,27 @@ def test_kills_leave_the_rows_of_an_undisturbed_campaign(
             orphans += _workers(process)
             process.kill()
             process.communicate(timeout=PATIENCE_S)
-            process = start_cli("run", struck, *words)
-        assert _count(struck) < SCENARIOS, "there was something left to disturb"
+            process = start_cli("run", struck, *words(scenarios))
+        assert _count(struck) < scenarios, "there was something left to disturb"
         _, stderr = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, stderr
     finally:
         process.kill()
         process.communicate()
-    calm = run_cli("run", "runs/calm", *words)
+    calm = run_cli("run", "runs/calm", *words(scenarios))
     assert calm.exit_code == 0, calm.stderr
     rows = _rows(run_cli, "runs/struck")
     assert rows == _rows(run_cli, "runs/calm")
-    assert len(rows) == SCENARIOS
+    assert len(rows) == scenarios
     assert not any(row["due_crash"] for row in rows)
     assert _count(struck, "attempts") > 0
     assert _count(tmp_path / "runs/calm", "attempts") == 0
     assert not any(b"spawn_main" in _command(number) for number in orphans)
 
 
-def test_workers_end_with_their_coordinator(
-    start_cli: Start, words: tuple[object, ...], tmp_path: Path
-) -> None:
+def test_workers_end_with_their_coordinator(start_cli: Start, words: Words, tmp_path: Path) -> None:
     folder = tmp_path / "runs/a"
-    process = start_cli("run", folder, *words)
+    process = start_cli("run", folder, *words(4_000))
     _wait_for_rows(process, folder, 1)
     workers = _workers(process)
     process.kill()
