@@ -89,16 +89,16 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _onnxfi(package: Path, *arguments: str) -> str:
+def _run(package: Path, *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "onnxfi", *arguments],
+        [sys.executable, "-m", *arguments],
         cwd=package,
         env={**os.environ, "PYTHONPATH": str(package)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
@@ -109,10 +109,16 @@ def test_the_page_has_them_all():
 @pytest.mark.parametrize("name", USES)
 def test_an_example(package: Path, name: str):
     data = ("--model", "model.onnx", "--inputs", "inputs.npz")
-    assert "failure" in _onnxfi(package, "run", name, *data, *USES[name])
+    assert "failure" in _run(package, "onnxfi", "run", name, *data, *USES[name])
     if name == "worst":
-        _onnxfi(package, "report", name, "-o", "report.md")
+        _run(package, "onnxfi", "report", name, "-o", "report.md")
         assert "Worst sites" in (package / "report.md").read_text(encoding="utf-8")
+
+
+def test_the_suite_of_an_example(package: Path):
+    (code,) = re.findall(r"^```python\n(from onnxfi\.\S+ import NibbleFlip\n.*?)^```$", PAGE, FLAGS)
+    (package / "test_nibble.py").write_text(code, encoding="utf-8")
+    assert " passed" in _run(package, "pytest", "-p", "no:cacheprovider", "test_nibble.py")
 
 
 def test_plug_ins_of_the_docs_are_those_of_the_registries():
