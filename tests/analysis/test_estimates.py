@@ -46,6 +46,17 @@ def test_columns_say_what_the_records_say(seed, n, labels):
     assert sum(shares.values()) == pytest.approx(1)
 
 
+def test_the_worst_scenario_is_told_by_its_number():
+    rights = [9, 4, 7]
+    records = [
+        record(5 * k, OutcomeCounts(samples=10, masked=10, correct=right))
+        for k, right in enumerate(rights)
+    ]
+    found = estimate(observe(records, golden_correct=9, drop=0.2))
+    assert found.accuracy is not None
+    assert (found.accuracy.worst, found.accuracy.worst_scenario) == (0.4, 5)
+
+
 def test_records_out_of_order_are_refused():
     one = OutcomeCounts(samples=2, masked=2)
     for numbers in ([1, 0], [1, 1]):

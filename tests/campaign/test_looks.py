@@ -66,6 +66,36 @@ def test_a_run_stops_when_enough_failures_are_found(campaign):
     assert told.done_now < 200
 
 
+def test_a_margin_that_is_just_met_is_enough(campaign, tmp_path, samples):
+    told = campaign.run(stop=StopRule(margin=0.1))
+    margin = campaign.summary().rates["failure"].margin
+    again = fi.Campaign.create(
+        tmp_path / "again",
+        model=MODEL,
+        inputs=samples,
+        fault_model=fi.BitFlip("30"),
+        sampler=fi.UniformSampler(n=600, seed=3),
+        block_size=50,
+    )
+    assert again.run(stop=StopRule(margin=margin)).done_now == told.done_now
+    assert again.summary().rates["failure"].margin == margin
+
+
+def test_failures_are_counted_to_the_last_and_those_before_with_them(tmp_path, samples):
+    campaign = fi.Campaign.create(
+        tmp_path / "c",
+        model=MODEL,
+        inputs=samples,
+        targets=["bias"],
+        fault_model=fi.SetValue(
+            float("nan")
+        ),  # in a bias: every sample is due, whichever element it is
+        sampler=fi.UniformSampler(n=100),
+    )
+    assert campaign.run(stop=StopRule(find=1)).done_now == 1  # the first unit is one scenario
+    assert campaign.run(stop=StopRule(find=2)).done_now == 1
+
+
 def test_a_rule_that_is_never_content_lets_the_campaign_end(campaign):
     told = campaign.run(stop=StopRule(margin=1e-6))
     assert told.stopped is None

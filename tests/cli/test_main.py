@@ -143,3 +143,17 @@ def test_variables_are_named_like_the_flags(
     assert report["scenarios"]["total"] == 7
     assert report["fault_models"] == ["stuck1"]
     assert report["sites"] == 2
+
+
+def test_exit_codes_are_those_that_scripts_know() -> None:
+    assert {code.name: int(code) for code in ExitCode} == {
+        "DONE": 0,
+        "ERROR": 1,
+        "USAGE": 2,
+        "STOPPED": 3,
+        "GATE": 4,
+        "DIFFERENT": 5,
+        "INTERRUPTED": 130,
+        "BROKEN_PIPE": 141,
+        "TERMINATED": 143,
+    }

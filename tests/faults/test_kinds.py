@@ -317,3 +317,14 @@ def test_a_filled_tensor_is_what_it_is_used_as():
         """
     )
     assert stored(found) == {"weights/value": "weight", "bounds/value": "constant"}
+
+
+def test_what_a_gemm_adds_is_a_bias_only_if_all_rows_get_the_same():
+    for shape, kind in (("4", "bias"), ("1,4", "bias"), ("2,4", "weight")):
+        values = ",".join(["1"] * (8 if shape == "2,4" else 4))
+        text = f"""
+        g (float[2,2] x) => (float[2,4] y)
+        <float[2,4] w = {{1,2,3,4,5,6,7,8}}, float[{shape}] c = {{{values}}}>
+        {{ y = Gemm (x, w, c) }}
+        """
+        assert stored(table(text)) == {"w": "weight", "c": kind}

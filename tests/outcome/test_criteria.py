@@ -252,6 +252,13 @@ def test_labels_out_of_range_are_never_answered():
     assert right.tolist() == [False, False, True]
 
 
+def test_a_value_on_the_threshold_is_above_it():
+    golden = np.array([[0.5], [0.5], [0.25]], np.float32)
+    faulty = np.array([[0.25], [0.75], [0.5]], np.float32)
+    rule = parse_criterion("threshold:0.5")
+    assert rule.decide(golden, faulty, None).tolist() == [True, False, True]
+
+
 def test_tolerance_is_absolute_plus_relative():
     golden = np.array([[10.0, 0.0], [10.0, 0.0], [10.0, 0.0]])
     faulty = np.array([[11.5, 0.0], [10.0, 0.4], [11.6, 0.0]])

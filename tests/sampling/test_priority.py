@@ -11,8 +11,10 @@ from onnxfi.sampling import (
     ImportanceSampler,
     Mixture,
     SampledScenarios,
+    Stream,
     from_recipe,
     priority_order,
+    raw_bits,
 )
 
 
@@ -56,6 +58,21 @@ def test_the_whole_order_is_a_census_and_prefixes_do_not_depend_on_its_length(we
         assert some.next_key == whole.key[n]
     other = priority_order(space, SCORES, Mixture(), n=100, seed=4)
     assert not np.array_equal(other.numbers, whole.numbers[:100])
+
+
+def _mixed(word):
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        word = (word ^ (word >> shift)) * factor % 2**64
+    return word ^ (word >> 31)
+
+
+def test_what_a_seed_means_stays(weights):
+    """u is the upper 53 bits of SplitMix64's finaliser (Steele et al., 2014), twice, and never 0."""
+    first, second = raw_bits(7, Stream.PRIORITY, 0, 2).tolist()
+    order = priority_order(weights(800), SCORES, Mixture(), n=100, seed=7)
+    for number, weight, key in zip(order.numbers.tolist(), order.weight, order.key, strict=True):
+        word = _mixed(_mixed((number + first) % 2**64) ^ second)
+        assert key == weight / (((word >> 11) + 1) / 2**53)
 
 
 def test_scores_of_nothing_leave_all_faults_equally_likely(weights):

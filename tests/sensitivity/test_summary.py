@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from onnxfi.errors import ConfigError
-from onnxfi.faults import BitFlip, Burst, FaultModel, FaultSite, FaultSpace, StuckAt
+from onnxfi.faults import BitFlip, Burst, Columns, FaultModel, FaultSite, FaultSpace, StuckAt
 from onnxfi.sensitivity import Expected, Sensitivity, expect
+from onnxfi.sensitivity.scores import likelihood
 
 Sites = tuple[FaultSite, ...]
 
@@ -90,6 +91,28 @@ def test_progress_ends_with_all_faults(
     expect(space, found.scores, on_progress=lambda done, total: seen.append((done, total)))
     assert [done for done, _ in seen] == [100, 200, 300, 400, 500, 520]
     assert {total for _, total in seen} == {520}
+
+
+def test_a_fault_in_several_elements_is_as_likely_as_the_likeliest(
+    found: Sensitivity, sites: Sites
+) -> None:
+    space = FaultSpace(sites, [BitFlip()])
+    (first, *_) = space.stretches(0, 200)
+    single = found.scores.of(first.site, first.columns, 200)
+    order = np.argsort(-single, kind="stable")
+    assert single[order[0]] > single[order[-1]]
+    pair = order[[0, -1]]  # the likeliest first, so that the last of the two is another one
+    both = Columns(
+        owner=np.zeros(2, np.int64),
+        index=first.columns.index[pair],
+        and_mask=first.columns.and_mask[pair],
+        xor_mask=first.columns.xor_mask[pair],
+    )
+    assert found.scores.of(first.site, both, 1) == pytest.approx(single[order[0]])
+
+
+def test_what_loses_as_much_as_a_failure_fails_as_likely_as_not() -> None:
+    assert likelihood(np.array([0.0, 0.05, 0.45]), 0.05) == pytest.approx([0, 0.5, 0.9])
 
 
 def test_a_site_that_was_not_measured_is_named(found: Sensitivity, sites: Sites) -> None:
