@@ -67,7 +67,7 @@ def _mixed(word):
 
 
 def test_what_a_seed_means_stays(weights):
-    """u is the upper 53 bits of SplitMix64's finaliser (Steele et al., 2014), twice, and never 0."""
+    """u is the upper 53 bits of a hash (SplitMix64, Steele et al., 2014), and never 0."""
     first, second = raw_bits(7, Stream.PRIORITY, 0, 2).tolist()
     order = priority_order(weights(800), SCORES, Mixture(), n=100, seed=7)
     for number, weight, key in zip(order.numbers.tolist(), order.weight, order.key, strict=True):
