@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onnxfi.campaign._blocks import (
+from onnxfi.campaign import (
     UnitSizer,
     default_block_size,
     finished_prefix,
     pending_in_order,
+    portions,
     site_keys,
 )
-from onnxfi.campaign._worker import portions
 from onnxfi.faults import FaultGroup, Scenario
 from onnxfi.sampling import ListedScenarios, SampledScenarios, UniformSampler
 

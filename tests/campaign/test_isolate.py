@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onnxfi.campaign._dispatch import DEATHS, LOADS, run_suspects
+from onnxfi.campaign import DEATHS, LOADS, run_suspects
 from onnxfi.errors import BackendError
 
 

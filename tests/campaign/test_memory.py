@@ -6,8 +6,7 @@ import os
 
 import pytest
 
-from onnxfi.campaign import _memory, _worker, run_campaign
-from onnxfi.campaign._memory import free_memory, worker_limit
+from onnxfi.campaign import _memory, _worker, free_memory, run_campaign, worker_limit
 from onnxfi.engine import DEFAULT_MEMORY_BYTES
 from onnxfi.errors import ConfigError
 from onnxfi.settings import RunOptions, parse_size

@@ -10,9 +10,7 @@ import msgspec
 import pytest
 from onnx import parser
 
-from onnxfi.campaign import open_campaign, run_campaign, summarize
-from onnxfi.campaign._goldenfile import GoldenFile
-from onnxfi.campaign._layout import named_monitors
+from onnxfi.campaign import GoldenFile, named_monitors, open_campaign, run_campaign, summarize
 from onnxfi.errors import CampaignMismatchError, ConfigError
 from onnxfi.graph import load
 from onnxfi.settings import RunOptions

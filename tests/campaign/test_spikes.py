@@ -10,8 +10,7 @@ import onnxruntime as ort
 import pytest
 
 import onnxfi as fi
-from onnxfi.campaign import open_campaign, run_campaign, summarize
-from onnxfi.campaign._goldenfile import GoldenFile
+from onnxfi.campaign import GoldenFile, open_campaign, run_campaign, summarize
 from onnxfi.errors import ConfigError
 from onnxfi.faults import spike_values
 from onnxfi.settings import RunOptions

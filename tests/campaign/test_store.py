@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onnxfi.campaign._store import ResultStore, create_store
+from onnxfi.campaign import ResultStore, create_store
 from onnxfi.errors import StoreError
 from onnxfi.outcome import InjectionRecord, OutcomeCounts
 

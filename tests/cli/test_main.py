@@ -13,9 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import onnxfi
-from onnxfi.cli import ExitCode
-from onnxfi.cli._exit import guarded
-from onnxfi.cli._main import COMMANDS
+from onnxfi.cli import COMMANDS, ExitCode, guarded
 from onnxfi.errors import ModelError
 
 Run = Callable[..., Result]

@@ -9,8 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from onnxfi.campaign import Progress
-from onnxfi.cli._output import Talk
-from onnxfi.cli._progress import Speed, describe, showing_progress
+from onnxfi.cli import Speed, Talk, describe, showing_progress
 
 
 def _progress_at(done: int, elapsed_s: float, before: int = 0) -> Progress:

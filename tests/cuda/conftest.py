@@ -25,7 +25,7 @@ ROOT = HERE.parents[1]
 PROVIDER = Path(onnxruntime.__file__).parent / "capi" / "libonnxruntime_providers_cuda.so"
 START = """
 import onnxruntime as ort
-from onnxfi.cli._doctor import TINY_MODEL
+from onnxfi.cli import TINY_MODEL
 session = ort.InferenceSession(TINY_MODEL, providers=["CUDAExecutionProvider"])
 assert "CUDAExecutionProvider" in session.get_providers()
 """

@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 
 START = """
-from onnxfi.cli._doctor import TINY_MODEL
+from onnxfi.cli import TINY_MODEL
 from onnxfi.engine import EngineSettings, Session
 from onnxfi.errors import BackendError
 from onnxfi.graph import load
@@ -43,7 +43,7 @@ RUN = """
 import os
 from pathlib import Path
 import numpy as np
-from onnxfi.cli._doctor import TINY_MODEL
+from onnxfi.cli import TINY_MODEL
 from onnxfi.engine import EngineSettings, RunFailedError, Session
 from onnxfi.engine.runtime._device import DeviceMemory
 from onnxfi.errors import BackendError
