@@ -66,7 +66,7 @@ EXAMPLES = _examples()
 #: How each is used in a campaign.
 USES = {
     "nibble": ("--fault-model", "nibble", "-n", "20"),
-    "fresh": ("--executor", "fresh:units=2", "-n", "20"),
+    "fresh": ("--executor", "fresh:units=9", "-n", "6"),
     "feed": ("--engine", "feed", "--targets", "input", "-n", "20"),
     "worst": ("--bits", "exponent", "-n", "40"),
 }
