@@ -5,7 +5,7 @@ package, runs the tests named with it, and prints which mistakes were noticed (k
 were not (alive). It exits with 1 if fewer than the share asked for were killed.
 
     python tools/mutants.py --list
-    python tools/mutants.py --only fsync-of-file sampler-seed
+    python tools/mutants.py --only fsync-of-file next-key
     python tools/mutants.py --results mutants.jsonl   # goes on where it was interrupted
 """
 
