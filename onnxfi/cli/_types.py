@@ -251,9 +251,10 @@ def param_type(option: Option) -> click.ParamType:  # type: ignore[type-arg]  # 
         return _FORMS[option.extra["reads"]]
     if option.unit in ("s", "bytes"):
         return Duration() if option.unit == "s" else MemorySize()
-    if option.extra.get("path") in ("file", "any"):
-        there = option.extra["path"] == "file"
-        return click.Path(exists=there, dir_okay=not there)
+    if option.extra.get("path") in ("file", "folder", "any"):
+        kind = option.extra["path"]
+        there, no_file, no_folder = kind != "any", kind == "folder", kind == "file"
+        return click.Path(exists=there, file_okay=not no_file, dir_okay=not no_folder)
     if option.type not in (int, float):
         return click.STRING
     bounds = bounds_of(option)

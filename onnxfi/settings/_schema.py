@@ -7,8 +7,8 @@ Beside what every option may say, ``extra`` of a setting holds:
     usual: The default in words, where it is found out and the value itself is None.
     reads: The form of its text: ``kinds``, ``parts``, ``steps``, ``names``, ``fault-model``.
     registry: The kind of plug-in whose names are the choices, such as ``engine``.
-    path: ``any`` for the path of something, ``file`` for a file that must be there, ``source`` for
-        a path or a text that stands for data, such as ``random:64:0``.
+    path: ``any`` for the path of something, ``file`` or ``folder`` for one that must be there,
+        ``source`` for a path or a text that stands for data, such as ``random:64:0``.
     keyword: Name of the keyword argument of the API, where it is another one.
     takes: Type of that argument, where it takes objects that no file can hold.
 """
@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from types import MappingProxyType, UnionType
-from typing import Annotated, Union, get_args, get_origin
+from typing import Annotated, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 
@@ -56,16 +56,31 @@ def usual_text(option: Option) -> str:
     if isinstance(default, tuple):
         return ", ".join(map(str, default))
     told = isinstance(default, str | int | float) and not isinstance(default, bool)
+    if isinstance(default, float):
+        return f"{default:g}"
     return str(default) if told else ""
 
 
-def bounds_of(option: Option) -> msgspec.Meta:
-    """The annotation that holds a setting's bounds: ``ge``, ``gt``, ``le``, ``lt``."""
+class Bounds(NamedTuple):
+    """What a number must be: at least, above, at most, below; None for no bound."""
+
+    ge: float | None
+    gt: float | None
+    le: float | None
+    lt: float | None
+
+
+def bounds_of(option: Option) -> Bounds:
+    """The bounds of a setting, wherever its annotations have them."""
     hint = option.checked
     if get_origin(hint) in (Union, UnionType):
         hint = next(part for part in get_args(hint) if get_origin(part) is Annotated)
-    found: msgspec.Meta = next(m for m in hint.__metadata__ if isinstance(m, msgspec.Meta))
-    return found
+    metas = [each for each in hint.__metadata__ if isinstance(each, msgspec.Meta)]
+    found = (
+        next((getattr(meta, end) for meta in metas if getattr(meta, end) is not None), None)
+        for end in Bounds._fields
+    )
+    return Bounds(*found)
 
 
 def check_record(record: msgspec.Struct, of: str) -> None:
