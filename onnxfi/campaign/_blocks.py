@@ -109,6 +109,6 @@ def site_keys(source: ScenarioSource) -> SiteKeys | None:
         first = min(numbers)
         faults = source.fault_numbers(first, max(numbers) + 1)
         assert faults is not None
-        return [int(key) for key in source.space.homes(faults[np.array(numbers) - first])]
+        return [int(key) for key in source.space.site_positions(faults[np.array(numbers) - first])]
 
     return keys

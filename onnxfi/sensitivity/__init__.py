@@ -1,4 +1,4 @@
-"""Gradient-free scores: how likely each fault is to fail, from few runs on calibration data.
+"""Gradient-free scores: how likely each fault is to fail, from cheap runs on calibration data.
 
 Four floors, the lowest first: ``scores`` (what is known of each site, as a value and as a file),
 ``rules`` (what the graph and one fault-free run tell), ``probes`` (values shifted on purpose) and

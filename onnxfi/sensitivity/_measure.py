@@ -35,11 +35,10 @@ from onnxfi.sensitivity.scores import (
     SensitivityScores,
     SiteScores,
     StoredScores,
+    towards_mean,
 )
 from onnxfi.sensitivity.trials import TrialOptions, checked_sides, try_sites
 from onnxfi.settings import SensitivityOptions
-
-_LIKE_SEEN = 1.0  # samples that the mean of all channels counts for in each
 
 
 class Responses(NamedTuple):
@@ -72,7 +71,7 @@ def responses_of(
         bounds: What follows them, by name.
         statistics: By value name.
         options: Tier 0 takes rules for all, tier 1 probes all that can be probed.
-        on_progress: Told probes done and expected.
+        on_progress: Called with the probes done and expected.
 
     Raises:
         GoldenError: The model fails on the samples.
@@ -92,21 +91,6 @@ def responses_of(
     return Responses(found | shrunk, frozenset(measured), cost)
 
 
-def towards_mean(response: Response, samples: int) -> Response:
-    """A measured response with a little of the channels' mean in each.
-
-    A channel of which none of thirty samples was lost is not one of which none ever is, if others
-    are; but what no channel loses, such as shifts that a Relu cuts off, stays at 0.
-
-    Args:
-        response: As measured.
-        samples: Samples that were looked at.
-    """
-    mean = response.lost.mean(axis=0)
-    lost = (samples * response.lost + _LIKE_SEEN * mean) / (samples + _LIKE_SEEN)
-    return replace(response, lost=lost)
-
-
 _KEPT = 32  # samples of which words of computed tensors are kept
 OnProgress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -122,15 +106,15 @@ def measure(
 
     The model runs once over the calibration samples, with its values looked at. A fault in a
     stored tensor shifts channels of the value that its layer makes, one in a computed tensor an
-    element of it. What shifts do is told by rules (tier 0) or measured by probes (tier 1). Rules,
-    and probes of what is added to integers or scales them, are checked by a few real faults. Sites
-    of which neither knows anything are tried by real faults.
+    element of it. What shifts do follows from rules (tier 0) or is measured by probes (tier 1).
+    Rules, and probes of what is added to integers or scales them, are checked by real faults.
+    Sites of which neither knows anything are tried by real faults.
 
     Args:
         context: The model on its calibration samples.
         sites: The sites.
         options: How much is run.
-        on_progress: Told how far it is.
+        on_progress: Called as it goes on.
 
     Raises:
         ConfigError: A site can't be faulted by any engine.
@@ -143,10 +127,12 @@ def measure(
     by_name = {site.name: site for site in sites}
     computed = [by_name[name] for name in found.computed]
     keep = _kept(computed, context.workload.samples, options.kept_bytes)
-    seen = calibrate(context, found.looked_at, computed, keep, _told(on_progress, "calibration"))
+    seen = calibrate(
+        context, found.looked_at, computed, keep, _progress(on_progress, "calibration")
+    )
     targets = [*shifted(context.model, by_name, found, seen), *hit(by_name, found, seen)]
-    told = _told(on_progress, "probes")
-    responses = responses_of(context, targets, found.bounds, seen.statistics, options, told)
+    report = _progress(on_progress, "probes")
+    responses = responses_of(context, targets, found.bounds, seen.statistics, options, report)
     cost, trials = responses.cost, TrialOptions(seed=options.seed)
     notes: tuple[str, ...] = ()
     stored = {
@@ -157,15 +143,15 @@ def measure(
     probed = frozenset(name for name, by in methods.items() if by == "probes")
     doubtful = {n: s for n, s in stored.items() if n not in probed or _overflows(by_name[n])}
     if doubtful:
-        told = _told(on_progress, "check")
-        checked, notes, spent = checked_sides(context, doubtful, trials, told, probed)
+        report = _progress(on_progress, "check")
+        checked, notes, spent = checked_sides(context, doubtful, trials, report, probed)
         stored |= checked
         cost += spent
     scores: dict[str, SiteScores] = {**stored}
     for site in computed:
         scores[site.name] = _computed(site, found, seen, responses)
     if found.rest:
-        tried, spent = try_sites(context, found.rest, trials, _told(on_progress, "trials"))
+        tried, spent = try_sites(context, found.rest, trials, _progress(on_progress, "trials"))
         scores |= tried
         cost += spent
     return Sensitivity(
@@ -250,5 +236,5 @@ def _kept(sites: Sequence[FaultSite], samples: int, most_bytes: int) -> int:
     return max(1, min(samples, _KEPT, most_bytes // max(each, 1)))
 
 
-def _told(on_progress: OnProgress | None, what: str) -> Callable[[int, int], None] | None:
+def _progress(on_progress: OnProgress | None, what: str) -> Callable[[int, int], None] | None:
     return None if on_progress is None else partial(on_progress, what)

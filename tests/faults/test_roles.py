@@ -8,8 +8,7 @@ import onnx.defs
 import pytest
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
-from onnxfi.faults.sites import Role, role_of
-from onnxfi.faults.sites._roles import _SLOTS
+from onnxfi.faults.sites import SLOT_ROLES, Role, role_of
 from onnxfi.graph import Node
 
 NAMES = {
@@ -44,7 +43,7 @@ def role(domain: str, op_type: str, slot: int) -> Role:
 def test_table_names_real_operators_and_slots():
     known = schemas()
     internal = {"QLinearConvTranspose", "QLinearReduceMean"}
-    for entry, slots in _SLOTS.items():
+    for entry, slots in SLOT_ROLES.items():
         op_type = entry.rpartition(":")[2]
         domains = [domain for domain in ("", "com.microsoft") if (domain, op_type) in known]
         assert domains or op_type in internal or op_type == "ArrayFeatureExtractor", entry

@@ -109,7 +109,7 @@ def test_many_single_faults_at_once(space):
     numbers = np.random.default_rng(1).integers(0, space.size, 300)
     expected = [space.scenario_groups(numbers[k : k + 1]) for k in range(len(numbers))]
     assert space.single_groups(numbers) == expected
-    homes = space.homes(numbers).tolist()
+    homes = space.site_positions(numbers).tolist()
     assert [space.sites[home].name for home in homes] == [groups[0].site for groups in expected]
     with pytest.raises(FaultError, match="out of range"):
         space.single_groups(np.array([space.size]))

@@ -71,7 +71,7 @@ def test_parts_follow_sizes_or_the_spread_of_what_is_expected(mixed):
 def test_prefixes_have_about_the_same_parts(mixed):
     sampler = StratifiedSampler(n=400, by=["site"], seed=5)
     numbers = SampledScenarios(mixed, sampler).fault_numbers(0, 400)
-    home = mixed.homes(numbers)
+    home = mixed.site_positions(numbers)
     whole = np.bincount(home, minlength=4)
     for stop in (50, 100, 333):
         assert np.abs(np.bincount(home[:stop], minlength=4) - whole * stop / 400).max() <= 1

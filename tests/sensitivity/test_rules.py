@@ -9,9 +9,8 @@ import pytest
 from onnx import numpy_helper, parser
 
 from onnxfi.graph import Model, load
-from onnxfi.sensitivity._measure import towards_mean
 from onnxfi.sensitivity.rules import ChannelStatistics, Target, ValueChannels, following, ruled
-from onnxfi.sensitivity.scores import DOWN, UP, Response
+from onnxfi.sensitivity.scores import DOWN, UP, Response, towards_mean
 
 STORED = {
     "lo": np.float32(0.0),

@@ -69,7 +69,7 @@ _NEVER_STATIC = frozenset(
 )
 
 
-# Number and condition, which a Loop hands to its body before the state.
+# Number and condition, which a Loop gives its body before the state.
 _LOOP_CONTROL = 2
 
 
@@ -127,8 +127,8 @@ class Computed:
         """The sites of a node's outputs, or why they are none."""
         for value in filter(None, node.outputs):
             reason = Reason.STATIC if value in self.static else None
-            home = Origin(node=node, layer=self._layer(node), scope=node.scope)
-            yield self._site(value, SiteKind.ACTIVATION, home, reason)
+            origin = Origin(node=node, layer=self._layer(node), scope=node.scope)
+            yield self._site(value, SiteKind.ACTIVATION, origin, reason)
 
     def body_sites(self, body: Body) -> Iterator[FaultSite | LeftOut]:
         """The sites of what comes into a body anew in each iteration, or why they are none.
@@ -138,11 +138,11 @@ class Computed:
         slices = len(body.inputs) - body.slices
         for place, value in enumerate(body.inputs):
             kind = SiteKind.STATE if place < slices else SiteKind.ACTIVATION
-            home = Origin(node=body.owner, layer=body.owner.name, scope=body.path)
+            origin = Origin(node=body.owner, layer=body.owner.name, scope=body.path)
             reason = Reason.PASSED if self.index.returned(value) else None
             if body.owner.op_type == "Loop" and place < _LOOP_CONTROL:
                 reason = Reason.STRUCTURE
-            yield self._site(value, kind, home, reason)
+            yield self._site(value, kind, origin, reason)
 
     def _site(
         self, value: str, kind: SiteKind, origin: Origin, reason: Reason | None

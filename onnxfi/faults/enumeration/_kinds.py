@@ -34,7 +34,7 @@ _HEADS = -3  # axis of an attention's scores: batch, heads, queries, keys
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredKinds:
-    """What stored tensors are to the network; told by what is done with them alone.
+    """What stored tensors are to the network, found from what is done with them alone.
 
     Attributes:
         uses: How the graph reads its values.
@@ -49,9 +49,9 @@ class StoredKinds:
             element: Its element type.
             end: Where it ends up.
         """
-        told = next(filter(None, map(self._dressed_kind, end.way)), None)
-        if told is not None:
-            return told
+        known = next(filter(None, map(self._quantizing_kind, end.way)), None)
+        if known is not None:
+            return known
         use = end.use
         first = end.way[0]
         dense = self.uses.index.shape_of(first.node.inputs[first.slot]) or ()
@@ -66,7 +66,7 @@ class StoredKinds:
             return SiteKind.BIAS
         return SiteKind.CONSTANT if self._constant(element, use) else SiteKind.WEIGHT
 
-    def _dressed_kind(self, use: Use) -> SiteKind | None:
+    def _quantizing_kind(self, use: Use) -> SiteKind | None:
         """What a tensor is to a quantized one that it dresses on its way, if it does."""
         role = role_of(use.node, use.slot)
         if role in (Role.SCALE, Role.ZERO_POINT, Role.CONSTANT):
@@ -198,7 +198,7 @@ class StoredKinds:
         return bool(onward) and all(each.node.op_type == "Softmax" for each in onward)
 
     def _rotates(self, use: Use) -> bool:
-        """Whether a tensor is a table of sines or cosines by which positions are told.
+        """Whether a tensor is a table of sines or cosines that encode positions.
 
         It is multiplied with a value, a second table with the same value rotated, and the products
         are added.
@@ -248,7 +248,7 @@ class StoredKinds:
         return bool(onward) and all(each.node.op_type in _WAVES for each in onward)
 
     def _onward(self, value: str, through: Callable[[Node], bool]) -> Iterator[Use]:
-        """The uses of a value, seen through what only re-dresses it, and some more operators."""
+        """The uses of a value, seen through transparent operators, and some more."""
         for use in self.uses.index.consumers(value):
             node = use.node
             if node.outputs and (through(node) or (transparent(node) and use.slot == 0)):

@@ -1,4 +1,4 @@
-"""Where stored tensors end up: the operator that they belong to, and what they are taken for."""
+"""Where stored tensors end up: the operator that they belong to, and what they are to it."""
 
 from __future__ import annotations
 
@@ -59,33 +59,33 @@ class Uses:
     def readings(self, value: str, element: ElementType | None) -> Iterator[bool]:
         """Of each reading of a value, whether it is for structure.
 
-        What a control-flow body hands out is read by who reads the output of its node; what the
+        What a control-flow body returns is read by who reads the output of its node; what the
         model returns is read by its user.
         """
         for use in self.index.consumers(value):
             yield self.structural(use, element)
-        handed = self.index.handed(value)
-        for each in handed:
+        returned = self.index.handed(value)
+        for each in returned:
             # A loop goes on or not by its condition, which is no number.
             yield (
                 not each.value
                 or each.node.name in self.structure
                 or self._only(each.value, element)
             )
-        if self.index.returned(value) and not handed:
+        if self.index.returned(value) and not returned:
             yield False
 
     def reader(self, value: str, element: ElementType | None) -> tuple[Node | None, End | None]:
         """The node that a value goes to first, and where it ends up; None where no node reads it.
 
-        A value that a body hands out goes to the body's node.
+        A value that a body returns goes to the body's node.
         """
         for use in self.index.consumers(value):
             if not self.structural(use, element):
                 return use.node, self.end(use, element)
-        for handed in self.index.handed(value):
-            if handed.value:
-                return handed.node, self.reader(handed.value, element)[1]
+        for body in self.index.handed(value):
+            if body.value:
+                return body.node, self.reader(body.value, element)[1]
         return None, None
 
     def end(self, use: Use, element: ElementType | None) -> End:
@@ -104,26 +104,26 @@ class Uses:
     def layer(self, last: Use) -> Node:
         """The node that a tensor with this last use belongs to.
 
-        A scale or zero point belongs where the value that it dresses goes on to. Behind a
+        A scale or zero point belongs where the value that it scales goes on to. Behind a
         quantizer at the end of the network nothing reads that value; then it is its maker.
         """
-        if not self.dressing(last.node):
+        if not self.transparent(last.node):
             return last.node
         uses = self.index.consumers(last.node.outputs[0])
         onward = self.end(uses[0], None).use.node if uses else last.node
-        if not self.dressing(onward):
+        if not self.transparent(onward):
             return onward
         return self.maker(last.node.inputs[0]) or last.node
 
     def maker(self, value: str) -> Node | None:
         """The node that made a value, seen through transparent operators; None for inputs."""
         node = self.index.producer(value)
-        while node is not None and self.dressing(node):
+        while node is not None and self.transparent(node):
             node = self.index.producer(node.inputs[0])
         return node
 
-    def dressing(self, node: Node) -> bool:
-        """Whether a node only re-dresses its first input.
+    def transparent(self, node: Node) -> bool:
+        """Whether a node only converts or reshapes its first input: layers are seen through it.
 
         So does the Clip between a quantizer and its dequantizer, which narrows integers to fewer
         bits.
@@ -147,7 +147,7 @@ class Uses:
         return all(value in self.static for value in node.outputs if value)
 
     def _onward(self, use: Use, element: ElementType | None) -> Use | None:
-        if not self._fixed(use.node) and not (self.dressing(use.node) and use.slot == 0):
+        if not self._fixed(use.node) and not (self.transparent(use.node) and use.slot == 0):
             return None
         for value in filter(None, use.node.outputs):
             for reading in self.index.consumers(value):

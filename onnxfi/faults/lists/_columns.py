@@ -21,7 +21,7 @@ class FaultColumn:
     Attributes:
         name: Its key in the file.
         type: JSON type of its values.
-        help: What it says, in a few words.
+        help: What it says, as a phrase.
         rows: Whether it has a value for each fault; a single one then holds for all.
         required: Whether it must be there.
     """

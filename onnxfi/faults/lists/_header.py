@@ -21,7 +21,7 @@ class FaultListHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     Attributes:
         schema: ``"onnxfi/faults/1"``.
         model_sha256: Hash of the model that the list is for; None in a list written by hand, which
-            is then taken for any model it fits.
+            then fits any model that has its sites.
         graph: Which graph the sites are of: ``stored``, the model's file, or ``deployed``, what
             onnxruntime makes of it. Left out where it is ``stored``.
         graph_sha256: Fingerprint of the deployed graph, which differs between machines; None in a

@@ -36,7 +36,7 @@ class GraphFault:
 
     Attributes:
         source: An ONNX model: path, ``bytes``, ``onnx.ModelProto``, or ``onnx.FunctionProto``
-            (taken for float32). One tensor in, one out, of one type; further inputs need defaults.
+            (read as float32). One tensor in, one out, of one type; further inputs need defaults.
         parameters: Values for inputs that have defaults.
         whole: The fault is in the whole tensor, in place of one element.
 
@@ -109,7 +109,7 @@ class GraphFault:
         return {self.graph.sha256: self.graph.data}
 
     def spec(self) -> str:
-        """``graph:SHA256[:whole]``; files that hold it hold the graph beside it."""
+        """``graph:SHA256[:whole]``; files that hold it hold the graph as well."""
         return f"graph:{self.graph.sha256}{':whole' if self.whole else ''}"
 
     def variants(self, site: FaultSite) -> int:
@@ -154,7 +154,7 @@ def snippet_of(graph: FaultGraph) -> Snippet:
 
 
 def graphs_of(models: Iterable[FaultModel]) -> dict[str, bytes]:
-    """The graphs among some fault models, by hash: files hold them beside the specs."""
+    """The graphs among some fault models, by hash: files hold them with the specs."""
     found: dict[str, bytes] = {}
     for model in models:
         if isinstance(model, HoldsGraphs):

@@ -62,7 +62,7 @@ class FaultModelPlugin(FaultModel, Plugin, Protocol):
 
     Attributes:
         name: The word before the first colon.
-        help: What it does, in a few words.
+        help: What it does, as a phrase without a full stop.
         forms: Texts that stand for the model in help and docs, such as ``flip:bits=BITS``; none
             for a model that can't be named in a text.
     """
@@ -81,7 +81,7 @@ class FaultModelPlugin(FaultModel, Plugin, Protocol):
 
 @runtime_checkable
 class HoldsGraphs(Protocol):
-    """A fault model that acts by graphs; files hold them beside its text."""
+    """A fault model that acts by graphs; files hold them with its text."""
 
     def graphs(self) -> Mapping[str, bytes]:
         """The graphs, small ONNX models, by sha256."""

@@ -47,14 +47,14 @@ class Pattern:
         position, rest = 0, int(index[0])
         # Strides need not nest (a channel's grid is its own axis only), so take the long ones
         # first and check at the end that nothing is left over.
-        taken = dict.fromkeys(range(len(self.grid)), 0)
-        for axis in sorted(taken, key=lambda item: -self.strides[item]):
+        steps = dict.fromkeys(range(len(self.grid)), 0)
+        for axis in sorted(steps, key=lambda item: -self.strides[item]):
             if self.grid[axis] > 1:
-                taken[axis], rest = divmod(rest, self.strides[axis])
-        if rest or any(taken[axis] >= extent for axis, extent in enumerate(self.grid)):
+                steps[axis], rest = divmod(rest, self.strides[axis])
+        if rest or any(steps[axis] >= extent for axis, extent in enumerate(self.grid)):
             return None
         for axis, extent in enumerate(self.grid):
-            position = position * extent + taken[axis]
+            position = position * extent + steps[axis]
         return position
 
 

@@ -36,7 +36,7 @@ class LeftOut:
         name: Its name.
         reason: Why it is left out.
         elements: Number of elements, None if not known.
-        bits: Stored bits; 0 for computed tensors and where they can't be told.
+        bits: Stored bits; 0 for computed tensors and where they are not known.
         kind: What the tensor is to the network; None for a stored one, which no operator takes for
             anything.
         op_type: Operator that computes it; empty for other tensors.
@@ -57,7 +57,7 @@ class LeftOutGroup:
     Attributes:
         reason: The reason.
         tensors: How many.
-        names: A few of them.
+        names: Some of them.
     """
 
     reason: str

@@ -40,7 +40,7 @@ class Role(enum.Enum):
 
 
 def transparent(node: Node) -> bool:
-    """Whether a node's output is its first input in other clothes; layers are seen through it."""
+    """Whether a node only converts or moves its first input; layers are seen through it."""
     # A damaged file can have such a node without inputs.
     whole = bool(node.inputs) and bool(node.outputs)
     return whole and node.op_type in _TRANSPARENT and node.domain in _DOMAINS
@@ -54,7 +54,7 @@ def role_of(node: Node, slot: int) -> Role:
         return (Role.DATA, Role.SCALE, Role.ZERO_POINT)[(slot + 1) % 3]
     if node.op_type.startswith("Reduce"):
         return Role.STRUCTURE if slot == 1 else Role.DATA
-    slots = _SLOTS.get(f"{node.domain}:{node.op_type}", _SLOTS.get(node.op_type, ""))
+    slots = SLOT_ROLES.get(f"{node.domain}:{node.op_type}", SLOT_ROLES.get(node.op_type, ""))
     return Role(slots[slot]) if slot < len(slots) else Role.DATA
 
 
@@ -124,6 +124,7 @@ _GROUPS: Mapping[str, str] = {
     "...i": "CropAndResize",
 }
 
-_SLOTS: Mapping[str, str] = MappingProxyType(
+SLOT_ROLES: Mapping[str, str] = MappingProxyType(
     {name: slots for slots, names in _GROUPS.items() for name in names.split()}
 )
+"""The role of each input slot, by operator: a letter a slot; slots beyond the end are data."""

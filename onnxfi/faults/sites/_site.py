@@ -227,7 +227,7 @@ class FaultSite:
         """The site of the same tensor in one step only; None if it has no such step.
 
         Args:
-            step: 0-based; any number goes as long as no profile has told how many there are.
+            step: 0-based; any number is right as long as no profile has found how many there are.
         """
         steps = None if self.layout is None else self.layout.steps
         if not self.repeated or step < 0 or (steps is not None and step >= steps):

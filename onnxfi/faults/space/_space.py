@@ -206,16 +206,16 @@ class FaultSpace:
                 local = np.arange(first - segment.start, end - segment.start)
                 yield Stretch(first, end, site, model.columns(site, local, _source(model, None)))
 
-    def homes(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    def site_positions(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Position in ``sites`` of the site that each fault number is at, int64 (n,).
 
         Raises:
             FaultError: A number is not in ``[0, size)``.
         """
-        home = np.zeros(len(numbers), np.int64)
+        found = np.zeros(len(numbers), np.int64)
         for segment, where in self._split(numbers):
-            home[where] = segment.site
-        return home
+            found[where] = segment.site
+        return found
 
     def fault_number(self, groups: Sequence[FaultGroup]) -> int:
         """The number of a single-fault scenario, the inverse of :meth:`scenario_groups`.
@@ -259,11 +259,11 @@ class FaultSpace:
         field = np.full(len(numbers), "", dtype="<U9")
         for segment, where in self._split(numbers):
             model[where], site[where] = segment.model, segment.site
-            fault_model, home = self.models[segment.model], self.sites[segment.site]
+            fault_model, there = self.models[segment.model], self.sites[segment.site]
             if fault_model.enumerable:
                 local = numbers[where] - segment.start
-                columns = fault_model.columns(home, local, _source(fault_model, None))
-                found = touched(columns, len(where), home.element)
+                columns = fault_model.columns(there, local, _source(fault_model, None))
+                found = touched(columns, len(where), there.element)
                 bit[where], field[where] = found.bit, found.field
         return Located(model, site, bit, field)
 
@@ -303,9 +303,9 @@ class FaultSpace:
                 f"fault number {int(numbers[outside][0])} is out of range, the fault space has"
                 f" {self.size} faults (numbers 0..{self.size - 1})"
             )
-        home = np.searchsorted(self._starts, numbers, side="right") - 1
-        order = np.argsort(home, kind="stable")
-        used, first = np.unique(home[order], return_index=True)
+        owner = np.searchsorted(self._starts, numbers, side="right") - 1
+        order = np.argsort(owner, kind="stable")
+        used, first = np.unique(owner[order], return_index=True)
         for which, where in zip(used.tolist(), np.split(order, first[1:]), strict=False):
             yield self.segments[which], where
 
@@ -322,7 +322,7 @@ def site_bits(site: FaultSite) -> int:
 def element_variants(space: FaultSpace, start: int, stop: int) -> Variants | None:
     """Bits and fields of the faults of one element of a segment.
 
-    None unless every element has the same few variants, numbered element by element: that is so
+    None unless every element has the same variants, numbered element by element: that is so
     for the single-bit models of this package; of a user's own model it is checked at both ends.
 
     Args:
@@ -332,7 +332,7 @@ def element_variants(space: FaultSpace, start: int, stop: int) -> Variants | Non
     """
     if not space.enumerable:
         return None
-    site = space.sites[int(space.homes(np.array([start]))[0])]
+    site = space.sites[int(space.site_positions(np.array([start]))[0])]
     elements = site.layout.elements if site.layout else 0
     each, rest = divmod(stop - start, max(elements, 1))
     if rest or not 0 < each <= _PROBES:

@@ -58,7 +58,7 @@ class Flow:
         starts: Step of the first node of each operator.
         readers: By position of an operator: positions of those that read it, each with the steps
             from the making of the value to its reading.
-        carried: What the body of a loop hands on to its next iteration, by name of the value.
+        carried: What the body of a loop carries to its next iteration, by name of the value.
         states: What the body gets from the iteration before: name of the value, and position of
             the operator that made it there.
     """

@@ -43,8 +43,8 @@ def labelled(
 def _computed(site: FaultSite, index: GraphIndex, found: Unrolled, parts: NeuronParts) -> FaultSite:
     node, first = index.producer(site.name), found.first.get(site.node)
     if node is None:
-        home = parts.home.get(site.name, site.layer)
-        return replace(site, part=parts.states.get(site.name), layer=home)
+        layer = parts.owner.get(site.name, site.layer)
+        return replace(site, part=parts.states.get(site.name), layer=layer)
     return replace(
         site,
         layer=_layer(site.node, site.layer, found, parts),
@@ -59,7 +59,7 @@ def _stored(
 ) -> FaultSite:
     steps = {found.step.get(name) for name in _readers(index, static, site.name)}
     step = steps.pop() if len(steps) == 1 else None
-    layer = parts.home.get(site.name) or _layer(site.layer, site.layer, found, parts)
+    layer = parts.owner.get(site.name) or _layer(site.layer, site.layer, found, parts)
     return replace(site, layer=layer, step=step, part=parts.stored.get(site.name))
 
 

@@ -197,14 +197,14 @@ class NeuronParts:
         states: Part of what a loop's body gets from the iteration before, by name of the value.
         stored: Part of a stored tensor, by its name.
         layer: Name of the layer of neurons that a node belongs to, by name of the node.
-        home: Name of the layer of neurons that a stored tensor or a state belongs to, by its name.
+        owner: Name of the layer of neurons that a stored tensor or a state belongs to, by its name.
     """
 
     computed: Mapping[str, NeuronPart] = field(default_factory=dict)
     states: Mapping[str, NeuronPart] = field(default_factory=dict)
     stored: Mapping[str, NeuronPart] = field(default_factory=dict)
     layer: Mapping[str, str] = field(default_factory=dict)
-    home: Mapping[str, str] = field(default_factory=dict)
+    owner: Mapping[str, str] = field(default_factory=dict)
 
 
 def neuron_parts(index: GraphIndex, static: frozenset[str], flow: Flow) -> NeuronParts:
@@ -240,7 +240,7 @@ def neuron_parts(index: GraphIndex, static: frozenset[str], flow: Flow) -> Neuro
         states={value: places[at] for value, at in flow.states.items() if at in places},
         stored={name: part for name, (part, _) in chosen.items()},
         layer={node.name: name for at, name in named.items() for node in flow.operators[at]},
-        home={name: named[at] for name, (_, at) in chosen.items() if at in named}
+        owner={name: named[at] for name, (_, at) in chosen.items() if at in named}
         | {value: named[at] for value, at in flow.states.items() if at in named},
     )
 

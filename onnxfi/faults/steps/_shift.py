@@ -47,7 +47,7 @@ class TimeShift:
 def time_shifts(index: GraphIndex, static: frozenset[str]) -> Iterator[TimeShift]:
     """Proposals for the time shift of a graph, the likeliest first; none where nothing repeats.
 
-    Nodes that read one weight in the same place are taken for the steps of one node. From there
+    Nodes that read one weight in the same slot are assumed to be the steps of one node. From there
     the correspondence is carried along the edges: if b is a, one step later, then what reads b is
     what reads a, and what b reads is what a reads, one step later.
 
@@ -119,7 +119,7 @@ class _Growth:
     _fresh: deque[tuple[Node, Node]] = field(default_factory=deque)
 
     def pair(self, early: Node, late: Node) -> None:
-        """Take ``late`` for ``early`` one step on, unless either is taken or they differ."""
+        """Pair ``late`` with ``early`` one step before, unless one is paired or they differ."""
         if early.name in self.ahead or late.name in self._behind or early.name == late.name:
             return
         if self._alike(early, late):

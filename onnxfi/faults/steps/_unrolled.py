@@ -151,7 +151,7 @@ class Timeline:
 
         A matrix product of what is carried belongs to the next step, what it reads to the one
         before. Else the carried value is the first through which all ways from one step to the
-        next go: what is added to a membrane and taken from it again belongs to the step that
+        next go: what is added to a membrane and subtracted again belongs to the step that
         fired, its leak to the next one.
         """
         inner = [e for e in self.edges if e.source in part and e.target in part]
@@ -195,7 +195,7 @@ class Unrolled:
 
     Attributes:
         steps: Number of time steps.
-        step: Time step by name of a node; nodes before, behind and beside the steps have none.
+        step: Time step by name of a node; nodes outside of the steps have none.
         first: The same node at the first step that has it, by name of a node.
         flow: The network once, with the values that it carries from step to step.
     """

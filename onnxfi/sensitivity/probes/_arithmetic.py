@@ -67,7 +67,7 @@ class Arithmetic:
 
     @property
     def floating(self) -> bool:
-        """Whether numbers of the type may be no number at all."""
+        """Whether the type has NaN."""
         return self.element is not ElementType.INT64 and self.bounds is None
 
     @property

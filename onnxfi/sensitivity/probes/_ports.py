@@ -39,7 +39,7 @@ class ShiftedRows:
         row: int64, the sample of the run.
         sample: int64, the calibration sample that it is.
         channel: int64, which channel is shifted.
-        amount: float64, by how much; NaN makes no number of it.
+        amount: float64, by how much; NaN overwrites it with NaN.
     """
 
     row: NDArray[np.int64]
@@ -205,8 +205,8 @@ def _open(model: Model, target: Target) -> bool:
     """Whether nodes can be put behind all values of a target."""
     index, fed = model.index, {spec.name for spec in model.inputs}
     for each in target.values:
-        home, maker = index.home(each.value), index.producer(each.value)
-        if home is None or home.scope:
+        owner, maker = index.home(each.value), index.producer(each.value)
+        if owner is None or owner.scope:
             return False
         if maker is None and (each.value not in fed or index.returned(each.value)):
             return False

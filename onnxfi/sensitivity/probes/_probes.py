@@ -26,7 +26,7 @@ class Curve:
     """What is lost when one channel is shifted in one direction, known at some doses.
 
     More shift never loses less (propagation is nearly monotone in practice), so one probe with the
-    largest dose tells a channel that never matters, and a rise is found by halving.
+    largest dose finds channels that never matter, and a rise is found by halving.
 
     Args:
         doses: float64 (d,), ascending.
@@ -79,12 +79,12 @@ class Curve:
 
 # Ports that a session has at most: each is a pass over its value in every run, armed or not.
 _PORTS = 24
-# Channels in which a value that is no number is tried before it is taken to be alike in all.
+# Channels in which NaN is tried before its loss is assumed to be alike in all.
 _BROKEN = 8
 _ALIKE = 0.1
 # How far neighbouring points of a curve may lie apart: by what they say of the likelihood of a
 # failure (tried on LeNet-5 and a digits CNN: closer finds no more failures, further fewer), and
-# where it is a mean over elements of which few lose much, by the share itself.
+# where it is a mean over elements of which some lose much, by the share itself.
 _LIKELY_STEP = 0.2
 _LOST_STEP = 0.1
 # Probes of a channel that curves usually take, to say what is to come.
@@ -120,13 +120,13 @@ def probe(
         targets: Values to shift; the same may be once whole and once not.
         options: How many channels, the drop that counts, and the seed of all choices.
         doses: Shifts in multiples of the value's spread, ascending, positive.
-        on_progress: Told how many probes are done, and how many it will be by what is known.
+        on_progress: Called with the probes done, and with the number expected so far.
 
     Returns:
         Responses by target, and what they cost. Values that can't be shifted are left
         out: those in nested graphs or in blocks of channels, of unknown layout, or of an element
-        type without arithmetic in graphs. ``broken`` is what no number at all (NaN) in the channel
-        loses; in integers, which are always numbers, what the largest dose does.
+        type without arithmetic in graphs. ``broken`` is the loss with NaN injected into the
+        channel; of integers, which have none, the loss at the largest dose.
 
     Raises:
         GoldenError: The model fails on the samples.
@@ -161,7 +161,7 @@ class _Plan:
         port: Its port.
         channels: int64, the channels that are probed, ascending.
         curves: One for each of them and direction.
-        broken: What no number loses, by channel, as far as it is known.
+        broken: Loss with NaN injected, by channel, as far as it is known.
     """
 
     port: ShiftPort
@@ -195,7 +195,7 @@ class _Plan:
                     yield place, direction, amount
 
     def unbroken(self) -> list[int]:
-        """Places of channels to put no number into next."""
+        """Positions of channels to inject NaN into next."""
         if not self.port.arithmetic.floating:
             return []
         if not self.broken:
@@ -313,16 +313,16 @@ def _lost_apart(drop: float) -> Apart:
 
 
 def _groups(plans: Sequence[_Plan]) -> Iterator[list[_Plan]]:
-    """Targets that share a session: few ports, and none on one value twice."""
+    """Targets that share a session: at most 24 ports, and one for each value."""
     group: list[_Plan] = []
-    taken: set[str] = set()
+    shared: set[str] = set()
     for plan in plans:
         values = {each.value for each in plan.port.target.values}
-        if group and (len(taken) + len(values) > _PORTS or values & taken):
+        if group and (len(shared) + len(values) > _PORTS or values & shared):
             yield group
-            group, taken = [], set()
+            group, shared = [], set()
         group.append(plan)
-        taken |= values
+        shared |= values
     if group:
         yield group
 

@@ -30,8 +30,8 @@ from onnxfi.sensitivity.scores import Cost
 _ROWS = 128
 _RUN_BYTES = 256 << 20
 # Shifts of whole channels that lose so much of the first samples lose more than enough of all:
-# the others would not change what is thought of them. Where shifts lose nothing there is no such
-# end, since the few samples that do lose may come last.
+# the others would not change their scores. Where shifts lose nothing there is no such end,
+# since the samples that do lose may come last.
 _FIRST = 8
 _ENOUGH = 0.5
 
@@ -42,7 +42,7 @@ class Shift(NamedTuple):
     Attributes:
         port: Which port.
         channel: Which channel of its target.
-        amount: By how much; NaN makes no number of it.
+        amount: By how much; NaN overwrites it with NaN.
     """
 
     port: int

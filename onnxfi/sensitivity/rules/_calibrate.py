@@ -24,7 +24,7 @@ _TOTAL, _SQUARE, _KEPT, _RAISED, _RISING, _FALLING = range(6)
 class ChannelStatistics:
     """What a value holds, by channel, over the calibration samples.
 
-    Where samples can be told apart, root mean squares are those of the samples in which the
+    Where samples can be distinguished, root mean squares are those of the samples in which the
     channel has such numbers at all: a channel that is 0 in most pictures is not one that is small
     in all. One that is 0 in all of them may not be in others: it counts as if it were half a time
     in one more, and then as large as the other channels are.
@@ -153,7 +153,7 @@ def calibrate(
         values: Values whose statistics are wanted, with the axis of their channels.
         sites: Sites of computed tensors whose words are wanted.
         keep: Samples of which words are kept.
-        on_progress: Told samples times groups of values done, and in all.
+        on_progress: Called with samples times groups of values done, and in all.
 
     Raises:
         GoldenError: The model fails on the samples.

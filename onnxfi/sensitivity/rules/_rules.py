@@ -1,4 +1,4 @@
-"""Rules: responses told from what follows a value, without running anything shifted."""
+"""Rules: responses that follow from the operator behind a value, without a run."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ Out: :class:`SensitivityScores` by site, what they expect of a fault space, and 
 
 from onnxfi.sensitivity.scores._file import is_sensitivity
 from onnxfi.sensitivity.scores._pack import SiteScores
-from onnxfi.sensitivity.scores._response import DOSES, DOWN, UP, WHOLE, Axis, Response
+from onnxfi.sensitivity.scores._response import DOSES, DOWN, UP, WHOLE, Axis, Response, towards_mean
 from onnxfi.sensitivity.scores._scores import SensitivityScores, likelihood
 from onnxfi.sensitivity.scores._sensitivity import (
     Cost,
@@ -47,4 +47,5 @@ __all__ = [
     "expect",
     "is_sensitivity",
     "likelihood",
+    "towards_mean",
 ]

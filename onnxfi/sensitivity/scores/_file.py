@@ -24,8 +24,8 @@ HEADER = "__onnxfi__"
 _DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a file says beside the scores; see ``Sensitivity``."""
+class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the scores of a file were measured; see ``Sensitivity``."""
 
     model_sha256: str
     graph_sha256: str | None
@@ -39,19 +39,19 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 class _Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     schema: str
-    told: Told
+    provenance: Provenance = msgspec.field(name="told")
     digest: str
     drop: float
     parts: list[ScorePart]
     sites: dict[str, int]
 
 
-def write_file(path: Path, told: Told, scores: SensitivityScores) -> None:
-    """Write scores, and what is said of them."""
+def write_file(path: Path, provenance: Provenance, scores: SensitivityScores) -> None:
+    """Write scores, and how they were measured."""
     packed = pack(scores.sites, scores.drop)
     header = _Header(
         schema=SCHEMA,
-        told=told,
+        provenance=provenance,
         digest=packed.digest,
         drop=scores.drop,
         parts=packed.parts,
@@ -78,7 +78,7 @@ def is_sensitivity(path: Path) -> bool:
         return False
 
 
-def read_file(path: Path) -> tuple[Told, SensitivityScores]:
+def read_file(path: Path) -> tuple[Provenance, SensitivityScores]:
     """Read what :func:`write_file` wrote.
 
     Raises:
@@ -96,7 +96,7 @@ def read_file(path: Path) -> tuple[Told, SensitivityScores]:
         raise ConfigError(f"there is no file of scores {str(path)!r}") from None
     except (*_DAMAGE, msgspec.DecodeError, AttributeError) as error:
         raise _damaged(path) from error
-    return header.told, _scores(path, header, arrays)
+    return header.provenance, _scores(path, header, arrays)
 
 
 def _header(path: Path, stored: NDArray[Any]) -> _Header:
@@ -123,7 +123,7 @@ def _scores(path: Path, header: _Header, arrays: list[NDArray[Any]]) -> Sensitiv
 
 def _in_order(header: _Header, sites: Mapping[str, Any]) -> dict[str, Any]:
     """Sites in the order in which they were measured, which the methods are in."""
-    return {name: sites[name] for name in header.told.methods if name in sites} | dict(sites)
+    return {name: sites[name] for name in header.provenance.methods if name in sites} | dict(sites)
 
 
 def _damaged(path: Path) -> ConfigError:

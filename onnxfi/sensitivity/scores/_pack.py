@@ -62,8 +62,8 @@ def pack(sites: Mapping[str, SiteScores], drop: float) -> Packed:
     """
     packer = _Packer()
     places = {name: packer.place(sites[name]) for name in sorted(sites)}
-    told = {"parts": packer.parts, "sites": places, "arrays": list(packer.hashes), "drop": drop}
-    digest = hashlib.sha256(msgspec.json.encode(told, order="sorted")).hexdigest()
+    content = {"parts": packer.parts, "sites": places, "arrays": list(packer.hashes), "drop": drop}
+    digest = hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
     return Packed(packer.parts, places, packer.arrays, digest)
 
 

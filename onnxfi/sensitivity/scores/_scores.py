@@ -56,7 +56,7 @@ class SensitivityScores:
 def likelihood(lost: NDArray[np.float64], drop: float) -> NDArray[np.float64]:
     """How likely a scenario is to fail, by the share that it lost of the calibration samples.
 
-    A step at the drop, much softened, because few samples tell of many, and one shift stands for
+    A step at the drop, much softened, because few samples stand for all, and one shift for
     many faults: as likely as not at the drop, and the odds are proportional to the share lost.
     """
     found: NDArray[np.float64] = lost / (lost + drop)

@@ -12,7 +12,7 @@ import msgspec
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults import BitFlip, FaultModel, FaultSite, FaultSpace
-from onnxfi.sensitivity.scores._file import Told, read_file, write_file
+from onnxfi.sensitivity.scores._file import Provenance, read_file, write_file
 from onnxfi.sensitivity.scores._pack import SiteScores
 from onnxfi.sensitivity.scores._scores import SensitivityScores
 from onnxfi.sensitivity.scores._sites import ComputedScores, StoredScores
@@ -93,7 +93,7 @@ class Sensitivity:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write it into a file, a ``.npz``, which ``--scores`` and :meth:`load` take."""
-        told = Told(
+        provenance = Provenance(
             model_sha256=self.model_sha256,
             graph_sha256=self.graph_sha256,
             inputs_sha256=self.inputs_sha256,
@@ -103,7 +103,7 @@ class Sensitivity:
             methods=dict(self.methods),
             notes=self.notes,
         )
-        write_file(Path(path), told, self.scores)
+        write_file(Path(path), provenance, self.scores)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Sensitivity:
@@ -112,9 +112,9 @@ class Sensitivity:
         Raises:
             ConfigError: The file is missing, damaged, of another kind or of a newer version.
         """
-        told, scores = read_file(Path(path))
+        provenance, scores = read_file(Path(path))
         try:
-            options, cost = SensitivityOptions(**told.options), Cost(**told.cost)  # type: ignore[arg-type]
+            options, cost = SensitivityOptions(**provenance.options), Cost(**provenance.cost)  # type: ignore[arg-type]
         except (TypeError, ConfigError) as error:
             raise ConfigError(
                 f"{path} was measured with options that make no sense: {error}"
@@ -122,13 +122,13 @@ class Sensitivity:
         return cls(
             scores=scores,
             options=options,
-            model_sha256=told.model_sha256,
-            inputs_sha256=told.inputs_sha256,
-            criterion=told.criterion,
+            model_sha256=provenance.model_sha256,
+            inputs_sha256=provenance.inputs_sha256,
+            criterion=provenance.criterion,
             cost=cost,
-            methods=told.methods,
-            notes=told.notes,
-            graph_sha256=told.graph_sha256,
+            methods=provenance.methods,
+            notes=provenance.notes,
+            graph_sha256=provenance.graph_sha256,
         )
 
 

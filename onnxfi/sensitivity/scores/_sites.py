@@ -18,7 +18,7 @@ class WordChange(NamedTuple):
 
     Attributes:
         amount: float64, faulty minus fault-free value; 0 where it is not finite.
-        broken: bool of the same shape: the faulty value is infinite or no number, and the
+        broken: bool of the same shape: the faulty value is infinite or NaN, and the
             fault-free one is not.
     """
 

@@ -1,7 +1,7 @@
 """Trials: real faults, carried out one at a time on the calibration samples.
 
 In: sites, scores where there are any, and an engine's context. Out: scores of sites that no rule
-and no probe tells anything of, and corrections of scores that real faults contradict.
+and no probe covers, and corrections of scores that real faults contradict.
 """
 
 from onnxfi.sensitivity.trials._fallback import Rung, curves, ladder, search, try_sites

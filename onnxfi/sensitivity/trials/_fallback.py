@@ -1,4 +1,4 @@
-"""Scores from trials alone: for tensors of which no rule and no probe tells what faults do."""
+"""Scores from trials alone: for tensors that no rule and no probe covers."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ Rung = tuple[int, int]
 """Direction and position of a dose in ``DOSES``."""
 Measured = dict[Rung, float]
 
-_SAME = 0.05  # losses that differ by less are not told apart
+_SAME = 0.05  # losses that differ by less count as equal
 
 
 def search(sizes: Mapping[Rung, int], measure: Callable[[Rung], float], most: int) -> Measured:
     """Measure losses at some doses: the largest first, then wherever they change most.
 
-    Losses are taken to rise with the dose, so where the largest dose does nothing, nothing else is
+    Losses are assumed to rise with the dose: where the largest dose does nothing, no other is
     tried; where it loses something, doses are halved between those that lose differently.
 
     Args:
@@ -141,7 +141,7 @@ def try_sites(
         context: Model, calibration samples, criterion.
         sites: The sites.
         options: How many faults are tried.
-        on_progress: Told sites done, and in all.
+        on_progress: Called with the sites done, and in all.
 
     Returns:
         Scores by site name, and what was run.
@@ -218,7 +218,7 @@ def ladder(
     Args:
         pool: Candidates.
         doses: float64 (m,): what each of them changes, in multiples of the spread; 0 where it
-            changes nothing, or leaves no number.
+            changes nothing, or gives NaN.
         most: Faults a dose.
 
     Returns:

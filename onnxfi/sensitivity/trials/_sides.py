@@ -27,7 +27,7 @@ from onnxfi.sensitivity.trials._trials import (
 _HARMLESS = 0.05  # share lost below which no difference counts
 _WORDS = {UP: "upward", DOWN: "downward"}
 # As if besides the faults that were tried a small part of one more had done what was expected:
-# a few faults that do nothing don't show that none does anything.
+# some faults that do nothing don't show that none does anything.
 _DOUBT = 0.1
 
 
@@ -90,7 +90,7 @@ def checked_sides(
         context: Model, calibration samples, criterion, sites.
         scores: Scores by rules or probes, by site name; other sites are left alone.
         options: How many faults are tried.
-        on_progress: Told sites done, and in all.
+        on_progress: Called with the sites done, and in all.
         measured: Sites whose responses were measured by probes.
 
     Raises:

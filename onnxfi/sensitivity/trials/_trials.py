@@ -80,7 +80,7 @@ def candidates(site: FaultSite, seed: int) -> Candidates:
 
 
 def distinct(found: Candidates, ranked: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """The first few candidates that are at different elements.
+    """The first candidates that are at different elements.
 
     Args:
         found: Candidates.

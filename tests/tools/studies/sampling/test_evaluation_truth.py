@@ -181,7 +181,7 @@ def test_some_sites_are_looked_at_closely(tmp_path):
     )
     truth = make_truth(some, Toy(), tmp_path, lambda text: None)
     known = population(Truth.read(tmp_path / f"{TOY.name}.npz"), SPACE)
-    bits, home = bits_of(SPACE, known.fault), SPACE.homes(known.fault)
+    bits, home = bits_of(SPACE, known.fault), SPACE.site_positions(known.fault)
     near = (home == 0) & (bits >= 6)
     assert near.sum() == 10
     assert (known.copies[near] == 1).all()

@@ -147,7 +147,7 @@ def close_stage(target: Target, space: FaultSpace) -> Stage:
     numbers = [level(space, bit) for bit in target.closely_bits]
     places = [site.name for site in space.sites]
     wanted = np.isin(places, _close_sites(target, space))
-    found += [each[wanted[space.homes(each)]] for each in numbers]
+    found += [each[wanted[space.site_positions(each)]] for each in numbers]
     return Stage("closely", np.sort(np.concatenate(found)))
 
 

@@ -76,7 +76,7 @@ class Truth:
         """Whether each fault is one of those of which all were injected, bool (n,)."""
         bits = bits_of(space, numbers)
         names = np.array([site.name for site in space.sites])
-        near = np.isin(names, self.close_sites)[space.homes(numbers)]
+        near = np.isin(names, self.close_sites)[space.site_positions(numbers)]
         return np.isin(bits, self.census_bits) | (near & np.isin(bits, self.close_bits))
 
     @cached_property
