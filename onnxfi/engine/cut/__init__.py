@@ -1,4 +1,11 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""The executable graph in parts: golden values between them once, then only what a fault reaches.
+
+In: a graph that is open for faults, and scenarios. Out: faulty outputs of a window of samples
+(:class:`ArmedLate`). A fault changes a golden value on the host; a part runs if something that it
+reads deviates, for the samples in which it does, and for the region of an image where it does.
+:class:`Routes` says which graph a scenario runs in, by the sites that it touches and nothing else,
+and why: a graph is used only if faults in it are proven to be faults in the model.
+"""
 
 from onnxfi.engine.cut._candidates import Route
 from onnxfi.engine.cut._chain import Chain

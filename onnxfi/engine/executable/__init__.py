@@ -1,4 +1,12 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""The executable graph: what onnxruntime makes of the file, and where its tensors lie in that.
+
+onnxruntime's optimised graph is saved once; all else runs that graph as it is. In: a context, and
+the sites that faults are to enter (:class:`Opening`). Out: the graph (:class:`OpenGraph`) with,
+for a stored tensor, its image among the initializers (found by tags, verified), and for a computed
+one, its place; which stored tensors can be inputs and which lose kernels so; whether the graph
+answers without faults as the file's session does (:class:`Agreement`). Also the deployed graph, as
+it is shown to people: its tensors under their stored names, and what became of the others.
+"""
 
 from onnxfi.engine.executable._agreement import ROUNDING, Agreement, OwnAnswers
 from onnxfi.engine.executable._carried import carries

@@ -1,4 +1,10 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""Fault-free runs; what every engine is given and gives back; how what it gives is counted.
+
+In: a context (:class:`EngineContext`: model, workload, profile, settings, sites, criterion). Out:
+golden outputs, proven to be reproducible (:class:`Golden`, :class:`Reference`); monitored values
+beside the outputs (:class:`Watch`); from golden and faulty outputs of each run the outcomes of a
+scenario (:class:`Tally`, :class:`Injection`).
+"""
 
 from onnxfi.engine.golden._context import BatchResult, Engine, EngineContext, Injection
 from onnxfi.engine.golden._golden import (

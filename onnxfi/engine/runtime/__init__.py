@@ -1,4 +1,11 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""onnxruntime, one model at a time: providers, sessions, devices, and what ends a run.
+
+In: a model and how it is to be run (:class:`EngineSettings`), then arrays by input name. Out:
+arrays by output name, of every element type (:class:`Session`); or an error that says whether the run
+failed, hung, or the machinery did. Here too: tensors kept on a device and patched there, state over
+the steps of a sequence, time limits, what a run costs by its sizes, and a cache that knows how much
+memory its items take. Nothing here knows of faults.
+"""
 
 from onnxfi.engine.runtime._bits import changed, same
 from onnxfi.engine.runtime._cache import Cache, trim

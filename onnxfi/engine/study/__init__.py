@@ -1,4 +1,10 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""What is learned of a model before any fault: what a sample is, and what values look like in runs.
+
+In: a model, a workload, settings. Out: the workload with its reading of the samples
+(:func:`open_workload`), and the profile: run-time shapes, on which axis the samples of each value
+lie, how many samples share a run and whether they may (:func:`profile`). All of it is seen from
+small runs, on 2 and on 3 samples and with one sample replaced, never taken from a name.
+"""
 
 from onnxfi.engine.study._batches import default_batch_size, singles, windows
 from onnxfi.engine.study._layouts import Change, by_growth, by_replacement, proven
