@@ -18,7 +18,7 @@ from onnxfi.plugins import lazy_exports
 if TYPE_CHECKING:
     from onnxfi.engine._choose import EngineChoice, choose_engine
     from onnxfi.engine._trace import OnTrace, Trace, TracedValue, trace
-    from onnxfi.engine.cut import taken
+    from onnxfi.engine.cut import samples_of
     from onnxfi.engine.engines import (
         ENGINES,
         EngineBase,
@@ -115,8 +115,8 @@ __all__ = [
     "removed_values",
     "runtime_version",
     "sample_outcomes",
+    "samples_of",
     "side_by_side",
-    "taken",
     "trace",
     "windows",
 ]
@@ -134,7 +134,7 @@ __getattr__ = lazy_exports(
             "TracedValue",
             "trace",
         ),
-        "cut": ("taken",),
+        "cut": ("samples_of",),
         "engines": (
             "ENGINES",
             "EngineBase",

@@ -74,7 +74,7 @@ def images(classifier: Model) -> Workload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Bench:
+class Prepared:
     """A context with all sites of a model, and engines made from it."""
 
     context: EngineContext
@@ -91,12 +91,12 @@ class Bench:
         return open_engine(name, context)
 
 
-MakeBench = Callable[..., Bench]
+Prepare = Callable[..., Prepared]
 
 
 @pytest.fixture(scope="session")
-def bench_of() -> MakeBench:
-    """A bench for a model and a workload."""
+def prepare() -> Prepare:
+    """A prepared for a model and a workload."""
 
     def make(
         model: Model,
@@ -105,7 +105,7 @@ def bench_of() -> MakeBench:
         output: str | None = None,
         extra: tuple[FaultSite, ...] = (),
         **settings: Any,
-    ) -> Bench:
+    ) -> Prepared:
         asked = EngineSettings(**settings)
         found = profile(model, workload, asked)
         table = enumerate_sites(model.index, model.inputs, model.outputs, found.layouts)
@@ -119,15 +119,15 @@ def bench_of() -> MakeBench:
             sites=(*known, *extra),
             criterion=criterion,
         )
-        return Bench(context=context)
+        return Prepared(context=context)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def bench(bench_of: MakeBench, classifier: Model, images: Workload) -> Bench:
-    """The classifier's bench, optimisation disabled."""
-    return bench_of(classifier, images, optimization="disabled", batch_size=4)
+def prepared(prepare: Prepare, classifier: Model, images: Workload) -> Prepared:
+    """The classifier's prepared, optimisation disabled."""
+    return prepare(classifier, images, optimization="disabled", batch_size=4)
 
 
 @pytest.fixture

@@ -159,15 +159,20 @@ VALUES = [-3.0, -1.5, 0.5, 1.0, 2.0, 4.5]
 
 
 @pytest.fixture(scope="module", params=MODELS)
-def case(request, model_of, bench_of):
+def case(request, model_of, prepare):
     text, oracle, shape = MODELS[request.param]
     model = model_of(text)
     values = np.random.default_rng(5).choice(VALUES, shape).astype(np.float32)
     # One of them decides by the sum over all samples of a run.
     workload = open_workload(model, {"x": values}, choice=sample_choice(["x=0"]))
-    bench = bench_of(model, workload, optimization="disabled", output=model.outputs[0].name)
-    inside = [name for name, site in bench.sites.items() if site.body]
-    return bench, oracle, values, [n for n in inside if bench.sites[n].element.name == "FLOAT"]
+    prepared = prepare(model, workload, optimization="disabled", output=model.outputs[0].name)
+    inside = [name for name, site in prepared.sites.items() if site.body]
+    return (
+        prepared,
+        oracle,
+        values,
+        [n for n in inside if prepared.sites[n].element.name == "FLOAT"],
+    )
 
 
 def group(name, index, mask):
@@ -214,10 +219,10 @@ def compare(found, oracle, values, fault, size):
 
 
 def test_what_bodies_compute_are_sites(case):
-    bench, _, _, inside = case
+    prepared, _, _, inside = case
     assert inside
     for name in inside:
-        site = bench.sites[name]
+        site = prepared.sites[name]
         assert site.repeated == any(part in name for part in ("loop", "scan", "outer"))
         last = name.rpartition("/")[2]
         assert site.kind.value == ("state" if last in ("h", "s", "g") else "activation")
@@ -226,14 +231,14 @@ def test_what_bodies_compute_are_sites(case):
 
 @pytest.mark.parametrize("engine", ["ports", "bake"])
 def test_faults_enter_as_numpy_says(engine, case, closing):
-    bench, oracle, values, inside = case
-    size = bench.context.profile.batch_size
+    prepared, oracle, values, inside = case
+    size = prepared.context.profile.batch_size
     rng = np.random.default_rng(6)
     for name in inside:
-        site = bench.sites[name]
+        site = prepared.sites[name]
         steps = [None, (0,), (site.layout.steps - 1,)] if site.repeated else [None]
         sites = [site if chosen is None else site.at(chosen[0]) for chosen in steps]
-        opened = _engine(bench, engine, sites, closing)
+        opened = _engine(prepared, engine, sites, closing)
         for chosen, here in zip(steps, sites, strict=True):
             index = int(rng.integers(site.layout.elements))
             mask = int(1 << rng.integers(32))
@@ -242,16 +247,16 @@ def test_faults_enter_as_numpy_says(engine, case, closing):
             compare(found, oracle, values, hit(name, chosen, index, mask), size)
 
 
-def _engine(bench, name, sites, closing):
+def _engine(prepared, name, sites, closing):
     unique = {site.name: site for site in sites}
-    return closing(open_engine(name, replace(bench.context, sites=tuple(unique.values()))))
+    return closing(open_engine(name, replace(prepared.context, sites=tuple(unique.values()))))
 
 
 def test_disarmed_is_golden(case, closing):
-    bench, oracle, values, inside = case
-    sites = [bench.sites[name] for name in inside]
+    prepared, oracle, values, inside = case
+    sites = [prepared.sites[name] for name in inside]
     sites += [site.at(0) for site in sites if site.repeated]
-    engine = _engine(bench, "ports", sites, closing)
+    engine = _engine(prepared, "ports", sites, closing)
     none = FaultGroup(
         site=sites[0].name,
         index=np.zeros(0, np.int64),
@@ -259,14 +264,14 @@ def test_disarmed_is_golden(case, closing):
         xor_mask=np.zeros(0, np.uint64),
     )
     both = (none, group(sites[1].name, 0, 0)) if len(sites) > 1 else (none,)
-    size = bench.context.profile.batch_size
+    size = prepared.context.profile.batch_size
     found = outputs(engine, Scenario(number=0, groups=both))
     compare(found, oracle, values, lambda name, step, values: values, size)
 
 
 def test_faults_in_several_steps_and_sites_at_once(case, closing):
-    bench, oracle, values, inside = case
-    chosen = [bench.sites[name] for name in inside[:2]]
+    prepared, oracle, values, inside = case
+    chosen = [prepared.sites[name] for name in inside[:2]]
     sites, groups, faults = [], [], []
     for place, site in enumerate(chosen):
         steps = (0, 1) if site.repeated and site.layout.steps > 1 else (None,)
@@ -281,53 +286,53 @@ def test_faults_in_several_steps_and_sites_at_once(case, closing):
             values = each(name, step, values)
         return values
 
-    size = bench.context.profile.batch_size
+    size = prepared.context.profile.batch_size
     for engine in ("ports", "bake"):
-        opened = _engine(bench, engine, sites, closing)
+        opened = _engine(prepared, engine, sites, closing)
         found = outputs(opened, Scenario(number=0, groups=tuple(groups)))
         compare(found, oracle, values, fault, size)
 
 
-def test_weights_and_bodies_at_once(bench_of, model_of, closing):
+def test_weights_and_bodies_at_once(prepare, model_of, closing):
     model = model_of(LOOP)
     values = np.random.default_rng(5).choice(VALUES, (6, 4)).astype(np.float32)
     workload = open_workload(model, {"x": values})
-    bench = bench_of(model, workload, optimization="disabled", output="y")
-    sites = [bench.sites["half"], bench.sites["loop/body/h2"].at(2)]
+    prepared = prepare(model, workload, optimization="disabled", output="y")
+    sites = [prepared.sites["half"], prepared.sites["loop/body/h2"].at(2)]
     groups = (group("half", 0, 1 << 23), group("loop/body/h2@2", 1, 1 << 31))
     found = {}
     for name in ("ports", "bake"):
-        engine = _engine(bench, name, sites, closing)
+        engine = _engine(prepared, name, sites, closing)
         found[name] = outputs(engine, Scenario(number=0, groups=groups))
     for mine, theirs in zip(found["ports"], found["bake"], strict=True):
         np.testing.assert_array_equal(bits(mine["y"]), bits(theirs["y"]))
         assert not np.array_equal(mine["y"], accumulator(values, lambda n, s, v: v)["y"][:6])
 
 
-def test_only_engines_that_can_take_them(bench_of, model_of):
+def test_only_engines_that_can_take_them(prepare, model_of):
     model = model_of(LOOP)
     workload = open_workload(model, {"x": np.ones((4, 4), np.float32)})
-    bench = bench_of(model, workload, output="y")
-    site = bench.sites["loop/body/h"]
+    prepared = prepare(model, workload, output="y")
+    site = prepared.sites["loop/body/h"]
     for name in ("cut", "lift"):
         with pytest.raises(ConfigError, match="loop/body/h"):
-            bench.engine(name, site.name)
+            prepared.engine(name, site.name)
         with pytest.raises(ConfigError, match="can't run"):
             choose_engine(name, model, 4, [site], Scenarios(single_site=True))
     chosen = choose_engine(
-        "auto", model, 4, [site, bench.sites["half"]], Scenarios(single_site=True)
+        "auto", model, 4, [site, prepared.sites["half"]], Scenarios(single_site=True)
     )
     assert chosen.name in ("ports", "bake")
 
 
-def test_a_fault_in_every_step_and_in_one_do_not_mix(bench_of, model_of, closing):
+def test_a_fault_in_every_step_and_in_one_do_not_mix(prepare, model_of, closing):
     model = model_of(LOOP)
     workload = open_workload(model, {"x": np.ones((4, 4), np.float32)})
-    bench = bench_of(model, workload, output="y")
-    site = bench.sites["loop/body/h"]
+    prepared = prepare(model, workload, output="y")
+    site = prepared.sites["loop/body/h"]
     both = (group(site.name, 1, 1), group("loop/body/h@2", 1, 2))
     for name in ("ports", "bake"):
-        engine = _engine(bench, name, [site, site.at(2)], closing)
+        engine = _engine(prepared, name, [site, site.at(2)], closing)
         with pytest.raises(
             FaultError, match="element 1 of 'loop/body/h' has a fault in every step"
         ):

@@ -21,39 +21,39 @@ ONE, MANY = Scenarios(single_site=True), Scenarios(single_site=False)
 BOUND = replace(MANY, bound=True)
 
 
-def _choose(bench, requested, *names, scenarios=ONE, samples=1000):
-    sites = [bench.sites[name] for name in names]
-    return choose_engine(requested, bench.context.model, samples, sites, scenarios)
+def _choose(prepared, requested, *names, scenarios=ONE, samples=1000):
+    sites = [prepared.sites[name] for name in names]
+    return choose_engine(requested, prepared.context.model, samples, sites, scenarios)
 
 
-def test_as_asked_for(bench):
+def test_as_asked_for(prepared):
     for name in ("bake", "ports"):
-        choice = _choose(bench, name, "w1", "r1")
+        choice = _choose(prepared, name, "w1", "r1")
         assert (choice.name, choice.reason) == (name, "as asked for")
     with pytest.raises(ConfigError, match="unknown engine 'warp'; there are: auto, bake"):
-        _choose(bench, "warp", "w1")
+        _choose(prepared, "warp", "w1")
     with pytest.raises(ConfigError, match="engine lift can't run this campaign: site 'r1': it is"):
-        _choose(bench, "lift", "r1")
+        _choose(prepared, "lift", "r1")
     with pytest.raises(ConfigError, match="engine bake can't run this campaign: some faults are"):
-        _choose(bench, "bake", "r1", scenarios=BOUND)
+        _choose(prepared, "bake", "r1", scenarios=BOUND)
 
 
-def test_computed_sites_go_through_ports_or_cuts(bench):
-    assert _choose(bench, "auto", "w1", "r1", scenarios=MANY).name == "cut"
-    assert _choose(bench, "auto", "f1", "t3").name == "cut"
+def test_computed_sites_go_through_ports_or_cuts(prepared):
+    assert _choose(prepared, "auto", "w1", "r1", scenarios=MANY).name == "cut"
+    assert _choose(prepared, "auto", "f1", "t3").name == "cut"
     # Everything lies behind the input: nothing is saved, and one scenario pays for the start.
-    assert _choose(bench, "auto", "image", scenarios=replace(ONE, count=1)).name != "cut"
-    assert _choose(bench, "auto", "r1", scenarios=BOUND).name == "cut"
+    assert _choose(prepared, "auto", "image", scenarios=replace(ONE, count=1)).name != "cut"
+    assert _choose(prepared, "auto", "r1", scenarios=BOUND).name == "cut"
 
 
-def test_types_decide(bench):
-    narrow = replace(bench.sites["r1"], element=ElementType.INT4)
-    choice = choose_engine("auto", bench.context.model, 10, [narrow], ONE)
+def test_types_decide(prepared):
+    narrow = replace(prepared.sites["r1"], element=ElementType.INT4)
+    choice = choose_engine("auto", prepared.context.model, 10, [narrow], ONE)
     assert choice.name == "cut"
     assert "no operators that gather and scatter INT4" in choice.reason
-    text = replace(bench.sites["w1"], element=ElementType.STRING)
+    text = replace(prepared.sites["w1"], element=ElementType.STRING)
     with pytest.raises(ConfigError, match=r"no engine can run this campaign \(bake: some.*ports: "):
-        choose_engine("auto", bench.context.model, 10, [text], BOUND)
+        choose_engine("auto", prepared.context.model, 10, [text], BOUND)
 
 
 def test_costs_decide_for_stored_sites(models):

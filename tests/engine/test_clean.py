@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from onnxfi.engine import open_workload
-from onnxfi.engine.cut import Chain, CleanValues, LateStart
+from onnxfi.engine.cut import CleanValues, LateStart, PartChain
 from onnxfi.engine.executable import Opening, open_executable, open_stored
 from onnxfi.engine.runtime import RunFailedError, Watchdog
 from onnxfi.engine.study import windows
@@ -26,10 +26,10 @@ def watchdog():
 
 @pytest.fixture
 def late_of(watchdog):
-    """A late start at all sites of a bench."""
+    """A late start at all sites of a prepared."""
 
-    def make(bench, *, stored=True):
-        context = bench.context
+    def make(prepared, *, stored=True):
+        context = prepared.context
         computed = tuple(site for site in context.sites if not site.kind.stored)
         mapped = tuple(site for site in context.sites if site.kind.stored)
         opening = Opening(computed=computed, mapped=mapped)
@@ -39,9 +39,9 @@ def late_of(watchdog):
     return make
 
 
-def _clean_of(late, bench, limit=ROOMY):
-    settings = replace(bench.context.settings, memory_limit_bytes=limit)
-    context = replace(bench.context, settings=settings)
+def _clean_of(late, prepared, limit=ROOMY):
+    settings = replace(prepared.context.settings, memory_limit_bytes=limit)
+    context = replace(prepared.context, settings=settings)
     return CleanValues(late.chain, context, late.graph.fed, late.loose, lambda: 0)
 
 
@@ -49,29 +49,29 @@ def _bits(values):
     return {name: (value.shape, value.dtype, value.tobytes()) for name, value in values.items()}
 
 
-def _windows(bench):
-    profile = bench.context.profile
-    return windows(bench.context.workload.samples, profile.batch_size, profile.fixed_batch)
+def _windows(prepared):
+    profile = prepared.context.profile
+    return windows(prepared.context.workload.samples, profile.batch_size, profile.fixed_batch)
 
 
 def _counted(monkeypatch, change=None):
     """Positions and first rows of all runs; what a run gives may be changed."""
-    real, ran = Chain.run, []
+    real, ran = PartChain.run, []
 
     def run(self, position, feeds, lifted, *, hurried=False):
         found = real(self, position, feeds, lifted, hurried=hurried)
         ran.append((position, len(next(iter(feeds.values())))))
         return found if change is None else change(len(ran), feeds, dict(found))
 
-    monkeypatch.setattr(Chain, "run", run)
+    monkeypatch.setattr(PartChain, "run", run)
     return ran
 
 
 @pytest.mark.parametrize("limit", [0, 1, 20_000])
-def test_values_made_again_are_the_same(bench, late_of, monkeypatch, limit):
-    late = late_of(bench)
-    roomy, tight = _clean_of(late, bench), _clean_of(late, bench, limit)
-    cut = _windows(bench)
+def test_values_made_again_are_the_same(prepared, late_of, monkeypatch, limit):
+    late = late_of(prepared)
+    roomy, tight = _clean_of(late, prepared), _clean_of(late, prepared, limit)
+    cut = _windows(prepared)
     assert len(cut) == 3
     expected = [_bits(roomy.of(window, {})) for window in cut]
     ran = _counted(monkeypatch)
@@ -88,16 +88,16 @@ def test_values_made_again_are_the_same(bench, late_of, monkeypatch, limit):
     assert len(ran) == made
 
 
-def test_every_value_that_parts_read_or_return_is_there(bench, late_of):
-    late = late_of(bench)
-    values = _clean_of(late, bench).of(_windows(bench)[0], {})
+def test_every_value_that_parts_read_or_return_is_there(prepared, late_of):
+    late = late_of(prepared)
+    values = _clean_of(late, prepared).of(_windows(prepared)[0], {})
     read = {name for part in late.chain.parts for name in part.reads}
     assert read | set(late.chain.outputs) <= set(values)
-    workload = bench.context.workload
+    workload = prepared.context.workload
     np.testing.assert_array_equal(values["image"], workload.batch(0, 4, 4)["image"])
 
 
-def test_models_that_are_not_reproducible_are_refused(model_of, bench_of, late_of):
+def test_models_that_are_not_reproducible_are_refused(model_of, prepare, late_of):
     model = model_of("""
     <ir_version: 10, opset_import: ["" : 17]>
     g (float[batch, 3] x) => (float[batch, 3] y)
@@ -105,14 +105,14 @@ def test_models_that_are_not_reproducible_are_refused(model_of, bench_of, late_o
     { r = RandomNormalLike(x)  s = Mul(r, w)  y = Add(s, x) }
     """)
     workload = open_workload(model, {"x": np.ones((4, 3), np.float32)})
-    bench = bench_of(model, workload)
-    late = late_of(bench)
+    prepared = prepare(model, workload)
+    late = late_of(prepared)
     with pytest.raises(GoldenError, match=r"'\w' differs between two .*\(0\.\.\d\); the model is"):
-        late.clean.of(_windows(bench)[0], {})
+        late.clean.of(_windows(prepared)[0], {})
 
 
-def test_one_value_that_changes_now_and_then_is_enough(bench, late_of, monkeypatch):
-    late = late_of(bench)
+def test_one_value_that_changes_now_and_then_is_enough(prepared, late_of, monkeypatch):
+    late = late_of(prepared)
 
     def change(number, _feeds, found):
         if number == 7:
@@ -123,22 +123,22 @@ def test_one_value_that_changes_now_and_then_is_enough(bench, late_of, monkeypat
 
     _counted(monkeypatch, change)
     with pytest.raises(GoldenError, match="not reproducible"):
-        _clean_of(late, bench).of(_windows(bench)[0], {})
+        _clean_of(late, prepared).of(_windows(prepared)[0], {})
 
 
-def test_a_golden_run_that_fails(bench, late_of, monkeypatch):
-    late = late_of(bench)
+def test_a_golden_run_that_fails(prepared, late_of, monkeypatch):
+    late = late_of(prepared)
 
     def refuse(*_, **__):
         raise RunFailedError("no memory left")
 
-    monkeypatch.setattr(Chain, "run", refuse)
+    monkeypatch.setattr(PartChain, "run", refuse)
     with pytest.raises(GoldenError, match=r"run fails on samples 0\.\.3 of .*: no memory left"):
-        _clean_of(late, bench).of(_windows(bench)[0], {})
+        _clean_of(late, prepared).of(_windows(prepared)[0], {})
 
 
 @pytest.fixture
-def by_row(model_of, bench_of):
+def by_row(model_of, prepare):
     """Nothing but operators that look at each element alone."""
     model = model_of("""
     <ir_version: 10, opset_import: ["" : 17]>
@@ -148,7 +148,7 @@ def by_row(model_of, bench_of):
     """)
     x = np.random.default_rng(1).normal(size=(9, 4)).astype(np.float32)
     workload = open_workload(model, {"x": x})
-    return bench_of(model, workload, optimization="disabled", batch_size=9)
+    return prepare(model, workload, optimization="disabled", batch_size=9)
 
 
 def test_samples_are_left_out_where_that_changes_no_bit(by_row, late_of, monkeypatch):
@@ -175,10 +175,10 @@ def test_chains_whose_samples_depend_on_how_many_there_are(by_row, late_of, monk
     assert not late.chain.separable
 
 
-def test_a_real_kernel_that_depends_on_it(bench, late_of):
+def test_a_real_kernel_that_depends_on_it(prepared, late_of):
     """The classifier's: a product with one row adds in another order than one with several."""
-    late = late_of(bench)
-    values = late.clean.of(_windows(bench)[0], {})
+    late = late_of(prepared)
+    values = late.clean.of(_windows(prepared)[0], {})
     position = late.chain.makers["scores"]
     (read,) = late.chain.parts[position].reads
     alone = late.chain.run(position, {read: values[read][:1]}, late.loose)["scores"]
@@ -202,12 +202,12 @@ time_first (float[n, 3, 4] x) => (float[n, 3, 4] y)
 
 
 @pytest.fixture
-def time_first(model_of, bench_of):
+def time_first(model_of, prepare):
     """Rows that follow each other step by step, not sample by sample."""
     model = model_of(TIME_FIRST)
     x = np.random.default_rng(1).normal(size=(9, 3, 4)).astype(np.float32)
     workload = open_workload(model, {"x": x})
-    return bench_of(model, workload, optimization="disabled", batch_size=4)
+    return prepare(model, workload, optimization="disabled", batch_size=4)
 
 
 @pytest.mark.parametrize("stored", [True, False])
@@ -250,12 +250,12 @@ def test_engines_agree_on_faults_in_some_samples_of_them(time_first, closing, sc
 
 
 def test_tensors_that_are_lifted_for_a_scenario_have_values_of_their_own(
-    bench_of, classifier, images, late_of, monkeypatch
+    prepare, classifier, images, late_of, monkeypatch
 ):
     """Their sessions may round in another way; what they do not reach is shared."""
-    bench = bench_of(classifier, images, batch_size=4)
-    late = late_of(bench, stored=False)
-    window = _windows(bench)[0]
+    prepared = prepare(classifier, images, batch_size=4)
+    late = late_of(prepared, stored=False)
+    window = _windows(prepared)[0]
     plain = late.clean.of(window, {})
     packed = {name: late.lifted.feeds[name] for name in late.graph.packed}
     assert packed

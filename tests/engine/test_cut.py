@@ -64,11 +64,11 @@ def _bits(result):
     return [{k: v.tobytes() for k, v in sorted(found.items())} for found in outputs]
 
 
-def _assert_engines_agree(bench, closing, scenarios):
+def _assert_engines_agree(prepared, closing, scenarios):
     """All engines give the same bits for each scenario; how many changed an output."""
     # What bodies compute is for other engines; what they store is not.
-    able = [name for name, site in bench.sites.items() if not site.body]
-    cut_, *others = (closing(bench.engine(name, *able)) for name in ("cut", "ports", "bake"))
+    able = [name for name, site in prepared.sites.items() if not site.body]
+    cut_, *others = (closing(prepared.engine(name, *able)) for name in ("cut", "ports", "bake"))
     changed = 0
     for faults in scenarios:
         mine = list(cut_.results(faults))
@@ -81,26 +81,26 @@ def _assert_engines_agree(bench, closing, scenarios):
 
 
 @pytest.mark.parametrize("text", [RESIDUAL, CAPTURED], ids=["residual", "captured"])
-def test_every_site_gives_the_same_bits(model_of, bench_of, closing, scenario, text):
+def test_every_site_gives_the_same_bits(model_of, prepare, closing, scenario, text):
     model = model_of(text)
     x = np.random.default_rng(5).normal(size=(7, 4)).astype(np.float32)
-    bench = bench_of(
+    prepared = prepare(
         model, open_workload(model, {"x": x}, choice=ROWS), optimization="disabled", output="y"
     )
-    outside = [name for name, site in bench.sites.items() if not site.body]
-    names = [name for name in outside if bench.sites[name].element is ElementType.FLOAT]
+    outside = [name for name, site in prepared.sites.items() if not site.body]
+    names = [name for name in outside if prepared.sites[name].element is ElementType.FLOAT]
     assert {"x", "a", "b", "y", "c"} < set(names)
     flips = [scenario((name, element, bit)) for name in names for element, bit in ((0, 30), (0, 9))]
-    assert _assert_engines_agree(bench, closing, flips) > len(names)
+    assert _assert_engines_agree(prepared, closing, flips) > len(names)
 
 
-def test_stored_tensors_in_bodies(model_of, bench_of, closing, scenario):
+def test_stored_tensors_in_bodies(model_of, prepare, closing, scenario):
     model = model_of(CAPTURED)
     x = np.random.default_rng(5).normal(size=(7, 4)).astype(np.float32)
     workload = open_workload(model, {"x": x}, choice=ROWS)
-    bench = bench_of(model, workload, optimization="disabled", batch_size=1)
-    (inner,) = (name for name in bench.sites if name.endswith("/inner"))
-    assert _assert_engines_agree(bench, closing, [scenario((inner, 0, 30))])
+    prepared = prepare(model, workload, optimization="disabled", batch_size=1)
+    (inner,) = (name for name in prepared.sites if name.endswith("/inner"))
+    assert _assert_engines_agree(prepared, closing, [scenario((inner, 0, 30))])
 
 
 @pytest.mark.parametrize(
@@ -114,33 +114,33 @@ def test_stored_tensors_in_bodies(model_of, bench_of, closing, scenario):
         ("snn_snntorch_mnist", None),
     ],
 )
-def test_models_of_the_zoo_give_the_same_bits(models, bench_of, closing, name, kinds):
+def test_models_of_the_zoo_give_the_same_bits(models, prepare, closing, name, kinds):
     model = load(models / f"{name}.onnx")
     data = "fashion" if "fashion" in name else "mnist"
     workload = open_workload(model, models / f"{data}_test1000.npz").take(6)
-    bench = bench_of(model, workload, optimization="disabled", output="logits")
-    sites = [s for s in bench.context.sites if kinds is None or s.kind.value in kinds]
+    prepared = prepare(model, workload, optimization="disabled", output="logits")
+    sites = [s for s in prepared.context.sites if kinds is None or s.kind.value in kinds]
     stored = [s for s in sites if s.kind.stored]
     computed = [s for s in sites if not s.kind.stored]
     spaces = [FaultSpace(some, [BitFlip()]) for some in (stored, computed) if some]
     flips = [UniformSampler(n=6, seed=2).scenario(space, k) for space in spaces for k in range(6)]
-    assert _assert_engines_agree(bench, closing, flips)
+    assert _assert_engines_agree(prepared, closing, flips)
 
 
 @pytest.mark.parametrize("sample", [0, 3, 6])
-def test_faults_bound_to_a_sample(model_of, bench_of, closing, scenario, sample):
+def test_faults_bound_to_a_sample(model_of, prepare, closing, scenario, sample):
     model = model_of(RESIDUAL)
     x = np.random.default_rng(5).normal(size=(7, 4)).astype(np.float32)
     workload = open_workload(model, {"x": x}, choice=ROWS)
-    bench = bench_of(model, workload, optimization="disabled", output="y", batch_size=3)
-    late, ports = (closing(bench.engine(name)) for name in ("cut", "ports"))
+    prepared = prepare(model, workload, optimization="disabled", output="y", batch_size=3)
+    late, ports = (closing(prepared.engine(name)) for name in ("cut", "ports"))
     for site in ("b", "u", "x", "y"):
         faults = scenario((site, 1, 30, sample), (site, 2, 30, -1), (site, 1, 29, sample))
         found = [[_bits(r) for r in engine.results(faults)] for engine in (late, ports)]
         assert found[0] == found[1]
 
 
-def test_float8_values_are_faulted_on_the_host(bench_of, closing, scenario):
+def test_float8_values_are_faulted_on_the_host(prepare, closing, scenario):
     """There is no port for them; the host changes their bits."""
     nodes = [
         helper.make_node("Cast", ["x"], ["f"], to=TensorProto.FLOAT8E4M3FN),
@@ -167,27 +167,27 @@ def test_float8_values_are_faulted_on_the_host(bench_of, closing, scenario):
         layer="Cast#1",
         layout=SampleLayout(shape=(1, 4), batch_axis=0),
     )
-    bench = bench_of(model, open_workload(model, {"x": x}, choice=ROWS), extra=(site,))
+    prepared = prepare(model, open_workload(model, {"x": x}, choice=ROWS), extra=(site,))
     with pytest.raises(ConfigError, match="engine ports can't fault site 'f'"):
-        bench.engine("ports", "f")
-    (result,) = closing(bench.engine("cut", "f")).results(scenario(("f", 2, 7)))
+        prepared.engine("ports", "f")
+    (result,) = closing(prepared.engine("cut", "f")).results(scenario(("f", 2, 7)))
     expected = x.astype(ml_dtypes.float8_e4m3fn)
     np.testing.assert_array_equal(result.golden["y"], expected.astype(np.float32))
     expected[:, 2] = -expected[:, 2]
     np.testing.assert_array_equal(result.faulty["y"], expected.astype(np.float32))
 
 
-def test_outputs_that_no_fault_reaches_are_golden(model_of, bench_of, closing, scenario):
+def test_outputs_that_no_fault_reaches_are_golden(model_of, prepare, closing, scenario):
     model = model_of(RESIDUAL)
     x = np.random.default_rng(5).normal(size=(3, 4)).astype(np.float32)
-    bench = bench_of(model, open_workload(model, {"x": x}, choice=ROWS), output="y")
-    (result,) = closing(bench.engine("cut")).results(scenario(("w2", 0, 30)))
+    prepared = prepare(model, open_workload(model, {"x": x}, choice=ROWS), output="y")
+    (result,) = closing(prepared.engine("cut")).results(scenario(("w2", 0, 30)))
     assert set(result.golden) == set(result.faulty) == {"y", "z", "early"}
     np.testing.assert_array_equal(result.faulty["early"], -x)
     assert result.faulty["early"].tobytes() == result.golden["early"].tobytes()
 
 
-def test_outputs_that_are_stored_or_fed(model_of, bench_of, closing, scenario):
+def test_outputs_that_are_stored_or_fed(model_of, prepare, closing, scenario):
     model = model_of("""
     <ir_version: 10, opset_import: ["" : 17]>
     g (float[n, 2] x) => (float[n, 2] y, float[2] w, float[2] v)
@@ -195,13 +195,13 @@ def test_outputs_that_are_stored_or_fed(model_of, bench_of, closing, scenario):
     { a = Mul(x, w)  y = Add(a, v) }
     """)
     workload = open_workload(model, {"x": np.ones((3, 2), np.float32)})
-    bench = bench_of(model, workload, output="y", batch_size=3)
+    prepared = prepare(model, workload, output="y", batch_size=3)
     faults = [scenario((site, 0, 31)) for site in ("w", "v", "a", "y", "x")]
-    assert _assert_engines_agree(bench, closing, faults) == len(faults)
+    assert _assert_engines_agree(prepared, closing, faults) == len(faults)
 
 
-def _counts(bench, closing, scenarios, **settings):
-    engine = closing(bench.engine("cut", **settings))
+def _counts(prepared, closing, scenarios, **settings):
+    engine = closing(prepared.engine("cut", **settings))
     assert isinstance(engine, CutEngine)
     counts = []
     for faults in scenarios:
@@ -215,11 +215,11 @@ def _counts(bench, closing, scenarios, **settings):
     return counts
 
 
-def test_results_depend_neither_on_order_nor_on_memory(bench, closing, scenario):
+def test_results_depend_neither_on_order_nor_on_memory(prepared, closing, scenario):
     sites = ("w1", "r1", "w2", "t2", "w1", "image", "scores", "r1", "f1")
     faults = [scenario((site, 1, 30)) for site in sites]
-    forth = _counts(bench, closing, faults)
-    back = _counts(bench, closing, faults[::-1])
+    forth = _counts(prepared, closing, faults)
+    back = _counts(prepared, closing, faults[::-1])
     assert forth == back[::-1]
     for limit in (0, 3_000, 20_000):
-        assert _counts(bench, closing, faults, memory_limit_bytes=limit) == forth
+        assert _counts(prepared, closing, faults, memory_limit_bytes=limit) == forth

@@ -23,11 +23,11 @@ def _bits(result):
 def agree(closing):
     """All engines that can take them give the same bits for faults; whether any changed."""
 
-    def check(bench, faults, *others, exact=True):
+    def check(prepared, faults, *others, exact=True):
         # What bodies compute is for other engines; what they store is not.
-        able = [name for name, site in bench.sites.items() if not site.body]
+        able = [name for name, site in prepared.sites.items() if not site.body]
         names = ("cut", *(others or ("bake",)))
-        cut_, *rest = (closing(bench.engine(name, *able)) for name in names)
+        cut_, *rest = (closing(prepared.engine(name, *able)) for name in names)
         changed = []
         for scenario in faults:
             mine = list(cut_.results(scenario))
@@ -44,13 +44,13 @@ def agree(closing):
     return check
 
 
-def _bench(bench_of, model_of, text, samples=7, **settings):
+def _bench(prepare, model_of, text, samples=7, **settings):
     model = model_of(text)
     (spec,) = model.inputs
     x = np.random.default_rng(5).normal(size=(samples, *spec.shape[1:])).astype(np.float32)
     settings = {"optimization": "disabled", **settings}
     workload = open_workload(model, {"x": x}, choice=sample_choice(["x=0"]))  # some mix samples
-    return bench_of(model, workload, **settings)
+    return prepare(model, workload, **settings)
 
 
 # Each branch has a weight of its own, and reads one from outside; a loop runs over another.
@@ -80,20 +80,20 @@ bodies (float[n, 4] x) => (float[n, 4] y)
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_sites_in_bodies(bench_of, model_of, agree, scenario, level):
-    bench = _bench(bench_of, model_of, BODIES, batch_size=1, optimization=level)
-    inner = [name for name in bench.sites if "/" in name]
+def test_sites_in_bodies(prepare, model_of, agree, scenario, level):
+    prepared = _bench(prepare, model_of, BODIES, batch_size=1, optimization=level)
+    inner = [name for name in prepared.sites if "/" in name]
     ends = {name.rsplit("/", 1)[1] for name in inner}
     assert ends >= {"mine", "inner", "step"}
-    outside = [name for name, site in bench.sites.items() if not site.body]
-    floats = [name for name in outside if bench.sites[name].element is ElementType.FLOAT]
+    outside = [name for name, site in prepared.sites.items() if not site.body]
+    floats = [name for name in outside if prepared.sites[name].element is ElementType.FLOAT]
     assert {"u", "a", "c", "l"} <= set(floats)
-    stored = [name for name in floats if bench.sites[name].kind.stored]
-    last = {name: bench.sites[name].layout.elements - 1 for name in floats}
+    stored = [name for name in floats if prepared.sites[name].kind.stored]
+    last = {name: prepared.sites[name].layout.elements - 1 for name in floats}
     flips = [scenario((name, last[name], bit)) for name in floats for bit in (30, 21)]
     flips.append(scenario(*((name, 0, 29) for name in stored)))
     flips.append(scenario(*((name, 2, 22) for name in inner if name in stored), ("a", 3, 30)))
-    changed = agree(bench, flips, "bake", "ports", exact=level == "disabled")
+    changed = agree(prepared, flips, "bake", "ports", exact=level == "disabled")
     assert sum(changed) > len(changed) / 2
 
 
@@ -107,13 +107,13 @@ returned (float[n, 4] x) => (float[n, 4] y, float[4] w, float[2, 2] alone, float
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_stored_tensors_that_the_model_returns(bench_of, model_of, agree, closing, scenario, level):
-    bench = _bench(bench_of, model_of, RETURNED, batch_size=7, output="y", optimization=level)
-    flips = [scenario((name, 1, 30)) for name in bench.sites if name != "alone"]
+def test_stored_tensors_that_the_model_returns(prepare, model_of, agree, closing, scenario, level):
+    prepared = _bench(prepare, model_of, RETURNED, batch_size=7, output="y", optimization=level)
+    flips = [scenario((name, 1, 30)) for name in prepared.sites if name != "alone"]
     flips += [scenario((name, 1, 30), ("b", 0, 29), ("u", 2, 31)) for name in ("w", "a")]
-    assert "w" in bench.sites
-    assert all(agree(bench, flips, "bake", exact=level == "disabled"))
-    (result,) = closing(bench.engine("cut")).results(scenario(("w", 1, 31)))
+    assert "w" in prepared.sites
+    assert all(agree(prepared, flips, "bake", exact=level == "disabled"))
+    (result,) = closing(prepared.engine("cut")).results(scenario(("w", 1, 31)))
     np.testing.assert_array_equal(result.golden["w"], np.float32([1, -2, 3, 4]))
     np.testing.assert_array_equal(result.faulty["w"], np.float32([1, 2, 3, 4]))
     np.testing.assert_array_equal(result.faulty["alone"], np.float32([[1, 2], [3, 4]]))
@@ -137,9 +137,9 @@ qdq (float[n, 4] x) => (float[n, 4] y)
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_scales_and_zero_points(bench_of, model_of, agree, scenario, level):
-    bench = _bench(bench_of, model_of, QDQ, batch_size=7, optimization=level)
-    kinds = {name: site.kind for name, site in bench.sites.items()}
+def test_scales_and_zero_points(prepare, model_of, agree, scenario, level):
+    prepared = _bench(prepare, model_of, QDQ, batch_size=7, optimization=level)
+    kinds = {name: site.kind for name, site in prepared.sites.items()}
     scales = [name for name, kind in kinds.items() if kind is SiteKind.SCALE]
     points = [name for name, kind in kinds.items() if kind is SiteKind.ZERO_POINT]
     assert set(scales) == {"s", "sw", "sr"}
@@ -153,20 +153,20 @@ def test_scales_and_zero_points(bench_of, model_of, agree, scenario, level):
     ]
     # The file's operators are fused otherwise around each fault that is written into it.
     others = ("bake", "ports") if level == "disabled" else ("ports",)
-    changed = agree(bench, flips, *others)
+    changed = agree(prepared, flips, *others)
     assert sum(changed) > len(changed) / 2
 
 
 @pytest.mark.parametrize(
     "name", ["lenet5_mnist_int8_qdq", "resnet8_fashion_int8_qdq", "lenet5_mnist_int8_qoperator"]
 )
-def test_scales_and_zero_points_of_the_zoo(models, bench_of, agree, scenario, name):
+def test_scales_and_zero_points_of_the_zoo(models, prepare, agree, scenario, name):
     model = load(models / f"{name}.onnx")
     data = "fashion" if "fashion" in name else "mnist"
     workload = open_workload(model, models / f"{data}_test1000.npz").take(4)
-    bench = bench_of(model, workload, optimization="disabled", output="logits", batch_size=4)
+    prepared = prepare(model, workload, optimization="disabled", output="logits", batch_size=4)
     kinds = (SiteKind.SCALE, SiteKind.ZERO_POINT)
-    sites = [site for site in bench.context.sites if site.kind in kinds]
+    sites = [site for site in prepared.context.sites if site.kind in kinds]
     assert len({site.kind for site in sites}) == 2
     chosen = sites[:: max(1, len(sites) // 8)]
     flips = []
@@ -175,7 +175,7 @@ def test_scales_and_zero_points_of_the_zoo(models, bench_of, agree, scenario, na
         bit = 24 if site.kind is SiteKind.SCALE else 6
         flips.append(scenario((site.name, last, bit)))
     flips.append(scenario(*((site.name, 0, 5) for site in chosen)))
-    changed = agree(bench, flips)
+    changed = agree(prepared, flips)
     assert sum(changed) > len(changed) / 3
 
 
@@ -199,31 +199,31 @@ FIXED = MIXING.replace("axes = [0], keepdims = 0", "axes = [1], keepdims = 1").r
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("text", [MIXING, FIXED], ids=["mixing", "fixed"])
-def test_a_fixed_batch(bench_of, model_of, agree, scenario, text, level):
-    bench = _bench(bench_of, model_of, text, output="y", optimization=level)
-    assert bench.context.profile.fixed_batch == 3
-    assert bench.context.profile.rows_independent is (text is FIXED)
-    assert {"w", "a", "b", "top", "c", "x", "y"} <= set(bench.sites)
+def test_a_fixed_batch(prepare, model_of, agree, scenario, text, level):
+    prepared = _bench(prepare, model_of, text, output="y", optimization=level)
+    assert prepared.context.profile.fixed_batch == 3
+    assert prepared.context.profile.rows_independent is (text is FIXED)
+    assert {"w", "a", "b", "top", "c", "x", "y"} <= set(prepared.sites)
     flips = [
         scenario((name, site.layout.elements - 1, bit))
-        for name, site in bench.sites.items()
+        for name, site in prepared.sites.items()
         for bit in (31, 30, 24)
     ]
     flips.append(scenario(("w", 0, 30), ("b", 2, 29), ("x", 1, 31)))
-    changed = agree(bench, flips, "bake", "ports", exact=level == "disabled")
+    changed = agree(prepared, flips, "bake", "ports", exact=level == "disabled")
     assert sum(changed) > len(changed) / 2
 
 
 @pytest.mark.parametrize("text", [MIXING, FIXED], ids=["mixing", "fixed"])
-def test_single_samples_of_a_fixed_batch(bench_of, model_of, agree, scenario, text):
+def test_single_samples_of_a_fixed_batch(prepare, model_of, agree, scenario, text):
     """There is no file with a fault in one sample: against ports."""
-    bench = _bench(bench_of, model_of, text, output="y")
+    prepared = _bench(prepare, model_of, text, output="y")
     flips = [
         scenario((name, 0, 30, sample), (name, 0, 23, (sample + 3) % 7))
         for name in ("x", "a", "b", "c", "y")
         for sample in (0, 2, 6)
     ]
-    assert sum(agree(bench, flips, "ports")) > len(flips) / 2
+    assert sum(agree(prepared, flips, "ports")) > len(flips) / 2
 
 
 SHARED = """
@@ -240,22 +240,22 @@ shared (float[n, 4] x) => (float[n, 4] y)
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_tensors_read_twice_and_tensors_with_the_same_values(
-    bench_of, model_of, agree, scenario, level
+    prepare, model_of, agree, scenario, level
 ):
     """A fault in a tensor is seen by all its readers, and by those of no other tensor."""
-    bench = _bench(bench_of, model_of, SHARED, batch_size=7, optimization=level)
+    prepared = _bench(prepare, model_of, SHARED, batch_size=7, optimization=level)
     flips = [scenario((name, 2, bit)) for name in ("w", "same", "m") for bit in (31, 25, 1)]
     flips.append(scenario(*((name, 2, 31) for name in ("w", "same", "m", "b"))))
-    assert sum(agree(bench, flips, "bake", "ports", exact=level == "disabled")) >= 7
+    assert sum(agree(prepared, flips, "bake", "ports", exact=level == "disabled")) >= 7
 
 
-def test_a_stored_tensor_without_a_map_that_is_the_only_site(models, bench_of, closing, scenario):
+def test_a_stored_tensor_without_a_map_that_is_the_only_site(models, prepare, closing, scenario):
     """Its graph is another one than that in which it could not be found."""
     model = load(models / "lenet5_mnist_int8_qdq.onnx")
     workload = open_workload(model, models / "mnist_test1000.npz").take(6)
-    bench = bench_of(model, workload, optimization="all", output="logits")
-    scales = [name for name, site in bench.sites.items() if site.kind.value == "scale"]
+    prepared = prepare(model, workload, optimization="all", output="logits")
+    scales = [name for name, site in prepared.sites.items() if site.kind.value == "scale"]
     for name in scales[:4]:
-        cut, ports = (closing(bench.engine(engine, name)) for engine in ("cut", "ports"))
+        cut, ports = (closing(prepared.engine(engine, name)) for engine in ("cut", "ports"))
         faults = scenario((name, 0, 30))
         assert cut.run(faults).counts == ports.run(faults).counts

@@ -75,7 +75,7 @@ def _model(text, **stored):
 
 
 @pytest.fixture(scope="module")
-def qdq(bench_of):
+def qdq(prepare):
     rng = np.random.default_rng(1)
     model = _model(
         QDQ,
@@ -84,11 +84,11 @@ def qdq(bench_of):
         m=rng.integers(-127, 128, (16, 5), np.int8),
     )
     x = rng.uniform(-1, 4, (12, 2, 6, 6)).astype(np.float32)
-    return bench_of(model, open_workload(model, {"x": x}), output="y", batch_size=12)
+    return prepare(model, open_workload(model, {"x": x}), output="y", batch_size=12)
 
 
 @pytest.fixture(scope="module")
-def packed(bench_of):
+def packed(prepare):
     rng = np.random.default_rng(2)
     model = _model(
         PACKED,
@@ -97,7 +97,7 @@ def packed(bench_of):
         w=rng.normal(size=(32, 32)).astype(np.float32),
     )
     x = rng.normal(size=(10, 32)).astype(np.float32)
-    return bench_of(model, open_workload(model, {"x": x}), output="y", batch_size=10)
+    return prepare(model, open_workload(model, {"x": x}), output="y", batch_size=10)
 
 
 def _scenarios(sites, each, seed):

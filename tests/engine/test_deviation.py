@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxfi.engine.cut import Deviation, deviating, gathered, put, taken, united
+from onnxfi.engine.cut import Deviation, deviating, gathered, put, samples_of, united
 from onnxfi.faults import SampleLayout
 
 DTYPES = [
@@ -103,10 +103,10 @@ def with_samples(draw):
 @given(with_samples())
 def test_taken(given_):
     case, samples = given_
-    found = taken(case.golden, case.layout, samples)
+    found = samples_of(case.golden, case.layout, samples)
     assert _bits(found) == _bits(case.part(samples, case.clean))
     golden = case.golden
-    assert taken(golden, case.layout, None) is golden
+    assert samples_of(golden, case.layout, None) is golden
 
 
 @given(with_samples())
@@ -129,7 +129,7 @@ def test_gathered(given_, data):
     golden = case.golden
     expected = case.mixed(inner)
     found = gathered(golden, case.layout, deviation, wanted)
-    assert _bits(found) == _bits(taken(expected, case.layout, wanted))
+    assert _bits(found) == _bits(samples_of(expected, case.layout, wanted))
     assert _bits(gathered(golden, case.layout, deviation, None)) == _bits(expected)
     everywhere = Deviation(samples=None, values=expected)
     assert gathered(golden, case.layout, everywhere, None) is expected
@@ -190,7 +190,7 @@ def test_values_that_exist_once_per_run(case, other):
     layout = SampleLayout(shape=case.golden.shape, batch_axis=None)
     golden = case.golden
     found = case.mixed(case.differ) if other else golden.copy()
-    assert taken(golden, layout, np.array([0])) is golden
+    assert samples_of(golden, layout, np.array([0])) is golden
     deviation = deviating(found, golden, layout, None)
     if not (other and case.differ):
         assert deviation is None

@@ -42,8 +42,8 @@ def counting(monkeypatch) -> _Counting:
     return _Counting(kind="cpu")
 
 
-def test_every_batch_goes_up_once(bench, counting, closing, scenario):
-    engine = closing(PortsEngine(bench.context, place=lambda *_: counting))
+def test_every_batch_goes_up_once(prepared, counting, closing, scenario):
+    engine = closing(PortsEngine(prepared.context, place=lambda *_: counting))
     for site in ("r1", "w1", "t2", "r1"):
         engine.run(scenario((site, 0, 30)))
     images = [shape for shape in counting.puts if shape[1:] == (3, 8, 8)]
@@ -52,10 +52,10 @@ def test_every_batch_goes_up_once(bench, counting, closing, scenario):
     assert not engine._kept.batches._kept
 
 
-def test_batches_that_do_not_fit_are_fed_by_the_host(bench, counting, images):
+def test_batches_that_do_not_fit_are_fed_by_the_host(prepared, counting, images):
     one = 4 * 3 * 8 * 8 * 4
-    settings = replace(bench.context.settings, memory_limit_bytes=2 * 2 * one)
-    batches = KeptBatches(replace(bench.context, settings=settings), counting)
+    settings = replace(prepared.context.settings, memory_limit_bytes=2 * 2 * one)
+    batches = KeptBatches(replace(prepared.context, settings=settings), counting)
     assert batches.nbytes == 2 * one
     found = [batches.batch(start, stop)["image"] for start, stop in ((0, 4), (4, 8), (8, 11))]
     assert [type(feed) for feed in found] == [DeviceTensor, DeviceTensor, np.ndarray]
@@ -66,7 +66,7 @@ def test_batches_that_do_not_fit_are_fed_by_the_host(bench, counting, images):
     assert len(counting.puts) == 2
 
 
-def test_constants_go_up_once(model_of, bench_of, counting):
+def test_constants_go_up_once(model_of, prepare, counting):
     model = model_of("""
     <ir_version: 10, opset_import: ["" : 17]>
     g (float[n, 2] x, float scale, string word) => (float[n, 2] y)
@@ -80,7 +80,7 @@ def test_constants_go_up_once(model_of, bench_of, counting):
     """)
     given = {"x": np.ones((4, 2), np.float32), "scale": np.float32(3)}
     workload = open_workload(plain, given)
-    context = bench_of(plain, workload, batch_size=2).context
+    context = prepare(plain, workload, batch_size=2).context
     batches = KeptBatches(context, counting)
     first, second, alone = batches.batch(0, 2), batches.batch(2, 4), batches.batch(0, 1)
     assert first["scale"] is second["scale"] is alone["scale"]

@@ -53,11 +53,11 @@ def _stored(name: str, element: ElementType, shape: tuple[int, ...]) -> FaultSit
 
 
 @pytest.fixture(scope="module")
-def lookup(model_of, bench_of):
+def lookup(model_of, prepare):
     model = model_of(LOOKUP)
     given = {"ids": np.array([[0, 1], [2, 3], [1, 0], [3, 3]]), "labels": np.array([1, 1, 0, 0])}
     workload = open_workload(model, given)
-    return bench_of(model, workload, batch_size=3)
+    return prepare(model, workload, batch_size=3)
 
 
 def test_only_samples_that_raise_alone_are_due(lookup, closing, scenario):
@@ -72,13 +72,13 @@ def test_only_samples_that_raise_alone_are_due(lookup, closing, scenario):
     assert results[1].faulty is None
 
 
-def test_labels_that_the_output_does_not_answer(model_of, bench_of, closing, scenario):
+def test_labels_that_the_output_does_not_answer(model_of, prepare, closing, scenario):
     text = LOOKUP.replace("[4] table", "[4, 1] table").replace("float[batch, 2]", "float[n, 2, 1]")
     model = model_of(text)
     given = {"ids": np.array([[0, 1], [2, 3], [1, 0]]), "labels": np.array([1, 1, 0])}
-    bench = bench_of(model, open_workload(model, given), batch_size=2)
+    prepared = prepare(model, open_workload(model, given), batch_size=2)
     criterion = BoundCriterion(criterion=Tolerance(0.5), output="y")
-    engine = closing(open_engine("ports", replace(bench.context, criterion=criterion)))
+    engine = closing(open_engine("ports", replace(prepared.context, criterion=criterion)))
     counts = engine.run(scenario(("same", 0, 40, 1))).counts
     assert (counts.due_exception, counts.masked, counts.correct) == (1, 2, None)
 
@@ -90,11 +90,11 @@ def test_a_fault_in_every_sample_is_due_in_every_sample(lookup, closing, scenari
     assert counts.correct == 0
 
 
-def test_bound_faults_in_a_fixed_batch(model_of, bench_of, closing, scenario):
+def test_bound_faults_in_a_fixed_batch(model_of, prepare, closing, scenario):
     model = model_of(LOOKUP.replace("batch", "3"))
     workload = open_workload(model, {"ids": np.array([[0, 1], [2, 3], [1, 0], [3, 3]])})
-    bench = bench_of(model, workload, batch_size=3)
-    engine = closing(bench.engine("ports", "same"))
+    prepared = prepare(model, workload, batch_size=3)
+    engine = closing(prepared.engine("ports", "same"))
     # Row 2^40 does not exist; the other samples, run again in padded batches, are not to blame.
     counts = engine.run(scenario(("same", 0, 40, 1), ("same", 1, 0, 3))).counts
     assert (counts.due_exception, counts.masked) == (1, 2)
@@ -103,11 +103,11 @@ def test_bound_faults_in_a_fixed_batch(model_of, bench_of, closing, scenario):
 
 @pytest.mark.parametrize("word", [10, 2**64 - 1], ids=["fails at run", "fails at load"])
 @pytest.mark.parametrize("name", ENGINES.names())
-def test_a_model_that_no_longer_loads_or_runs(model_of, bench_of, closing, name, word):
+def test_a_model_that_no_longer_loads_or_runs(model_of, prepare, closing, name, word):
     model = model_of(RESHAPE)
     workload = open_workload(model, {"x": np.ones((3, 2), np.float32)})
     site = _stored("shape", ElementType.INT64, (2,))
-    bench = bench_of(model, workload, extra=(site,), batch_size=3)
+    prepared = prepare(model, workload, extra=(site,), batch_size=3)
     replaced = FaultGroup(
         site="shape",
         index=np.array([1]),
@@ -115,16 +115,16 @@ def test_a_model_that_no_longer_loads_or_runs(model_of, bench_of, closing, name,
         xor_mask=np.array([word], np.uint64),
     )
     faults = Scenario(number=0, groups=(replaced,))
-    assert closing(bench.engine(name, "shape")).run(faults).counts.due_exception == 3
+    assert closing(prepared.engine(name, "shape")).run(faults).counts.due_exception == 3
 
 
 @pytest.mark.parametrize("name", ENGINES.names())
-def test_endless_loops_are_ended(model_of, bench_of, closing, scenario, name):
+def test_endless_loops_are_ended(model_of, prepare, closing, scenario, name):
     model = model_of(LOOP)
     workload = open_workload(model, {"x": np.ones((2, 2), np.float32)})
     site = _stored("trips", ElementType.INT64, ())
-    bench = bench_of(model, workload, extra=(site,), batch_size=2, timeout_s=0.15)
-    engine = closing(bench.engine(name, "trips"))
+    prepared = prepare(model, workload, extra=(site,), batch_size=2, timeout_s=0.15)
+    engine = closing(prepared.engine(name, "trips"))
     assert engine.run(scenario(("trips", 0, 0))).counts.masked == 2  # two trips instead of three
     assert engine.run(scenario(("trips", 0, 50))).counts.due_timeout == 2
     assert engine.run(scenario(("trips", 0, 0))).counts.masked == 2  # and it goes on working

@@ -47,12 +47,12 @@ def _able(sites):
 
 
 @pytest.mark.parametrize("site", STORED + COMPUTED)
-def test_all_engines_give_the_same_bits(bench, closing, scenario, site):
-    assert site in bench.sites
-    able = _able([bench.sites[site]])
+def test_all_engines_give_the_same_bits(prepared, closing, scenario, site):
+    assert site in prepared.sites
+    able = _able([prepared.sites[site]])
     assert len(able) == len(ENGINES.names()) - (site in COMPUTED), "only lift needs a stored tensor"
-    bake, *others = (closing(bench.engine(name, site)) for name in able)
-    last = bench.sites[site].layout.elements - 1
+    bake, *others = (closing(prepared.engine(name, site)) for name in able)
+    last = prepared.sites[site].layout.elements - 1
     changed = 0
     for bit in (0, 22, 30, 31):
         faults = scenario((site, 0, bit), (site, last, bit))
@@ -66,15 +66,15 @@ def test_all_engines_give_the_same_bits(bench, closing, scenario, site):
     assert changed  # else the comparison proves nothing
 
 
-def test_scenarios_of_several_sites(bench, closing, scenario):
+def test_scenarios_of_several_sites(prepared, closing, scenario):
     faults = scenario(("w1", 3, 30), ("r1", 5, 29), ("w2", 0, 31), ("w1", 3, 2))
-    bake, ports = (closing(bench.engine(name)) for name in ("bake", "ports"))
+    bake, ports = (closing(prepared.engine(name)) for name in ("bake", "ports"))
     _assert_same(bake.results(faults), ports.results(faults))
 
 
-def test_no_fault_is_masked_and_repeatable(bench, closing, scenario):
-    for name in _able(bench.context.sites):
-        engine = closing(bench.engine(name))
+def test_no_fault_is_masked_and_repeatable(prepared, closing, scenario):
+    for name in _able(prepared.context.sites):
+        engine = closing(prepared.engine(name))
         counts = engine.run(scenario()).counts
         assert counts == engine.golden_counts
         assert counts.masked == counts.samples == 11
@@ -83,17 +83,17 @@ def test_no_fault_is_masked_and_repeatable(bench, closing, scenario):
         _assert_same(first, second)
 
 
-def test_disarmed_stays_close_to_the_original(bench_of, classifier, images, closing, scenario):
-    bench = bench_of(classifier, images)
+def test_disarmed_stays_close_to_the_original(prepare, classifier, images, closing, scenario):
+    prepared = prepare(classifier, images)
     original = golden_run(
-        classifier, images, bench.context.profile, bench.context.settings
+        classifier, images, prepared.context.profile, prepared.context.settings
     ).samples("scores")
-    engine = closing(bench.engine("ports"))
+    engine = closing(prepared.engine("ports"))
     found = np.concatenate([result.golden["scores"] for result in engine.results(scenario())])
     np.testing.assert_allclose(found, original, rtol=1e-5, atol=1e-6)
 
 
-def test_counts_do_not_depend_on_the_batch_size(bench_of, classifier, images, closing, scenario):
+def test_counts_do_not_depend_on_the_batch_size(prepare, classifier, images, closing, scenario):
     faults = [
         scenario(("w1", 3, 30)),
         scenario(("r1", 5, 30)),
@@ -103,32 +103,34 @@ def test_counts_do_not_depend_on_the_batch_size(bench_of, classifier, images, cl
     ]
     counts = []
     for size in (1, 4, 11):
-        bench = bench_of(classifier, images, batch_size=size, optimization="disabled")
-        assert bench.context.profile.batch_size == size
-        engine = closing(bench.engine("ports"))
+        prepared = prepare(classifier, images, batch_size=size, optimization="disabled")
+        assert prepared.context.profile.batch_size == size
+        engine = closing(prepared.engine("ports"))
         counts.append([engine.run(fault).counts for fault in faults])
     assert counts[0] == counts[1] == counts[2]
     assert counts[0][4].masked >= 10  # only the first sample saw the fault
 
 
-def test_a_fault_bound_to_a_sample_changes_that_sample_only(bench, closing, scenario):
-    engine = closing(bench.engine("ports", "f1"))
+def test_a_fault_bound_to_a_sample_changes_that_sample_only(prepared, closing, scenario):
+    engine = closing(prepared.engine("ports", "f1"))
     bound, everywhere = scenario(("f1", 7, 30, 6)), scenario(("f1", 7, 30))
     for faults, expected in ((bound, [6]), (everywhere, range(11))):
         changed = []
         for result in engine.results(faults):
-            start, layout = result.window.start, bench.context.profile.outputs
-            codes = classify_samples(result.golden, result.faulty, layout, bench.context.criterion)
+            start, layout = result.window.start, prepared.context.profile.outputs
+            codes = classify_samples(
+                result.golden, result.faulty, layout, prepared.context.criterion
+            )
             changed += [start + k for k in np.flatnonzero(codes != Outcome.MASKED)]
         assert set(changed) <= set(expected)
         assert 6 in changed
 
 
-def test_results_do_not_depend_on_order_or_memory(bench, closing, scenario):
+def test_results_do_not_depend_on_order_or_memory(prepared, closing, scenario):
     faults = [scenario((site, 1, 30)) for site in ("w1", "r1", "w2", "t2", "w1", "r1")]
     roomy, tight = (
-        closing(bench.engine("ports")),
-        closing(bench.engine("ports", memory_limit_bytes=0)),
+        closing(prepared.engine("ports")),
+        closing(prepared.engine("ports", memory_limit_bytes=0)),
     )
     forth = [roomy.run(fault).counts for fault in faults]
     back = [tight.run(fault).counts for fault in reversed(faults)]
@@ -136,16 +138,16 @@ def test_results_do_not_depend_on_order_or_memory(bench, closing, scenario):
     assert forth[0] == forth[4]
 
 
-def test_engines_refuse_what_they_cannot_do(bench, closing, scenario):
+def test_engines_refuse_what_they_cannot_do(prepared, closing, scenario):
     with pytest.raises(ConfigError, match="unknown engine 'lift2'; did you mean 'lift'"):
-        bench.engine("lift2")
+        prepared.engine("lift2")
     for name in ENGINES.names():
-        engine = closing(bench.engine(name, "w1"))
+        engine = closing(prepared.engine(name, "w1"))
         with pytest.raises(ConfigError, match="'w2' is not a site of this campaign"):
             engine.run(scenario(("w2", 0, 0)))
         with pytest.raises(FaultError, match="index 108 is out of range"):
             engine.run(scenario(("w1", 108, 0)))
-    engine = closing(bench.engine("bake", "r1"))
+    engine = closing(prepared.engine("bake", "r1"))
     with pytest.raises(FaultError, match="bound to one sample"):
         engine.run(scenario(("r1", 0, 0, 1)))
 
@@ -183,56 +185,56 @@ def test_engines_agree_on_real_models_at_the_default_level(models, closing, name
 
 
 @pytest.mark.parametrize("per_sample", [False, True])
-def test_bit_error_rates_through_ports(bench, closing, per_sample):
-    sites = tuple(bench.sites[name] for name in ("w1", "r1", "t2"))
+def test_bit_error_rates_through_ports(prepared, closing, per_sample):
+    sites = tuple(prepared.sites[name] for name in ("w1", "r1", "t2"))
     space = FaultSpace(sites, [BitFlip()])
     sampler = BitErrorRateSampler(ber=3e-3, n=3, seed=2, per_sample=per_sample, samples=11)
-    engine = closing(bench.engine("ports", *(site.name for site in sites)))
+    engine = closing(prepared.engine("ports", *(site.name for site in sites)))
     for k in range(3):
         drawn = sampler.scenario(space, k)
         assert drawn.size > 10
         counts = engine.run(drawn).counts
         assert counts.masked < counts.samples
         if not per_sample:
-            assert counts == closing(bench.engine("bake")).run(drawn).counts
+            assert counts == closing(prepared.engine("bake")).run(drawn).counts
 
 
-def test_golden_counts(bench, closing):
+def test_golden_counts(prepared, closing):
     golden = golden_run(
-        bench.context.model,
-        bench.context.workload,
-        bench.context.profile,
-        bench.context.settings,
+        prepared.context.model,
+        prepared.context.workload,
+        prepared.context.profile,
+        prepared.context.settings,
     )
-    right = (golden.samples("scores").argmax(axis=1) == bench.context.workload.labels).sum()
-    for name in _able(bench.context.sites):
-        counts = closing(bench.engine(name)).golden_counts
+    right = (golden.samples("scores").argmax(axis=1) == prepared.context.workload.labels).sum()
+    for name in _able(prepared.context.sites):
+        counts = closing(prepared.engine(name)).golden_counts
         assert counts == OutcomeCounts(samples=11, masked=11, correct=int(right))
 
 
-def test_without_labels(bench, closing, scenario):
-    bare = replace(bench.context, workload=replace(bench.context.workload, labels=None))
+def test_without_labels(prepared, closing, scenario):
+    bare = replace(prepared.context, workload=replace(prepared.context.workload, labels=None))
     engine = closing(open_engine("ports", bare))
     assert engine.run(scenario(("w1", 3, 30))).counts.correct is None
 
 
-def test_a_model_that_does_not_load_with_a_site_open(bench, closing, scenario, monkeypatch):
+def test_a_model_that_does_not_load_with_a_site_open(prepared, closing, scenario, monkeypatch):
     from onnxfi.engine.engines.ports import _ports, _replayed
 
     def refuse(*_, **__):
         raise BackendError("onnxruntime says no")
 
-    engine = closing(bench.engine("ports", "w1"))
+    engine = closing(prepared.engine("ports", "w1"))
     monkeypatch.setattr(_ports, "Session", refuse)
     monkeypatch.setattr(_replayed, "Session", refuse)
     with pytest.raises(BackendError, match=r"with 'w1' open .*\(--engine bake may run it\): onnx"):
         engine.run(scenario(("w1", 0, 0)))
 
 
-def test_tensors_that_cuda_cannot_index(bench):
+def test_tensors_that_cuda_cannot_index(prepared):
     from onnxfi.engine.engines.ports import check_sizes
 
-    sites = [bench.sites["w1"], bench.sites["r1"]]
+    sites = [prepared.sites["w1"], prepared.sites["r1"]]
     check_sizes(sites, 64)
     with pytest.raises(BackendError, match=r"'r1' has \d+ elements .*smaller --batch-size"):
         check_sizes(sites, 2**24)
@@ -240,7 +242,7 @@ def test_tensors_that_cuda_cannot_index(bench):
 
 @pytest.mark.parametrize("sample", [0, 2])
 def test_a_fault_bound_to_a_sample_in_a_value_of_the_run(
-    model_of, bench_of, closing, scenario, sample
+    model_of, prepare, closing, scenario, sample
 ):
     """All samples of a run share the value, so the scenario runs its samples singly."""
     model = model_of("""
@@ -249,20 +251,20 @@ def test_a_fault_bound_to_a_sample_in_a_value_of_the_run(
     { y = Mul(x, scale) }
     """)
     given = {"x": np.eye(5, 3, dtype=np.float32) + 1, "scale": np.array(2, np.float32)}
-    bench = bench_of(model, open_workload(model, given), batch_size=5)
-    engine = closing(bench.engine("ports", "scale"))
+    prepared = prepare(model, open_workload(model, given), batch_size=5)
+    engine = closing(prepared.engine("ports", "scale"))
     counts = engine.run(scenario(("scale", 0, 31, sample))).counts
     assert (counts.critical, counts.masked) == (1, 4)
     assert [r.window.samples for r in engine.results(scenario(("scale", 0, 31)))] == [5]
 
 
 @pytest.mark.parametrize("name", ["bake", "ports"])
-def test_golden_has_the_same_nodes_as_the_faulty_model(models, bench_of, closing, name):
+def test_golden_has_the_same_nodes_as_the_faulty_model(models, prepare, closing, name):
     """At the default level fp16 kernels differ with the graph around them; no fault, no change."""
     model = load(models / "lenet5_mnist_fp16.onnx")
     workload = open_workload(model, models / "mnist_test1000.npz").take(8)
-    bench = bench_of(model, workload)
-    sites = [site.name for site in bench.context.sites if site.op_type == "Conv"]
+    prepared = prepare(model, workload)
+    sites = [site.name for site in prepared.context.sites if site.op_type == "Conv"]
     for site in sites:
         nothing = FaultGroup(
             site=site,
@@ -270,10 +272,10 @@ def test_golden_has_the_same_nodes_as_the_faulty_model(models, bench_of, closing
             and_mask=np.full(1, 2**64 - 1, np.uint64),
             xor_mask=np.zeros(1, np.uint64),
         )
-        engine = closing(bench.engine(name, site))
+        engine = closing(prepared.engine(name, site))
         assert engine.run(Scenario(number=0, groups=(nothing,))).counts.masked == 8
-    plain = golden_run(model, workload, bench.context.profile, EngineSettings())
-    engine = closing(bench.engine(name, *sites))
+    plain = golden_run(model, workload, prepared.context.profile, EngineSettings())
+    engine = closing(prepared.engine(name, *sites))
     groups = tuple(replace(nothing, site=site) for site in sites)
     golden = next(engine.results(Scenario(number=0, groups=groups))).golden
     # Without this the test would prove nothing: the untouched model does give other bits.
@@ -282,7 +284,7 @@ def test_golden_has_the_same_nodes_as_the_faulty_model(models, bench_of, closing
 
 @pytest.mark.parametrize("name", ENGINES.names())
 def test_engines_refuse_models_that_are_not_reproducible(
-    model_of, bench_of, closing, scenario, name
+    model_of, prepare, closing, scenario, name
 ):
     model = model_of("""
     <ir_version: 10, opset_import: ["" : 17]>
@@ -291,7 +293,7 @@ def test_engines_refuse_models_that_are_not_reproducible(
     { r = RandomNormalLike(x)  s = Add(x, r)  y = Mul(s, w) }
     """)
     workload = open_workload(model, {"x": np.ones((4, 3), np.float32)})
-    engine = closing(bench_of(model, workload).engine(name, "w"))
+    engine = closing(prepare(model, workload).engine(name, "w"))
     with pytest.raises(GoldenError, match="not reproducible"):
         engine.run(scenario(("w", 0, 0)))
 
@@ -303,13 +305,13 @@ mixing (float[3, 4] x) => (float[3, 4] y)
 """
 
 
-def test_engines_agree_where_rows_of_a_fixed_batch_mix(model_of, bench_of, closing, scenario):
+def test_engines_agree_where_rows_of_a_fixed_batch_mix(model_of, prepare, closing, scenario):
     model = model_of(MIXING)
     x = np.random.default_rng(1).uniform(1, 2, (5, 4)).astype(np.float32)
     said = sample_choice(["x=0"])
-    bench = bench_of(model, open_workload(model, {"x": x}, choice=said))
-    assert bench.context.profile.batch_size == 1
-    bake, ports, late = (closing(bench.engine(name, "a")) for name in ("bake", "ports", "cut"))
+    prepared = prepare(model, open_workload(model, {"x": x}, choice=said))
+    assert prepared.context.profile.batch_size == 1
+    bake, ports, late = (closing(prepared.engine(name, "a")) for name in ("bake", "ports", "cut"))
     for element in range(4):
         # Clearing the exponent makes the largest element small in all three copies of a sample.
         faults = scenario((("a", element, 30)), ("a", element, 29))

@@ -121,7 +121,7 @@ g (float[batch, 3, 8, 8] x) => (float[batch, 16, 6, 6] y)
 """
 
 
-def test_filters_with_a_batchnorm_folded_in_are_recomputed(bench_of, scenario, closing):
+def test_filters_with_a_batchnorm_folded_in_are_recomputed(prepare, scenario, closing):
     rng = np.random.default_rng(8)
     proto = parser.parse_model(NORMED)
     for name, shape in {
@@ -132,11 +132,11 @@ def test_filters_with_a_batchnorm_folded_in_are_recomputed(bench_of, scenario, c
         proto.graph.initializer.append(numpy_helper.from_array(values, name))
     model = load(proto)
     workload = open_workload(model, {"x": rng.normal(size=(6, 3, 8, 8)).astype(np.float32)})
-    bench = bench_of(model, workload, output="y")
+    prepared = prepare(model, workload, output="y")
     found = map_weights(model, optimized(model, EngineSettings()), _stored(model), EngineSettings())
     assert set(found.images) == {"w"}
     assert all(image.factor is not None for image in found.images["w"])
-    lift, bake = (closing(bench.engine(name, "w")) for name in ("lift", "bake"))
+    lift, bake = (closing(prepared.engine(name, "w")) for name in ("lift", "bake"))
     for bit in (3, 22, 30, 31):
         faults = scenario(("w", 5, bit), ("w", 431, bit))
         for mine, theirs in zip(lift.results(faults), bake.results(faults), strict=True):
@@ -144,7 +144,7 @@ def test_filters_with_a_batchnorm_folded_in_are_recomputed(bench_of, scenario, c
             assert not np.array_equal(mine.faulty["y"], mine.golden["y"])
 
 
-def test_what_is_folded_has_no_map(model_of, bench_of):
+def test_what_is_folded_has_no_map(model_of, prepare):
     model = model_of(FOLDED)
     settings = EngineSettings()
     found = map_weights(model, optimized(model, settings), _stored(model), settings)
@@ -153,9 +153,11 @@ def test_what_is_folded_has_no_map(model_of, bench_of):
     # It is still read by a node of its own, but also hides in the folded sum.
     assert "computes other constants" in found.unmapped["a"]
     workload = open_workload(model, {"x": np.ones((4, 3), np.float32)})
-    bench = bench_of(model, workload)
-    assert LiftEngine.examine(replace(bench.context, sites=(bench.sites["c"],))) is None
-    reason = LiftEngine.examine(replace(bench.context, sites=(bench.sites["c"], bench.sites["a"])))
+    prepared = prepare(model, workload)
+    assert LiftEngine.examine(replace(prepared.context, sites=(prepared.sites["c"],))) is None
+    reason = LiftEngine.examine(
+        replace(prepared.context, sites=(prepared.sites["c"], prepared.sites["a"]))
+    )
     assert reason is not None
     assert "site 'a' can't be lifted" in reason
 
@@ -167,26 +169,26 @@ def test_without_optimisation_nothing_is_folded(model_of):
     assert set(found.images) == {"a", "b", "c"}
 
 
-def test_types_that_cannot_be_traced(model_of, bench):
-    model, settings = bench.context.model, bench.context.settings
-    truth = replace(bench.sites["w1"], element=ElementType.BOOL)
+def test_types_that_cannot_be_traced(model_of, prepared):
+    model, settings = prepared.context.model, prepared.context.settings
+    truth = replace(prepared.sites["w1"], element=ElementType.BOOL)
     found = map_weights(model, optimized(model, settings), [truth], settings)
     assert found.unmapped == {"w1": "BOOL elements can't be traced"}
 
 
-def test_a_graph_that_replays_otherwise_is_refused(bench, monkeypatch):
+def test_a_graph_that_replays_otherwise_is_refused(prepared, monkeypatch):
     from onnxfi.engine.engines import _lift
 
     monkeypatch.setattr(_lift, "replay_differs", lambda *_: "other bits")
     with pytest.raises(ConfigError, match="can't be replayed: other bits"):
-        LiftEngine(replace(bench.context, sites=(bench.sites["w1"],)))
-    assert LiftEngine.examine(replace(bench.context, sites=(bench.sites["w1"],))) is not None
+        LiftEngine(replace(prepared.context, sites=(prepared.sites["w1"],)))
+    assert LiftEngine.examine(replace(prepared.context, sites=(prepared.sites["w1"],))) is not None
 
 
-def test_another_graph_is_seen_to_differ(bench, model_of, classifier):
+def test_another_graph_is_seen_to_differ(prepared, model_of, classifier):
     from onnxfi.graph import replace_initializers
 
-    context = bench.context
+    context = prepared.context
     words = initializer_words(classifier, "b2")
     words[0] ^= 1 << 20
     other = replace_initializers(classifier, {"b2": words})
@@ -197,7 +199,7 @@ def test_another_graph_is_seen_to_differ(bench, model_of, classifier):
     assert "other bits in output 'scores'" in reason
 
 
-def test_only_on_the_cpu(bench, monkeypatch):
+def test_only_on_the_cpu(prepared, monkeypatch):
     from onnxfi.engine.executable import _optimize
 
     class Other:
@@ -205,5 +207,5 @@ def test_only_on_the_cpu(bench, monkeypatch):
 
     monkeypatch.setattr(_optimize, "find_provider", lambda _: Other())
     with pytest.raises(BackendError, match="only graphs optimised for the CPU"):
-        optimized(bench.context.model, bench.context.settings)
-    assert LiftEngine.examine(bench.context) is not None
+        optimized(prepared.context.model, prepared.context.settings)
+    assert LiftEngine.examine(prepared.context) is not None

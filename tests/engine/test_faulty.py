@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxfi.bits import ElementType, format_of, from_words
-from onnxfi.engine.cut import Deviation, Region, ValueFaults, gathered, taken, with_faults
+from onnxfi.engine.cut import Deviation, Region, ValueFaults, gathered, samples_of, with_faults
 from onnxfi.errors import FaultError
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, SiteKind
 from onnxfi.inject import BatchWindow, faulty_array, window_columns
@@ -224,8 +224,8 @@ def test_only_samples_that_a_fault_changes_deviate(axis, rows):
     shape = (rows, 3) if axis == 0 else (3, rows)
     layout, size = SampleLayout(shape=shape, batch_axis=axis), 8
     golden = np.zeros(layout.run_shape(size), np.uint8)
-    ones = taken(golden, layout, np.arange(4)) + 1
-    golden = np.concatenate([ones, taken(golden, layout, np.arange(4))], axis=axis)
+    ones = samples_of(golden, layout, np.arange(4)) + 1
+    golden = np.concatenate([ones, samples_of(golden, layout, np.arange(4))], axis=axis)
     case = Case(
         site=_site(ElementType.UINT8, layout),
         golden=golden,

@@ -30,10 +30,10 @@ STORED = ("two", "tiny", "scale", "shift")
 
 
 @pytest.fixture(scope="module")
-def norm(model_of, bench_of):
+def norm(model_of, prepare):
     model = model_of(NORM)
     x = np.random.default_rng(8).normal(size=(6, 8)).astype(np.float32)
-    return bench_of(model, open_workload(model, {"x": x}), optimization="all")
+    return prepare(model, open_workload(model, {"x": x}), optimization="all")
 
 
 def test_what_is_taken_into_the_fused_operator_is_found(norm):
@@ -66,7 +66,7 @@ def test_faults_in_it_are_baked(norm, scenario, closing, name):
     assert sum(found[n].masked < 6 for n in baked) >= 10
 
 
-def test_nothing_is_overlooked_without_optimisation(norm, bench_of):
-    bench = bench_of(norm.context.model, norm.context.workload, optimization="disabled")
-    sites = [bench.sites[name] for name in STORED]
-    assert FedSites(bench.context, Deployed(bench.context)).settle(sites).kept == tuple(sites)
+def test_nothing_is_overlooked_without_optimisation(norm, prepare):
+    prepared = prepare(norm.context.model, norm.context.workload, optimization="disabled")
+    sites = [prepared.sites[name] for name in STORED]
+    assert FedSites(prepared.context, Deployed(prepared.context)).settle(sites).kept == tuple(sites)

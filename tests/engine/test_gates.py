@@ -54,10 +54,10 @@ def _quantized() -> Model:
 
 
 @pytest.fixture(scope="module", params=["lstm", "quantized"])
-def context(request, bench_of) -> EngineContext:
+def context(request, prepare) -> EngineContext:
     model = _lstm() if request.param == "lstm" else _quantized()
     x = np.random.default_rng(2).normal(size=(6, STEPS, IN)).astype(np.float32)
-    return bench_of(model, open_workload(model, {"x": x})).context
+    return prepare(model, open_workload(model, {"x": x})).context
 
 
 @pytest.mark.parametrize("name", ["bake", "lift", "ports", "cut"])

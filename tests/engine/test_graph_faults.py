@@ -28,12 +28,12 @@ SINE = "<float c = {3.0}> { a = Mul(x, c) b = Floor(a) y = Sub(b, x) }"
 RANKED = """{ axis = Constant<value_int = 1>() y = CumSum(x, axis) }"""
 
 
-def _scenario(bench, model, *places):
+def _scenario(prepared, model, *places):
     """A graph at (site, element) places."""
     groups = []
     for site in dict.fromkeys(site for site, _ in places):
         numbers = np.array([index for name, index in places if name == site])
-        space = FaultSpace([bench.sites[site]], [model])
+        space = FaultSpace([prepared.sites[site]], [model])
         groups += space.scenario_groups(numbers)
     return Scenario(number=0, groups=tuple(groups))
 
@@ -58,11 +58,11 @@ def _expected(golden, site, model, index):
 
 
 @pytest.fixture
-def engines(bench, closing):
-    def make(*sites, bench=bench, monitors=(), **settings):
-        context = bench.context
+def engines(prepared, closing):
+    def make(*sites, prepared=prepared, monitors=(), **settings):
+        context = prepared.context
         how = replace(context.settings, **settings)
-        chosen = tuple(bench.sites[site] for site in sites)
+        chosen = tuple(prepared.sites[site] for site in sites)
         context = replace(context, sites=chosen, monitors=monitors, settings=how)
         return [closing(open_engine(name, context)) for name in ("bake", "ports")]
 
@@ -72,11 +72,11 @@ def engines(bench, closing):
 @pytest.mark.parametrize("site", COMPUTED)
 @pytest.mark.parametrize("body", [SINE, RANKED])
 @pytest.mark.parametrize("whole", [False, True])
-def test_every_site_against_the_evaluator(bench, engines, site, body, whole):
+def test_every_site_against_the_evaluator(prepared, engines, site, body, whole):
     model = _fault(body, whole=whole)
-    last = bench.sites[site].layout.elements - 1
+    last = prepared.sites[site].layout.elements - 1
     index = [0] if whole else [last, 2, 0, 2]
-    faults = _scenario(bench, model, *((site, k) for k in index))
+    faults = _scenario(prepared, model, *((site, k) for k in index))
     inner = () if site == "image" else (site,)
     both = [list(each.results(faults)) for each in engines(site, monitors=inner)]
     changed = 0
@@ -85,26 +85,26 @@ def test_every_site_against_the_evaluator(bench, engines, site, body, whole):
             assert golden.tobytes() == ports.golden[name].tobytes()
             assert bake.faulty[name].tobytes() == ports.faulty[name].tobytes()
         if inner:
-            expected = _expected(bake.golden[site], bench.sites[site], model, index)
+            expected = _expected(bake.golden[site], prepared.sites[site], model, index)
             np.testing.assert_array_equal(expected, bake.faulty[site])
         changed += not np.array_equal(bake.golden["scores"], bake.faulty["scores"])
     assert changed
 
 
-def test_disarmed_it_leaves_every_bit(bench, closing, engines, scenario):
+def test_disarmed_it_leaves_every_bit(prepared, closing, engines, scenario):
     """Golden of a model with the graph in it is that of the model without."""
     model = _fault("<float c = {7.0}> { y = Mul(x, c) }", whole=True)
-    plain = list(closing(bench.engine("ports")).results(scenario()))
+    plain = list(closing(prepared.engine("ports")).results(scenario()))
     for engine in engines("c1", "t2"):
-        found = engine.results(_scenario(bench, model, ("c1", 0), ("t2", 0)))
+        found = engine.results(_scenario(prepared, model, ("c1", 0), ("t2", 0)))
         for mine, theirs in zip(found, plain, strict=True):
             assert mine.golden["scores"].tobytes() == theirs.golden["scores"].tobytes()
 
 
-def test_together_with_other_faults(bench, engines):
+def test_together_with_other_faults(prepared, engines):
     model = _fault(SINE)
-    places = _scenario(bench, model, ("r1", 3), ("t2", 1))
-    flips = FaultSpace([bench.sites["w1"], bench.sites["f1"]], [BitFlip("30")])
+    places = _scenario(prepared, model, ("r1", 3), ("t2", 1))
+    flips = FaultSpace([prepared.sites["w1"], prepared.sites["f1"]], [BitFlip("30")])
     more = flips.scenario_groups(np.array([5, 120]))
     faults = Scenario(number=0, groups=(*places.groups, *more))
     first, second = (each.run(faults) for each in engines("r1", "t2", "w1", "f1"))
@@ -112,18 +112,18 @@ def test_together_with_other_faults(bench, engines):
     assert first.counts.masked < 11
 
 
-def test_engines_that_would_not_run_it_say_so(bench, closing):
-    faults = _scenario(bench, _fault(SINE), ("r1", 3))
+def test_engines_that_would_not_run_it_say_so(prepared, closing):
+    faults = _scenario(prepared, _fault(SINE), ("r1", 3))
     with pytest.raises(FaultError, match="use engine bake or ports"):
-        closing(bench.engine("cut", "r1")).run(faults)
-    engine = closing(bench.engine("ports", "r1"))
-    other = _scenario(bench, _fault(SINE), ("t2", 3))
+        closing(prepared.engine("cut", "r1")).run(faults)
+    engine = closing(prepared.engine("ports", "r1"))
+    other = _scenario(prepared, _fault(SINE), ("t2", 3))
     with pytest.raises(ConfigError, match="not a site of this campaign"):
         engine.run(other)
 
 
-def test_a_trace(bench):
-    found = trace(bench.context, _scenario(bench, _fault(SINE), ("t2", 3)))
+def test_a_trace(prepared):
+    found = trace(prepared.context, _scenario(prepared, _fault(SINE), ("t2", 3)))
     assert found.first.name == "t2"
     assert found.first.divergence.changed <= 11
 
@@ -138,13 +138,13 @@ g ({type}[n, 6] x) => ({type}[n, 6] y) {{ h = Identity(x)  y = Identity(h) }}
     "name", ["float16", "bfloat16", "double", "int8", "uint8", "int32", "bool"]
 )
 @pytest.mark.parametrize("shape", ["[n, k]", "[k]"])
-def test_every_type(bench_of, model_of, engines, name, shape):
+def test_every_type(prepare, model_of, engines, name, shape):
     dtype = {"bfloat16": ml_dtypes.bfloat16, "double": np.float64, "bool": np.bool_}.get(name)
     dtype = dtype or np.dtype(name)
     model = model_of(OTHER.format(type=name))
     values = np.arange(24).reshape(4, 6) % (2 if name == "bool" else 50)
     workload = open_workload(model, {"x": values.astype(dtype)})
-    bench = bench_of(model, workload)
+    prepared = prepare(model, workload)
     body = "{ y = Not(x) }" if name == "bool" else "{ y = Sum(x) }"
     if name not in ("bool", "bfloat16"):
         body = "{ y = Add(x, x) }"
@@ -152,37 +152,37 @@ def test_every_type(bench_of, model_of, engines, name, shape):
         body = "{ a = Cast<to = 1>(x) b = Neg(a) y = Cast<to = 16>(b) }"
     # Newer than the model, which is raised.
     fault = _fault(body, name, opset=18, shape=shape)
-    faults = _scenario(bench, fault, ("h", 1), ("h", 4))
-    first, second = (list(each.results(faults)) for each in engines("h", bench=bench))
+    faults = _scenario(prepared, fault, ("h", 1), ("h", 4))
+    first, second = (list(each.results(faults)) for each in engines("h", prepared=prepared))
     for bake, ports in zip(first, second, strict=True):
-        expected = _expected(bake.golden["y"], bench.sites["h"], fault, [1, 4])
+        expected = _expected(bake.golden["y"], prepared.sites["h"], fault, [1, 4])
         assert expected.tobytes() == bake.faulty["y"].tobytes() == ports.faulty["y"].tobytes()
         assert bake.golden["y"].tobytes() != bake.faulty["y"].tobytes()
 
 
-def test_values_that_exist_once_per_run(bench_of, model_of, engines):
+def test_values_that_exist_once_per_run(prepare, model_of, engines):
     text = '<ir_version: 10, opset_import: ["" : 18]> g (float[2, 3] x) => (float[3] y)'
     body = "{ axis = Constant<value_ints = [0]>() h = ReduceSum<keepdims = 0>(x, axis) y = Neg(h) }"
     model = model_of(f"{text} {body}")
     values = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
-    bench = bench_of(model, open_workload(model, {"x": values}))
-    if bench.sites["h"].layout.batch_axis is not None:
+    prepared = prepare(model, open_workload(model, {"x": values}))
+    if prepared.sites["h"].layout.batch_axis is not None:
         pytest.skip("the profile found samples in it")
-    faults = _scenario(bench, _fault("{ y = Neg(x) }"), ("h", 2))
-    first, second = (each.run(faults).counts for each in engines("h", bench=bench))
+    faults = _scenario(prepared, _fault("{ y = Neg(x) }"), ("h", 2))
+    first, second = (each.run(faults).counts for each in engines("h", prepared=prepared))
     assert first == second
 
 
-def test_integer_model_and_little_memory(models, bench_of, engines):
+def test_integer_model_and_little_memory(models, prepare, engines):
     model = load(models / "resnet8_fashion_int8_qdq.onnx")
     workload = open_workload(model, models / "fashion_test1000.npz").take(8)
-    bench = bench_of(model, workload, output="logits", batch_size=4, memory_limit_bytes=0)
-    computed = [site for site in bench.context.sites if site.kind.value == "activation"]
+    prepared = prepare(model, workload, output="logits", batch_size=4, memory_limit_bytes=0)
+    computed = [site for site in prepared.context.sites if site.kind.value == "activation"]
     site = next(site for site in computed if site.element.name == "FLOAT")
     faults = _scenario(
-        bench, _fault("<float c = {0.0}> { y = Mul(x, c) }", whole=True), (site.name, 0)
+        prepared, _fault("<float c = {0.0}> { y = Mul(x, c) }", whole=True), (site.name, 0)
     )
-    first, second = (each.run(faults).counts for each in engines(site.name, bench=bench))
+    first, second = (each.run(faults).counts for each in engines(site.name, prepared=prepared))
     assert first.failed == second.failed > 0
 
 
@@ -200,22 +200,22 @@ g (float[n, 3] x) => (float[n, 3] y)
 """
 
 
-def test_in_a_loop_it_acts_in_every_iteration(bench_of, model_of, engines):
+def test_in_a_loop_it_acts_in_every_iteration(prepare, model_of, engines):
     model = model_of(LOOP)
     values = np.arange(12, dtype=np.float32).reshape(4, 3) - 5
-    bench = bench_of(model, open_workload(model, {"x": values}))
-    inside = next(name for name in bench.sites if name.endswith("/h"))
-    faults = _scenario(bench, _fault("<float c = {10.0}> { y = Add(x, c) }"), (inside, 1))
+    prepared = prepare(model, open_workload(model, {"x": values}))
+    inside = next(name for name in prepared.sites if name.endswith("/h"))
+    faults = _scenario(prepared, _fault("<float c = {10.0}> { y = Add(x, c) }"), (inside, 1))
     expected = values.copy()
     for _ in range(3):
         expected += expected
         expected[:, 1] += 10
         expected = -expected
-    for engine in engines(inside, bench=bench):
+    for engine in engines(inside, prepared=prepared):
         for result in engine.results(faults):
             rows = slice(result.window.start, result.window.stop)
             np.testing.assert_array_equal(result.faulty["y"], expected[rows])
     once = replace(faults.groups[0], site=f"{inside}@1")
-    assert bench.sites[inside].at(1) is not None
+    assert prepared.sites[inside].at(1) is not None
     with pytest.raises(FaultError, match="in every step"):
-        check_graph(once, bench.sites[inside].at(1))
+        check_graph(once, prepared.sites[inside].at(1))

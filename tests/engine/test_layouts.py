@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxfi.engine.runtime import changed, same
-from onnxfi.engine.study import Change, by_growth, by_replacement, proven
+from onnxfi.engine.study import Replacement, by_growth, by_replacement, proven
 from onnxfi.faults import SampleLayout
 
 
@@ -57,7 +57,7 @@ def test_replacing_samples_finds_the_layout(shape, samples, rows, apart, data):
         owner.reshape([-1 if place == axis else 1 for place in range(len(shape))]), shape
     )
     changes = [
-        Change.between(sample, along, np.where(along == sample, -1, along))
+        Replacement.between(sample, along, np.where(along == sample, -1, along))
         for sample in (0, samples - 1)
     ]
     found = by_replacement(tuple(shape), changes, samples)
@@ -70,7 +70,7 @@ def test_replacing_samples_finds_the_layout(shape, samples, rows, apart, data):
 
 def test_a_changed_shape_proves_nothing():
     base, grown = np.zeros((4, 2)), np.zeros((5, 2))
-    change = Change.between(0, base, grown)
+    change = Replacement.between(0, base, grown)
     layout = SampleLayout(shape=(1, 2), batch_axis=0)
     assert proven([layout], [change], 4) == "its shape depends on the data"
 

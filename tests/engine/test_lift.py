@@ -152,13 +152,13 @@ def test_everything_is_restored(context_of, closing, scenario, name):
 
 
 @pytest.mark.parametrize("error", [RunFailedError, KeyboardInterrupt])
-def test_everything_is_restored_after_errors(bench, closing, scenario, monkeypatch, error):
+def test_everything_is_restored_after_errors(prepared, closing, scenario, monkeypatch, error):
     from onnxfi.engine.runtime import Session
 
-    engine = closing(bench.engine("lift", *STORED))
+    engine = closing(prepared.engine("lift", *STORED))
     faults = scenario(("w1", 3, 30), ("b1", 1, 30))
     expected = engine.run(faults).counts
-    clean = initializer_words(bench.context.model, "w1").view(np.float32)[3]
+    clean = initializer_words(prepared.context.model, "w1").view(np.float32)[3]
     real = Session.run
 
     def broken(self, feeds, names=(), *, hurried=False):
@@ -177,8 +177,8 @@ def test_everything_is_restored_after_errors(bench, closing, scenario, monkeypat
     assert engine.run(faults).counts == expected
 
 
-def test_two_scenarios_in_turns(bench, closing, scenario):
-    engine = closing(bench.engine("lift", *STORED))
+def test_two_scenarios_in_turns(prepared, closing, scenario):
+    engine = closing(prepared.engine("lift", *STORED))
     one, other = scenario(("b1", 1, 30)), scenario(("b1", 1, 30), ("b1", 2, 31))
     pairs = list(zip(engine.results(one), engine.results(other), strict=True))
     for (mine, theirs), first, second in zip(
@@ -188,17 +188,17 @@ def test_two_scenarios_in_turns(bench, closing, scenario):
         _same_bits(theirs.faulty, second.faulty)
 
 
-def test_several_faults_on_one_element_compose(bench, closing, scenario):
-    engine, bake = (closing(bench.engine(name, *STORED)) for name in ("lift", "bake"))
+def test_several_faults_on_one_element_compose(prepared, closing, scenario):
+    engine, bake = (closing(prepared.engine(name, *STORED)) for name in ("lift", "bake"))
     faults = scenario(("w1", 3, 30), ("w1", 3, 29), ("w1", 3, 30), ("b2", 0, 31))
     for mine, theirs in zip(engine.results(faults), bake.results(faults), strict=True):
         _same_bits(mine.faulty, theirs.faulty)
 
 
-def test_results_do_not_depend_on_order_or_memory(bench_of, classifier, images, closing, scenario):
-    bench = bench_of(classifier, images)
-    roomy = closing(bench.engine("lift", *STORED))
-    tight = closing(bench.engine("lift", *STORED, memory_limit_bytes=0))
+def test_results_do_not_depend_on_order_or_memory(prepare, classifier, images, closing, scenario):
+    prepared = prepare(classifier, images)
+    roomy = closing(prepared.engine("lift", *STORED))
+    tight = closing(prepared.engine("lift", *STORED, memory_limit_bytes=0))
     faults = [scenario((site, 1, 30)) for site in (*STORED, *STORED)]
     faults.append(scenario(*((site, 1, 30) for site in STORED)))
     forth = [[r.faulty for r in roomy.results(each)] for each in faults]
@@ -208,8 +208,8 @@ def test_results_do_not_depend_on_order_or_memory(bench_of, classifier, images, 
             _same_bits(one, other)
 
 
-def test_packed_tensors_are_lifted_alone(bench_of, classifier, images, closing, scenario):
-    engine = closing(bench_of(classifier, images).engine("lift", *STORED))
+def test_packed_tensors_are_lifted_alone(prepare, classifier, images, closing, scenario):
+    engine = closing(prepare(classifier, images).engine("lift", *STORED))
     (packed,) = (engine._graph.images[name][0].initializer for name in ("w2",))
     assert len(engine._graph.packed) == 2  # the matrix product's weights and its bias
     assert packed in engine._graph.packed
@@ -219,10 +219,10 @@ def test_packed_tensors_are_lifted_alone(bench_of, classifier, images, closing, 
         assert len(engine._graph.packed.intersection(lifted)) == count
 
 
-def test_refusals(bench, closing, scenario):
+def test_refusals(prepared, closing, scenario):
     with pytest.raises(ConfigError, match="engine lift can't fault site 'r1': it is computed"):
-        bench.engine("lift", "r1")
-    engine = closing(bench.engine("lift", "w1"))
+        prepared.engine("lift", "r1")
+    engine = closing(prepared.engine("lift", "w1"))
     with pytest.raises(ConfigError, match="'w2' is not a site of this campaign"):
         engine.run(scenario(("w2", 0, 0)))
     with pytest.raises(FaultError, match="index 108 is out of range"):
@@ -231,8 +231,8 @@ def test_refusals(bench, closing, scenario):
         engine.run(scenario(("w1", 0, 0, 1)))
 
 
-def test_golden_counts_and_outcomes(bench, closing, scenario):
-    lift, bake = (closing(bench.engine(name, *STORED)) for name in ("lift", "bake"))
+def test_golden_counts_and_outcomes(prepared, closing, scenario):
+    lift, bake = (closing(prepared.engine(name, *STORED)) for name in ("lift", "bake"))
     assert lift.golden_counts == bake.golden_counts
     infinite = scenario(("w2", 0, 30))
     for result in lift.results(infinite):

@@ -34,7 +34,7 @@ PACKED = ("w1", "w2", "w3")
 
 
 @pytest.fixture(scope="session")
-def gemms(bench_of):
+def gemms(prepare):
     """Three matrix products; lifted for a scenario, each has golden values of its own."""
     from onnx import parser
 
@@ -45,7 +45,7 @@ def gemms(bench_of):
         proto.graph.initializer.append(numpy_helper.from_array(values, name))
     model = load(proto)
     x = rng.normal(size=(12, 8)).astype(np.float32)
-    return bench_of(model, open_workload(model, {"x": x}), batch_size=4)
+    return prepare(model, open_workload(model, {"x": x}), batch_size=4)
 
 
 def _late(engine, site) -> LateStart:
@@ -68,18 +68,18 @@ def test_sessions_share_an_arena(classifier, images):
     np.testing.assert_array_equal(again, before)
 
 
-def test_golden_values_keep_to_what_the_limit_leaves(bench, closing, scenario):
-    ample = closing(bench.engine("cut"))
+def test_golden_values_keep_to_what_the_limit_leaves(prepared, closing, scenario):
+    ample = closing(prepared.engine("cut"))
     faults = [scenario((site, 1, 30)) for site in ("w1", "r1", "t2", "f1")]
     wanted = [each.counts for each in ample.run_many(faults)]
     late = _late(ample, "r1")
     window = late.clean.nbytes // 3  # 11 samples in batches of 4
     limit = late.nbytes - late.clean.nbytes + 5 * window // 2
-    tight = closing(bench.engine("cut", memory_limit_bytes=limit))
+    tight = closing(prepared.engine("cut", memory_limit_bytes=limit))
     assert [each.counts for each in tight.run_many(faults)] == wanted
     assert 0 < _late(tight, "r1").clean.nbytes <= 5 * window // 2
     assert _late(tight, "r1").nbytes <= limit
-    none = closing(bench.engine("cut", memory_limit_bytes=0))
+    none = closing(prepared.engine("cut", memory_limit_bytes=0))
     assert [each.counts for each in none.run_many(faults)] == wanted
     assert 0 < _late(none, "r1").clean.nbytes <= 1.1 * window, "the window in use stays"
 
@@ -99,17 +99,17 @@ def test_golden_values_of_lifted_tensors_keep_to_it_too(gemms, closing, scenario
     assert [len(window._variants) for window in least.clean._kept._items.values()] == [1]
 
 
-def test_graphs_hold_shapes_and_not_values(bench, closing):
-    observation = _late(closing(bench.engine("cut")), "r1").graph.observation
+def test_graphs_hold_shapes_and_not_values(prepared, closing):
+    observation = _late(closing(prepared.engine("cut")), "r1").graph.observation
     assert observation.examples["r1"].shape[1:] == (4, 8, 8)
     assert observation.examples["r1"].dtype == np.float32
     assert all(value.strides == (0,) * value.ndim for value in observation.examples.values())
 
 
-def test_places_are_held_once(models, bench_of, closing):
+def test_places_are_held_once(models, prepare, closing):
     model = load(models / "resnet8_fashion_fp32.onnx")
     workload = open_workload(model, "random:4:1")
-    late = _late(closing(bench_of(model, workload).engine("cut")), model.index.nodes[0].outputs[0])
+    late = _late(closing(prepare(model, workload).engine("cut")), model.index.nodes[0].outputs[0])
     moved = [p.position for p in late.graph.places.values() if p.position is not None]
     if not moved:
         pytest.skip("this processor's kernels take images as they are stored")
@@ -119,8 +119,8 @@ def test_places_are_held_once(models, bench_of, closing):
     assert late.graph.nbytes > sum(position.nbytes for position in shared.values())
 
 
-def test_a_graph_that_is_dropped_is_freed_at_once(bench, closing):
-    engine = closing(bench.engine("cut", memory_limit_bytes=0))
+def test_a_graph_that_is_dropped_is_freed_at_once(prepared, closing):
+    engine = closing(prepared.engine("cut", memory_limit_bytes=0))
     gc.collect()
     gc.disable()
     try:
@@ -156,7 +156,7 @@ class Grouped(EngineBase):
         self._watchdog.close()
 
 
-def test_scenarios_that_share_a_graph_run_side_by_side(bench, closing, scenario, monkeypatch):
+def test_scenarios_that_share_a_graph_run_side_by_side(prepared, closing, scenario, monkeypatch):
     """The others begin when these are done, so that the graphs of both needn't be there."""
     log: list[int] = []
     monkeypatch.setattr(
@@ -166,7 +166,7 @@ def test_scenarios_that_share_a_graph_run_side_by_side(bench, closing, scenario,
         "onnxfi.engine.engines._base.Counted.injection",
         property(lambda _: Injection(counts=OutcomeCounts(samples=0), run_s=0.0)),
     )
-    engine = closing(Grouped(bench.context, log))
+    engine = closing(Grouped(prepared.context, log))
     list(engine.run_many([scenario(number=number) for number in (3, 0, 5, 2)]))
     assert log == [3, 5, -2, 0, 2, -2]
 
@@ -216,7 +216,7 @@ def external(tmp_path):
 
 
 @pytest.mark.parametrize("replay", [True, False], ids=["executable", "stored"])
-def test_external_data(external, bench_of, closing, scenario, monkeypatch, replay):
+def test_external_data(external, prepare, closing, scenario, monkeypatch, replay):
     """Models of over 2 GiB have no executable graph in one file: then the stored one is cut."""
     if not replay:
 
@@ -225,9 +225,9 @@ def test_external_data(external, bench_of, closing, scenario, monkeypatch, repla
 
         monkeypatch.setattr(_opening, "optimized", optimized)
     x = np.random.default_rng(3).normal(size=(6, 3, 5, 5)).astype(np.float32)
-    bench = bench_of(external, open_workload(external, {"x": x}), batch_size=4)
+    prepared = prepare(external, open_workload(external, {"x": x}), batch_size=4)
     faults = [scenario((site, 3, 30)) for site in ("w", "m", "r", "f", "x")]
-    cut, bake = (closing(bench.engine(name)) for name in ("cut", "bake"))
+    cut, bake = (closing(prepared.engine(name)) for name in ("cut", "bake"))
     found = [each.counts for each in cut.run_many(faults)]
     assert _late(cut, "w").graph.replay is replay
     assert found == [bake.run(each).counts for each in faults]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxfi.engine import open_workload
-from onnxfi.engine.cut import ArmedLate, Chain, LateStart, crop, taken
-from onnxfi.engine.executable import Change, Narrow, Opening, open_executable
+from onnxfi.engine.cut import ArmedLate, LateStart, PartChain, crop, samples_of
+from onnxfi.engine.executable import Narrow, Opening, TensorChange, open_executable
 from onnxfi.engine.runtime import Watchdog
 from onnxfi.engine.study import windows
 from onnxfi.graph import load
@@ -29,13 +29,13 @@ def watchdog():
 
 
 @pytest.fixture(scope="module")
-def late_of(models, bench_of, watchdog):
+def late_of(models, prepare, watchdog):
     """ResNet-8 with all weights and biases, and the outputs of some operators, open."""
 
     def make(*operators):
         model = load(models / "resnet8_fashion_fp32.onnx")
         workload = open_workload(model, models / "fashion_test1000.npz").take(3 * SIZE)
-        context = bench_of(model, workload, output="logits", batch_size=SIZE).context
+        context = prepare(model, workload, output="logits", batch_size=SIZE).context
         computed = tuple(site for site in context.sites if site.op_type in operators)
         computed = tuple(site for site in computed if not site.kind.stored)
         mapped = tuple(site for site in context.sites if site.kind.stored)
@@ -57,7 +57,7 @@ def resnet(late_of):
 def _faulty(late, initializer, at, bit=30):
     words = late.lifted.feeds[initializer].reshape(-1).view(np.uint32)
     position = np.array([at], np.int64)
-    return Change(
+    return TensorChange(
         initializer=initializer, position=position, words=words[position] ^ np.uint32(1 << bit)
     )
 
@@ -119,7 +119,7 @@ def test_touched_channels_are_whole_blocks_around_all_changes(shape, each, parts
     channels, block = shape
     size = channels * each
     changes = [
-        Change(
+        TensorChange(
             initializer="f",
             position=np.array([int(share * size) for share in part], np.int64),
             words=np.zeros(len(part), np.uint32),
@@ -138,13 +138,13 @@ def test_touched_channels_are_whole_blocks_around_all_changes(shape, each, parts
 
 
 def _spied(monkeypatch, name):
-    ran, real = [], getattr(Chain, name)
+    ran, real = [], getattr(PartChain, name)
 
     def run(self, position, *args, **kwargs):
         ran.append(position)
         return real(self, position, *args, **kwargs)
 
-    monkeypatch.setattr(Chain, name, run)
+    monkeypatch.setattr(PartChain, name, run)
     return ran
 
 
@@ -196,7 +196,7 @@ def test_a_changed_bias_runs_whole(resnet, scenario, monkeypatch):
 
 
 def test_a_part_that_gives_other_bits_is_not_run_narrow(late_of, monkeypatch):
-    late, real = late_of(), Chain.run_narrow
+    late, real = late_of(), PartChain.run_narrow
     if not late.narrow:
         pytest.skip("onnxruntime has no blocked convolutions on this machine")
     before = dict(late.narrow)
@@ -209,7 +209,7 @@ def test_a_part_that_gives_other_bits_is_not_run_narrow(late_of, monkeypatch):
             found.reshape(-1).view(np.uint32)[-1] ^= 1
         return found
 
-    monkeypatch.setattr(Chain, "run_narrow", run)
+    monkeypatch.setattr(PartChain, "run_narrow", run)
     late.prove()
     assert set(late.narrow) == set(before) - {doubted}
 
@@ -244,17 +244,17 @@ def test_crops_are_those_of_the_whole(images):
             feeds = cropped.feeds(region, {}, values, samples)
             found = images.chain.run_cropped(position, feeds)
             assert found.tobytes() == crop(values[cropped.made], region, samples).tobytes()
-            made = taken(values[cropped.made], images.chain.layouts[cropped.made], samples)
+            made = samples_of(values[cropped.made], images.chain.layouts[cropped.made], samples)
             assert found.tobytes() == crop(made, region, None).tobytes()
 
 
-def test_integer_convolutions_are_narrow_too(models, bench_of, closing, scenario):
+def test_integer_convolutions_are_narrow_too(models, prepare, closing, scenario):
     """Channels last, with scales, zero points and biases of all channels cut along."""
     model = load(models / "resnet8_fashion_int8_qdq.onnx")
     workload = open_workload(model, models / "fashion_test1000.npz").take(6)
-    bench = bench_of(model, workload, output="logits", batch_size=6)
-    names = [n for n in bench.sites if n.endswith("weight_quantized")]
-    cut, lift = (closing(bench.engine(engine, *names)) for engine in ("cut", "lift"))
+    prepared = prepare(model, workload, output="logits", batch_size=6)
+    names = [n for n in prepared.sites if n.endswith("weight_quantized")]
+    cut, lift = (closing(prepared.engine(engine, *names)) for engine in ("cut", "lift"))
     late = cut._routes.late(cut._routes.route(names[:1]))
     assert len(late.narrow) > 6
     narrow = next(iter(late.narrow.values()))

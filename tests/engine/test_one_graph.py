@@ -34,20 +34,20 @@ IMAGES = 10
 
 
 @pytest.fixture
-def study(models, bench_of):
+def study(models, prepare):
     def make(name, kinds, **settings):
         model = load(models / f"{name}.onnx")
         data = "fashion" if "fashion" in name else "mnist"
         workload = open_workload(model, models / f"{data}_test1000.npz").take(IMAGES)
-        bench = bench_of(model, workload, output="logits", batch_size=6, **settings)
-        names = [site.name for site in bench.context.sites if site.kind.value in kinds]
-        return bench, names
+        prepared = prepare(model, workload, output="logits", batch_size=6, **settings)
+        names = [site.name for site in prepared.context.sites if site.kind.value in kinds]
+        return prepared, names
 
     return make
 
 
-def _flips(bench, names, count):
-    space = FaultSpace([bench.sites[name] for name in names], [BitFlip()])
+def _flips(prepared, names, count):
+    space = FaultSpace([prepared.sites[name] for name in names], [BitFlip()])
     return [UniformSampler(n=count, seed=11).scenario(space, k) for k in range(count)]
 
 
@@ -86,12 +86,12 @@ def _assert_the_same(engines, scenarios):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_stored_tensors(study, closing, name):
-    bench, names = study(name, ("weight", "bias"))
+    prepared, names = study(name, ("weight", "bias"))
     # In spiking networks constants of the neurons count as weights, and some are folded.
     names = [name for name in names if "lif" not in name and "Constant" not in name]
-    singles = _flips(bench, names, 8)
-    engines = [closing(bench.engine(engine, *names)) for engine in ("lift", "ports", "cut")]
-    scenarios = [*singles, _together(_flips(bench, names, 100)), _together(singles[:2])]
+    singles = _flips(prepared, names, 8)
+    engines = [closing(prepared.engine(engine, *names)) for engine in ("lift", "ports", "cut")]
+    scenarios = [*singles, _together(_flips(prepared, names, 100)), _together(singles[:2])]
     assert _assert_the_same(engines, scenarios)
 
 
@@ -100,9 +100,9 @@ def test_stored_tensors(study, closing, name):
     [pytest.param(name, marks=pytest.mark.heavy if name in ALIKE else ()) for name in MODELS],
 )
 def test_computed_tensors(study, closing, name):
-    bench, names = study(name, ("activation", "input"))
-    engines = [closing(bench.engine(engine, *names)) for engine in ("ports", "cut")]
-    flips = _flips(bench, names, 60)
+    prepared, names = study(name, ("activation", "input"))
+    engines = [closing(prepared.engine(engine, *names)) for engine in ("ports", "cut")]
+    flips = _flips(prepared, names, 60)
     scenarios = [
         *flips[:8],
         _together(flips),
@@ -125,8 +125,8 @@ def test_computed_tensors(study, closing, name):
 @pytest.mark.parametrize("level", ["extended", "disabled"])
 def test_everything_at_once(study, closing, name, level):
     kinds = ("weight", "bias", "activation", "scale", "zero_point", "input")
-    bench, names = study(name, kinds, optimization=level)
-    engines = [closing(bench.engine(engine, *names)) for engine in ("ports", "cut")]
-    flips = _flips(bench, names, 60)
+    prepared, names = study(name, kinds, optimization=level)
+    engines = [closing(prepared.engine(engine, *names)) for engine in ("ports", "cut")]
+    flips = _flips(prepared, names, 60)
     scenarios = [*flips[:6], _together(flips), _together(flips[:5])]
     assert _assert_the_same(engines, scenarios)

@@ -7,7 +7,7 @@ import pytest
 
 from onnxfi.bits import ElementType
 from onnxfi.engine import open_workload
-from onnxfi.engine.executable import Opening, Place, find_place, open_executable
+from onnxfi.engine.executable import Opening, TensorPlace, find_place, open_executable
 from onnxfi.engine.runtime import Session, Watchdog
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, SiteKind
 from onnxfi.graph import expose, load
@@ -27,7 +27,7 @@ def watchdog():
 
 
 @pytest.fixture(scope="module")
-def opened(models, bench_of, watchdog):
+def opened(models, prepare, watchdog):
     """An executable graph with all computed sites of a zoo model that are kept together, and a run
     with other samples than those that showed where they lie."""
     made = {}
@@ -37,7 +37,7 @@ def opened(models, bench_of, watchdog):
             model = load(models / f"{name}.onnx")
             data = "fashion" if "fashion" in name else "mnist"
             workload = open_workload(model, models / f"{data}_test1000.npz").take(40)
-            context = bench_of(model, workload, output="logits", batch_size=SIZE).context
+            context = prepare(model, workload, output="logits", batch_size=SIZE).context
             sites = [site for site in context.sites if not site.kind.stored]
             if "int8" in name:  # floats between integer operators make them others
                 sites = [site for site in sites if site.element is not ElementType.FLOAT]
@@ -184,7 +184,7 @@ def test_a_value_that_is_turned_back_is_taken_before_that(transposed):
 
 def test_what_can_not_be_shown_to_be_moved_stays(transposed):
     graph, examples, layouts = transposed
-    unmoved = Place(value="s", site=_site())
+    unmoved = TensorPlace(value="s", site=_site())
 
     def found(site=None, **changed):
         given = site or _site()

@@ -19,9 +19,12 @@ MEMORY = DeviceMemory(kind="cpu")
 
 
 @pytest.fixture
-def pair(bench, closing):
+def pair(prepared, closing):
     """Engines that differ only in where they keep tensors."""
-    here, there = PortsEngine(bench.context), PortsEngine(bench.context, place=lambda *_: MEMORY)
+    here, there = (
+        PortsEngine(prepared.context),
+        PortsEngine(prepared.context, place=lambda *_: MEMORY),
+    )
     return closing(here), closing(there)
 
 
@@ -63,7 +66,7 @@ def test_batches_are_never_written_to(pair, scenario, images):
         assert kept.read().tobytes() == images.batch(start, stop)["image"].tobytes()
 
 
-def test_masks_that_clear_and_set(pair, bench):
+def test_masks_that_clear_and_set(pair, prepared):
     rng = np.random.default_rng(2)
     keep, flip = (rng.integers(0, 2**32, 90, dtype=np.uint64) for _ in range(2))
     group = FaultGroup(site="w1", index=rng.integers(0, 108, 90), and_mask=keep, xor_mask=flip)
@@ -190,7 +193,7 @@ STORED = [
 
 
 @pytest.mark.parametrize("element", STORED, ids=lambda element: element.name)
-def test_stored_tensors_of_every_type(element, bench_of, closing, scenario):
+def test_stored_tensors_of_every_type(element, prepare, closing, scenario):
     """``y = w`` for every sample: what comes out is the tensor itself."""
     number = TensorProto.DataType.Value(element.name)
     form = format_of(element)
@@ -209,9 +212,12 @@ def test_stored_tensors_of_every_type(element, bench_of, closing, scenario):
     opsets = [helper.make_opsetid("", 19)]
     model = load(helper.make_model(graph, opset_imports=opsets, ir_version=10))
     workload = open_workload(model, {"x": np.ones((3, 1), np.float32)})
-    bench = bench_of(model, workload, output="z", extra=(_site(element),))
+    prepared = prepare(model, workload, output="z", extra=(_site(element),))
     faults = scenario(("w", 7, form.width - 1), ("w", 2, 0))
-    here, there = PortsEngine(bench.context), PortsEngine(bench.context, place=lambda *_: MEMORY)
+    here, there = (
+        PortsEngine(prepared.context),
+        PortsEngine(prepared.context, place=lambda *_: MEMORY),
+    )
     closing(here), closing(there)
     results = [list(engine.results(faults)) for engine in (here, there)]
     assert _bits(results[0]) == _bits(results[1])

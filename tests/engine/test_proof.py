@@ -14,7 +14,7 @@ from onnxfi.engine.executable import (
     Deployed,
     OpenGraph,
     Opening,
-    Place,
+    TensorPlace,
     kept_together,
     open_executable,
     open_stored,
@@ -60,21 +60,22 @@ def _late(routes, name):
 
 
 @pytest.fixture
-def trust(model_of, bench_of, watchdog):
+def trust(model_of, prepare, watchdog):
     """Whether a graph, in place of the stored one, is trusted with sites at some values."""
 
     def ask(body, sites, values=None, x=None):
         model = model_of(STORED)
         x = np.random.default_rng(2).normal(size=(5, 4)).astype(np.float32) if x is None else x
-        bench = bench_of(model, open_workload(model, {"x": x}), output="y")
-        computed = tuple(bench.sites[name] for name in sites)
-        context = replace(bench.context, sites=computed)
+        prepared = prepare(model, open_workload(model, {"x": x}), output="y")
+        computed = tuple(prepared.sites[name] for name in sites)
+        context = replace(prepared.context, sites=computed)
         graph = open_stored(context, Opening(computed=computed), watchdog)
         stored = LateStart(context, graph, watchdog)
         other = model_of(STORED.replace(BODY, body))
         values = values or {}
         places = {
-            site.name: Place(value=values.get(site.name, site.name), site=site) for site in computed
+            site.name: TensorPlace(value=values.get(site.name, site.name), site=site)
+            for site in computed
         }
         seen = observe(other, context, {}, watchdog, replay=True)
         made = replace(graph, model=other, replay=True, observation=seen, places=places)
@@ -130,11 +131,11 @@ def test_a_place_that_holds_another_value_is_noticed(trust):
     assert trust(UNREAD, ("b",), {"b": "e"})
 
 
-def _zoo(models, bench_of, name, samples=6):
+def _zoo(models, prepare, name, samples=6):
     model = load(models / f"{name}.onnx")
     data = "fashion" if "fashion" in name else "mnist"
     workload = open_workload(model, models / f"{data}_test1000.npz").take(samples)
-    return bench_of(model, workload, output="logits", batch_size=samples)
+    return prepare(model, workload, output="logits", batch_size=samples)
 
 
 def _integer_operators(model):
@@ -145,9 +146,9 @@ def _integer_operators(model):
     )
 
 
-def test_floats_between_integer_operators_are_opened_alone(models, bench_of):
-    bench = _zoo(models, bench_of, "resnet8_fashion_int8_qdq")
-    context = bench.context
+def test_floats_between_integer_operators_are_opened_alone(models, prepare):
+    prepared = _zoo(models, prepare, "resnet8_fashion_int8_qdq")
+    context = prepared.context
     deployed = Deployed(context)
     together = kept_together(context, deployed)
     assert deployed.quantized
@@ -171,48 +172,48 @@ def test_floats_between_integer_operators_are_opened_alone(models, bench_of):
 
 
 def test_half_precision_is_opened_only_where_a_scenario_touches_it(
-    models, bench_of, scenario, watchdog
+    models, prepare, scenario, watchdog
 ):
-    bench = _zoo(models, bench_of, "lenet5_mnist_fp16")
-    deployed = Deployed(bench.context)
-    together = kept_together(bench.context, deployed)
+    prepared = _zoo(models, prepare, "lenet5_mnist_fp16")
+    deployed = Deployed(prepared.context)
+    together = kept_together(prepared.context, deployed)
     assert deployed.halves
     assert not deployed.quantized
     assert together
     assert ElementType.FLOAT16 not in {site.element for site in together}
     halves = [
         site.name
-        for site in bench.context.sites
+        for site in prepared.context.sites
         if site.element is ElementType.FLOAT16 and not site.kind.stored
     ]
-    routes = Routes(bench.context, watchdog)
+    routes = Routes(prepared.context, watchdog)
     one, two = (_late(routes, name) for name in halves[:2])
     assert set(one.graph.places) == {halves[0]}
     assert set(two.graph.places) == {halves[1]}
     assert _late(routes, halves[0]) is one
 
 
-def test_models_of_one_kind_share_one_graph(models, bench_of, watchdog):
-    bench = _zoo(models, bench_of, "lenet5_mnist_fp32")
-    deployed = Deployed(bench.context)
-    together = kept_together(bench.context, deployed)
+def test_models_of_one_kind_share_one_graph(models, prepare, watchdog):
+    prepared = _zoo(models, prepare, "lenet5_mnist_fp32")
+    deployed = Deployed(prepared.context)
+    together = kept_together(prepared.context, deployed)
     assert not deployed.quantized
     assert not deployed.halves
-    assert len(together) == sum(not site.kind.stored for site in bench.context.sites)
-    routes = Routes(bench.context, watchdog)
+    assert len(together) == sum(not site.kind.stored for site in prepared.context.sites)
+    routes = Routes(prepared.context, watchdog)
     for stored in (False, True):
-        sites = (site for site in bench.context.sites if site.kind.stored is stored)
+        sites = (site for site in prepared.context.sites if site.kind.stored is stored)
         assert len({_late(routes, site.name) for site in sites}) == 1
 
 
-def test_a_graph_that_is_not_trusted_is_not_used(models, bench_of, watchdog, monkeypatch):
+def test_a_graph_that_is_not_trusted_is_not_used(models, prepare, watchdog, monkeypatch):
     """Then it is taken apart; if that can't be trusted either, the stored graph is taken."""
-    bench = _zoo(models, bench_of, "lenet5_mnist_fp32", samples=3)
+    prepared = _zoo(models, prepare, "lenet5_mnist_fp32", samples=3)
     answers: list[bool] = []
     monkeypatch.setattr(_candidates, "same_effect", lambda *_: answers.pop(0))
     name = "/relu1/Relu_output_0"
     context = replace(
-        bench.context, sites=tuple(site for site in bench.context.sites if site.name == name)
+        prepared.context, sites=tuple(site for site in prepared.context.sites if site.name == name)
     )
     for given, graph in (
         ([True], "executable"),
@@ -232,9 +233,9 @@ def test_a_graph_that_is_not_trusted_is_not_used(models, bench_of, watchdog, mon
         )
 
 
-def test_a_graph_taken_apart_holds_its_sites_under_their_names(models, bench_of, watchdog):
-    bench = _zoo(models, bench_of, "lenet5_mnist_fp32", samples=3)
-    context = bench.context
+def test_a_graph_taken_apart_holds_its_sites_under_their_names(models, prepare, watchdog):
+    prepared = _zoo(models, prepare, "lenet5_mnist_fp32", samples=3)
+    context = prepared.context
     computed = tuple(site for site in context.sites if not site.kind.stored)
     graph = open_executable(context, Opening(computed=computed), watchdog, apart=True)
     assert {place.value for place in graph.places.values()} == {site.name for site in computed}

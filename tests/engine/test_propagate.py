@@ -10,8 +10,8 @@ import pytest
 
 from onnxfi.engine import open_workload
 from onnxfi.engine.cut import (
-    Chain,
     LateStart,
+    PartChain,
     Start,
     ValueFaults,
     _propagate,
@@ -154,7 +154,7 @@ class Study:
 
 
 @pytest.fixture
-def study_of(model_of, bench_of, monkeypatch):
+def study_of(model_of, prepare, monkeypatch):
     watchdog = Watchdog()
     rng = np.random.default_rng(5)
 
@@ -163,7 +163,7 @@ def study_of(model_of, bench_of, monkeypatch):
         (spec,) = model.inputs
         x = rng.uniform(-1, 1, (SIZE, spec.shape[1])).astype(np.float32)
         workload = open_workload(model, {"x": x})
-        context = bench_of(model, workload, optimization="disabled", batch_size=SIZE).context
+        context = prepare(model, workload, optimization="disabled", batch_size=SIZE).context
         if text is DROPPING:
             context = _believing(context)
         sites = tuple(site for site in context.sites if not site.kind.stored)
@@ -171,13 +171,13 @@ def study_of(model_of, bench_of, monkeypatch):
         size = context.profile.batch_size
         window = BatchWindow(start=0, stop=size, size=size)
         study = Study(late=LateStart(context, graph, watchdog), window=window)
-        real = Chain.run
+        real = PartChain.run
 
         def counted(self, position, feeds, lifted, *, hurried=False):
             study.fed.append((position, {name: len(value) for name, value in feeds.items()}))
             return real(self, position, feeds, lifted, hurried=hurried)
 
-        monkeypatch.setattr(Chain, "run", counted)
+        monkeypatch.setattr(PartChain, "run", counted)
         return study
 
     yield make

@@ -32,13 +32,13 @@ def _counts(engine, scenarios):
 
 @pytest.mark.parametrize("outer", [False, True], ids=["in order", "side by side"])
 @pytest.mark.parametrize("name", ENGINES.names())
-def test_any_company_and_any_order(bench, closing, scenario, name, outer):
+def test_any_company_and_any_order(prepared, closing, scenario, name, outer):
     sites = [
-        name for name, site in bench.sites.items() if ENGINES.get("lift").refuses(site) is None
+        name for name, site in prepared.sites.items() if ENGINES.get("lift").refuses(site) is None
     ]
     flips = [(site, 0, bit) for site in sites for bit in (2, 30, 31)]
     faults = [scenario(flip, number=number) for number, flip in enumerate(flips)]
-    engine = closing(bench.engine(name, *sites))
+    engine = closing(prepared.engine(name, *sites))
     alone = [engine.run(each).counts for each in faults]
     assert len(set(map(str, alone))) > 2
     engine.batch_outer = outer
@@ -50,7 +50,7 @@ def test_any_company_and_any_order(bench, closing, scenario, name, outer):
     assert _counts(engine, []) == []
 
 
-def test_scenarios_with_windows_of_their_own(model_of, bench_of, closing, scenario):
+def test_scenarios_with_windows_of_their_own(model_of, prepare, closing, scenario):
     """One is bound to a sample in a value of the whole run, so its samples run singly."""
     model = model_of("""
     <ir_version: 10, opset_import: ["" : 17]>
@@ -58,9 +58,9 @@ def test_scenarios_with_windows_of_their_own(model_of, bench_of, closing, scenar
     { y = Mul(x, scale) }
     """)
     given = {"x": np.eye(5, 3, dtype=np.float32) + 1, "scale": np.array(2, np.float32)}
-    bench = bench_of(model, open_workload(model, given), batch_size=2)
+    prepared = prepare(model, open_workload(model, given), batch_size=2)
     faults = [scenario(("scale", 0, 31)), scenario(("scale", 0, 31, 2)), scenario(("scale", 0, 0))]
-    engine = closing(bench.engine("ports", "scale"))
+    engine = closing(prepared.engine("ports", "scale"))
     alone = [engine.run(each).counts for each in faults]
     assert [counts.critical for counts in alone] == [3, 1, 0]
     engine.batch_outer = True
@@ -68,7 +68,7 @@ def test_scenarios_with_windows_of_their_own(model_of, bench_of, closing, scenar
 
 
 @pytest.mark.parametrize("outer", [False, True], ids=["in order", "side by side"])
-def test_beside_one_that_hangs(model_of, bench_of, closing, scenario, outer):
+def test_beside_one_that_hangs(model_of, prepare, closing, scenario, outer):
     model = model_of(LOOP)
     workload = open_workload(model, {"x": np.ones((6, 2), np.float32)})
     layout = SampleLayout(shape=(), batch_axis=None)
@@ -81,8 +81,8 @@ def test_beside_one_that_hangs(model_of, bench_of, closing, scenario, outer):
         layer="node",
         layout=layout,
     )
-    bench = bench_of(model, workload, extra=(site,), batch_size=3, timeout_s=0.1)
-    engine = closing(bench.engine("ports", "trips"))
+    prepared = prepare(model, workload, extra=(site,), batch_size=3, timeout_s=0.1)
+    engine = closing(prepared.engine("ports", "trips"))
     engine.batch_outer = outer
     faults = [scenario(("trips", 0, bit)) for bit in (0, 50, 1)]
     found = _counts(engine, faults)
@@ -131,11 +131,11 @@ def log():
 
 
 @pytest.fixture
-def stubs(bench, log):
+def stubs(prepared, log):
     """An engine of three scenarios: one healthy, one that hangs, one that raises and hangs."""
     kinds = (((), ()), (range(8), ()), ((6,), (1,)))
     return StubEngine(
-        bench.context, [Stub(k, log, hung, raised) for k, (hung, raised) in enumerate(kinds)]
+        prepared.context, [Stub(k, log, hung, raised) for k, (hung, raised) in enumerate(kinds)]
     )
 
 

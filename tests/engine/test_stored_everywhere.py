@@ -124,13 +124,13 @@ PLACES = {
 
 
 @pytest.fixture(params=PLACES)
-def place(request, bench_of):
+def place(request, prepare):
     make, sites, engines = PLACES[request.param]
     model = load(make())
-    bench = bench_of(model, _samples(model), optimization="disabled")
-    output = bench.context.profile.outputs
+    prepared = prepare(model, _samples(model), optimization="disabled")
+    output = prepared.context.profile.outputs
     criterion = BoundCriterion(criterion=Tolerance(absolute=0.01), output=next(iter(output)))
-    return replace(bench, context=replace(bench.context, criterion=criterion)), sites, engines
+    return replace(prepared, context=replace(prepared.context, criterion=criterion)), sites, engines
 
 
 def flips(site, scenario):
@@ -143,11 +143,11 @@ def flips(site, scenario):
 
 def test_every_engine_that_can_gives_the_same(place, scenario, closing):
     """Faults land in every site, mean the same in every engine, and leave nothing behind."""
-    bench, sites, able = place
-    faults = [fault for name in sites for fault in flips(bench.sites[name], scenario)]
+    prepared, sites, able = place
+    faults = [fault for name in sites for fault in flips(prepared.sites[name], scenario)]
     found = {}
     for name in able:
-        engine = closing(bench.engine(name, *sites))
+        engine = closing(prepared.engine(name, *sites))
         assert engine.golden_counts.masked == len(X)
         found[name] = [each.counts for each in engine.run_many(faults)]
         assert engine.run(Scenario(number=0, groups=())).counts.masked == len(X)
@@ -162,23 +162,23 @@ def test_every_engine_that_can_gives_the_same(place, scenario, closing):
 
 def test_what_only_a_baked_model_holds_is_baked_beside_the_rest(place, scenario, closing):
     """An engine takes the other sites and leaves these to the bake engine."""
-    bench, sites, able = place
+    prepared, sites, able = place
     chosen = (*sites, "x")
     faults = [scenario((name, 0, 22)) for name in chosen[::-1]]
-    expected = [each.counts for each in closing(bench.engine("bake", *chosen)).run_many(faults)]
-    engine = closing(bench.engine("ports", *chosen))
+    expected = [each.counts for each in closing(prepared.engine("bake", *chosen)).run_many(faults)]
+    engine = closing(prepared.engine("ports", *chosen))
     assert engine.name == "ports"
     assert [each.counts for each in engine.run_many(faults)] == expected
     assert [engine.run(fault).counts for fault in faults] == expected
     both = scenario((sites[0], 0, 22), ("x", 0, 22))
-    alone = closing(bench.engine("bake", *chosen)).run(both).counts
+    alone = closing(prepared.engine("bake", *chosen)).run(both).counts
     assert engine.run(both).counts == alone
     if able == ("bake",):
         with pytest.raises(ConfigError, match="use the bake engine"):
-            bench.engine("ports", *sites)
+            prepared.engine("ports", *sites)
 
 
-def test_external_data(tmp_path, bench_of, scenario, closing):
+def test_external_data(tmp_path, prepare, scenario, closing):
     """The file beside the model is read, and never written."""
     proto = graph("y = Mul(x, w)", stored=WEIGHTS)
     stored = proto.graph.initializer[0]
@@ -190,11 +190,11 @@ def test_external_data(tmp_path, bench_of, scenario, closing):
     stored.external_data.add(key="location", value="w.bin")
     (tmp_path / "m.onnx").write_bytes(proto.SerializeToString())
     model = load(tmp_path / "m.onnx")
-    bench = bench_of(model, _samples(model), optimization="disabled")
-    faults = list(flips(bench.sites["w"], scenario))
+    prepared = prepare(model, _samples(model), optimization="disabled")
+    faults = list(flips(prepared.sites["w"], scenario))
     found = []
     for name in ALL:
-        engine = closing(bench.engine(name, "w"))
+        engine = closing(prepared.engine(name, "w"))
         found.append([each.counts for each in engine.run_many(faults)])
         (result,) = engine.results(faults[0])
         expected = X * (values * np.array([-1, 1, 1, 1], np.float32))
@@ -203,11 +203,11 @@ def test_external_data(tmp_path, bench_of, scenario, closing):
     assert np.fromfile(tmp_path / "w.bin", np.float32).tolist() == values.tolist()
 
 
-def test_choosing_beside_baked_sites(bench_of):
+def test_choosing_beside_baked_sites(prepare):
     model = load(graph(REGRESSOR, outputs="float[N,1] y"))
-    bench = bench_of(model, open_workload(model, {"x": X}))
-    stored = [bench.sites[name] for name in ("lin/coefficients", "lin/intercepts")]
-    every = [*stored, bench.sites["x"]]
+    prepared = prepare(model, open_workload(model, {"x": X}))
+    stored = [prepared.sites[name] for name in ("lin/coefficients", "lin/intercepts")]
+    every = [*stored, prepared.sites["x"]]
     one = Scenarios(single_site=True)
     assert choose_engine("auto", model, 5, stored, one).name == "bake"
     with pytest.raises(ConfigError, match="it is an attribute"):
@@ -221,12 +221,12 @@ def test_choosing_beside_baked_sites(bench_of):
         choose_engine("cut", model, 5, every, replace(one, bound=True))
 
 
-def test_indices_go_where_they_say(scenario, closing, bench_of):
+def test_indices_go_where_they_say(scenario, closing, prepare):
     """Against numpy: the value lies elsewhere, is overwritten, or the model is refused."""
     model = load(sparse(coo=True, constant=False))
     x = np.eye(4, dtype=np.float32)
-    bench = bench_of(model, open_workload(model, {"x": x}), optimization="disabled")
-    engine = closing(bench.engine("bake", "w", "w/indices"))
+    prepared = prepare(model, open_workload(model, {"x": x}), optimization="disabled")
+    engine = closing(prepared.engine("bake", "w", "w/indices"))
     places = np.array([[0, 0], [1, 2], [3, 1]])
     for element in range(6):
         for bit in (0, 1, 5, 62, 63):
@@ -245,10 +245,10 @@ def test_indices_go_where_they_say(scenario, closing, bench_of):
             np.testing.assert_array_equal(result.faulty["y"], dense)
 
 
-def test_invalid_indices_are_an_outcome_and_an_invalid_model_is_not(scenario, closing, bench_of):
+def test_invalid_indices_are_an_outcome_and_an_invalid_model_is_not(scenario, closing, prepare):
     model = load(sparse(coo=False, constant=False))
-    bench = bench_of(model, _samples(model), optimization="disabled")
-    engine = closing(bench.engine("bake", "w/indices"))
+    prepared = prepare(model, _samples(model), optimization="disabled")
+    engine = closing(prepared.engine("bake", "w/indices"))
     outside = scenario(("w/indices", 2, 40))
     assert engine.run(outside).counts.due_exception == len(X)
     armed, windows = engine.arm(outside)
@@ -256,6 +256,6 @@ def test_invalid_indices_are_an_outcome_and_an_invalid_model_is_not(scenario, cl
         armed.faulty(windows[0], hurried=False)
     broken = sparse(coo=False, constant=False)
     broken.graph.sparse_initializer[0].indices.int64_data[0] = 1 << 40
-    context = replace(bench.context, model=load(broken))
+    context = replace(prepared.context, model=load(broken))
     with pytest.raises(BackendError, match="can't load"):
         closing(open_engine("bake", context)).run(outside)

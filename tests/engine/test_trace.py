@@ -19,8 +19,8 @@ def _by_name(found):
 @pytest.mark.parametrize(
     ("site", "behind"), [("w1", 8), ("r1", 7), ("t2", 4), ("scores", 1), ("image", 8)]
 )
-def test_it_starts_where_the_fault_is(bench, scenario, site, behind):
-    found = trace(bench.context, scenario((site, 1, 30)))
+def test_it_starts_where_the_fault_is(prepared, scenario, site, behind):
+    found = trace(prepared.context, scenario((site, 1, 30)))
     names = [value.name for value in found.values]
     assert names == ["c1", "r1", "p1", "t1", "t2", "t3", "f1", "scores"]
     assert found.first.name == names[-behind]
@@ -30,16 +30,16 @@ def test_it_starts_where_the_fault_is(bench, scenario, site, behind):
     assert found.optimization == "disabled"
 
 
-def test_figures_are_those_of_the_arrays(bench, closing, scenario):
+def test_figures_are_those_of_the_arrays(prepared, closing, scenario):
     faults = scenario(("t2", 3, 22))
-    found = _by_name(trace(bench.context, faults))
+    found = _by_name(trace(prepared.context, faults))
     (group,) = faults.groups
-    watched = replace(bench.context, sites=(bench.sites["t2"],), monitors=("t2",))
+    watched = replace(prepared.context, sites=(prepared.sites["t2"],), monitors=("t2",))
     engine = closing(open_engine("bake", watched))
     error = size = 0.0
     for result in engine.results(faults):
         golden, faulty = result.golden["t2"], result.faulty["t2"]
-        expected = faulty_array(golden, group, bench.sites["t2"], result.window)
+        expected = faulty_array(golden, group, prepared.sites["t2"], result.window)
         np.testing.assert_array_equal(expected, faulty)
         error += np.square(faulty.astype(float) - golden).sum()
         size += np.square(golden.astype(float)).sum()
@@ -48,13 +48,13 @@ def test_figures_are_those_of_the_arrays(bench, closing, scenario):
     assert found["t2"].changed == 11
 
 
-def test_little_memory_changes_no_figure(bench, scenario, bounds):
+def test_little_memory_changes_no_figure(prepared, scenario, bounds):
     faults = scenario(("w1", 1, 27), ("r1", 5, 22))
-    whole = trace(bench.context, faults)
+    whole = trace(prepared.context, faults)
     told: list[tuple[int, int]] = []
     for held in (1, 3_000, 20_000):
         bounds(trace_bytes=held)
-        part = trace(bench.context, faults, lambda *how_far: told.append(how_far))
+        part = trace(prepared.context, faults, lambda *how_far: told.append(how_far))
         assert told[-1][0] == told[-1][1] >= 11
         assert [value.name for value in part.values] == [value.name for value in whole.values]
         for name, found in _by_name(part).items():
@@ -63,8 +63,8 @@ def test_little_memory_changes_no_figure(bench, scenario, bounds):
             assert found.relative_error == pytest.approx(expected.relative_error, rel=1e-6)
 
 
-def test_a_fault_in_one_sample(bench, scenario):
-    found = trace(bench.context, scenario(("r1", 5, 30, 7)))
+def test_a_fault_in_one_sample(prepared, scenario):
+    found = trace(prepared.context, scenario(("r1", 5, 30, 7)))
     assert found.engine == "ports"
     assert all(value.divergence.samples <= 1 for value in found.values)
     assert found.first.name == "r1"
@@ -78,22 +78,22 @@ g (int64[n, 2] x) => (float[n, 2] y)
 """
 
 
-def test_samples_without_outputs_are_told(bench_of, model_of, scenario):
+def test_samples_without_outputs_are_told(prepare, model_of, scenario):
     model = model_of(GATHERS)
     values = np.array([[0, 1], [1, 2], [2, 0]])
-    bench = bench_of(model, open_workload(model, {"x": values}))
-    found = trace(bench.context, scenario(("z", 0, 40, 1)))
+    prepared = prepare(model, open_workload(model, {"x": values}))
+    found = trace(prepared.context, scenario(("z", 0, 40, 1)))
     assert (found.samples, found.silent) == (2, 1)
-    everywhere = trace(bench.context, scenario(("z", 0, 40)))
+    everywhere = trace(prepared.context, scenario(("z", 0, 40)))
     assert (everywhere.samples, everywhere.silent) == (0, 3)
     assert everywhere.first is None
 
 
-def test_real_integer_model(models, bench_of, scenario):
+def test_real_integer_model(models, prepare, scenario):
     model = load(models / "resnet8_fashion_int8_qdq.onnx")
     workload = open_workload(model, models / "fashion_test1000.npz").take(5)
-    bench = bench_of(model, workload, output="logits")
-    site = next(site.name for site in bench.context.sites if site.kind.value == "weight")
-    found = trace(bench.context, scenario((site, 3, 7)))
+    prepared = prepare(model, workload, output="logits")
+    site = next(site.name for site in prepared.context.sites if site.kind.value == "weight")
+    found = trace(prepared.context, scenario((site, 3, 7)))
     assert len(found.values) == len(model.index.nodes)
     assert found.first is not None

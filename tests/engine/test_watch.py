@@ -17,12 +17,12 @@ WATCHED = ("c1", "r1", "t2", "scores")
 
 
 @pytest.fixture
-def watched(bench, closing):
+def watched(prepared, closing):
     """Engines for some sites that monitor values."""
 
-    def make(name, *sites, monitors=WATCHED, bench=bench, **settings):
-        context = bench.context
-        chosen = tuple(bench.sites[site] for site in sites) or context.sites
+    def make(name, *sites, monitors=WATCHED, prepared=prepared, **settings):
+        context = prepared.context
+        chosen = tuple(prepared.sites[site] for site in sites) or context.sites
         how = replace(context.settings, **settings)
         context = replace(context, monitors=monitors, sites=chosen, settings=how)
         return closing(open_engine(name, context))
@@ -42,13 +42,13 @@ def _by_hand(engine, scenario, layouts):
 
 
 @pytest.mark.parametrize("site", ["w1", "r1", "image", "scores"])
-def test_every_engine_gives_the_same(bench, watched, scenario, site):
+def test_every_engine_gives_the_same(prepared, watched, scenario, site):
     faults = scenario((site, 1, 30), (site, 0, 22))
     found = {}
     for name in ("bake", "ports", "cut", *(["lift"] if site == "w1" else [])):
         engine = watched(name, site)
         found[name] = engine.run(faults)
-        layouts = {**bench.context.profile.layouts, **bench.context.profile.outputs}
+        layouts = {**prepared.context.profile.layouts, **prepared.context.profile.outputs}
         assert found[name].monitors == _by_hand(engine, faults, layouts)
     first, *others = found.values()
     assert all(other[0] == first[0] and other[2] == first[2] for other in others)
@@ -57,9 +57,9 @@ def test_every_engine_gives_the_same(bench, watched, scenario, site):
     assert all(first.monitors[name].changed_share == 0 for name in behind)
 
 
-def test_outcomes_are_those_of_the_outputs_alone(bench, watched, closing, scenario):
+def test_outcomes_are_those_of_the_outputs_alone(prepared, watched, closing, scenario):
     faults = scenario(("t2", 3, 0), ("b1", 0, 1))
-    plain = closing(bench.engine("ports"))
+    plain = closing(prepared.engine("ports"))
     assert watched("ports").run(faults).counts == plain.run(faults).counts
     # Masked says nothing of what happened inside.
     inside = scenario(("c1", 0, 31))
@@ -68,7 +68,7 @@ def test_outcomes_are_those_of_the_outputs_alone(bench, watched, closing, scenar
     assert watched("cut", "c1").golden_counts.masked == 11
 
 
-def test_values_are_seen_with_the_fault_in_them(bench, watched, scenario):
+def test_values_are_seen_with_the_fault_in_them(prepared, watched, scenario):
     clean = watched("ports", "r1").run(scenario()).monitors["r1"]
     faulty = watched("ports", "r1").run(scenario(("r1", 0, 31))).monitors["r1"]
     assert clean.changed_share == 0
@@ -77,15 +77,15 @@ def test_values_are_seen_with_the_fault_in_them(bench, watched, scenario):
 
 
 @pytest.mark.parametrize("size", [1, 3, 11])
-def test_any_batch_size_gives_the_same_up_to_rounding(bench, watched, scenario, size):
+def test_any_batch_size_gives_the_same_up_to_rounding(prepared, watched, scenario, size):
     faults = scenario(("w1", 1, 23))
     expected = watched("ports", "w1").run(faults).monitors
-    context = bench.context
+    context = prepared.context
     found = profile(
         context.model, context.workload, EngineSettings(optimization="disabled", batch_size=size)
     )
-    other = replace(bench, context=replace(context, profile=found))
-    got = watched("ports", "w1", bench=other).run(faults).monitors
+    other = replace(prepared, context=replace(context, profile=found))
+    got = watched("ports", "w1", prepared=other).run(faults).monitors
     for name, one in expected.items():
         for field in one.__slots__:
             before, after = getattr(one, field), getattr(got[name], field)
@@ -101,8 +101,8 @@ def test_little_memory_changes_nothing(watched, scenario):
     assert tight.run(faults).monitors == expected
 
 
-def test_golden_statistics(bench, watched, scenario):
-    context = bench.context
+def test_golden_statistics(prepared, watched, scenario):
+    context = prepared.context
     study = context.model, context.workload, context.profile, context.settings
     found = golden_statistics(*study, WATCHED)
     assert golden_statistics(*study, ()) == {}
@@ -117,11 +117,11 @@ g (float[4, 2] x) => (float[4, 2] y) { h = Neg(x)  y = Relu(h) }
 """
 
 
-def test_padding_is_not_counted(bench_of, model_of, watched, scenario):
+def test_padding_is_not_counted(prepare, model_of, watched, scenario):
     model = model_of(PADDED)
     values = np.arange(12, dtype=np.float32).reshape(6, 2)
-    bench = bench_of(model, open_workload(model, {"x": values}))
-    found = watched("ports", monitors=("h",), bench=bench).run(scenario(("h", 1, 31))).monitors
+    prepared = prepare(model, open_workload(model, {"x": values}))
+    found = watched("ports", monitors=("h",), prepared=prepared).run(scenario(("h", 1, 31))).monitors
     assert found["h"].elements == 12
     assert found["h"].changed_share == 0.5
     assert found["h"].sum == -values[:, 0].sum() + values[:, 1].sum()
@@ -135,11 +135,11 @@ g (int64[n, 2] x) => (float[n, 2] y)
 """
 
 
-def test_runs_without_outputs_are_left_out(bench_of, model_of, watched, scenario):
+def test_runs_without_outputs_are_left_out(prepare, model_of, watched, scenario):
     model = model_of(GATHERS)
     values = np.array([[0, 1], [1, 2], [2, 0]])
-    bench = bench_of(model, open_workload(model, {"x": values}))
-    engine = watched("ports", monitors=("h", "y"), bench=bench)
+    prepared = prepare(model, open_workload(model, {"x": values}))
+    engine = watched("ports", monitors=("h", "y"), prepared=prepared)
     whole = engine.run(scenario(("z", 0, 40)))
     assert whole.counts.due_exception == 3
     assert whole.monitors["h"].elements == 0
@@ -158,18 +158,18 @@ def test_runs_without_outputs_are_left_out(bench_of, model_of, watched, scenario
     "name",
     [pytest.param("resnet8_fashion_int8_qdq", marks=pytest.mark.heavy), "lenet5_mnist_fp16"],
 )
-def test_real_models_in_all_engines(models, bench_of, watched, name):
+def test_real_models_in_all_engines(models, prepare, watched, name):
     model = load(models / f"{name}.onnx")
     data = "fashion" if "fashion" in name else "mnist"
     workload = open_workload(model, models / f"{data}_test1000.npz").take(6)
-    bench = bench_of(model, workload, output="logits", batch_size=4)
+    prepared = prepare(model, workload, output="logits", batch_size=4)
     names = [node.outputs[0] for node in model.index.nodes if node.op_type == "Relu"] + ["logits"]
-    weights = [site for site in bench.context.sites if site.kind.value == "weight"]
+    weights = [site for site in prepared.context.sites if site.kind.value == "weight"]
     space = FaultSpace(weights, [BitFlip()])
     drawn = [UniformSampler(n=12, seed=2).scenario(space, k) for k in range(12)]
     sites = [site.name for site in weights]
     engines = [
-        watched(engine, *sites, monitors=tuple(names), bench=bench)
+        watched(engine, *sites, monitors=tuple(names), prepared=prepared)
         for engine in ("lift", "ports", "cut")
     ]
     changed = 0

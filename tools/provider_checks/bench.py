@@ -15,7 +15,7 @@ from compare_engines import context_of
 
 from onnxfi.engine import EngineContext, EngineSettings, Session, Watchdog
 from onnxfi.engine.engines.ports import Kept, OpenModel
-from onnxfi.engine.runtime import Place, device_memory
+from onnxfi.engine.runtime import MemoryOf, device_memory
 from onnxfi.faults import FaultGroup, FaultSite, Scenario
 from onnxfi.inject import BatchWindow
 from provider_checks.device import place
@@ -100,7 +100,7 @@ def _forms(path: Path, effort: Effort) -> Iterator[tuple[str, Run]]:
     yield from _opened("all weights as inputs, kept on the device", kept, (0, 1, 1_000))
 
 
-def _kept(context: EngineContext, where: Place) -> Kept | None:
+def _kept(context: EngineContext, where: MemoryOf) -> Kept | None:
     # One window: all images in one run, as in the other lines.
     whole = replace(context.profile, batch_size=context.workload.samples)
     memory = where(context.model, context.settings)

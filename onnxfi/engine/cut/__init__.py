@@ -8,7 +8,7 @@ and why: a graph is used only if faults in it are proven to be faults in the mod
 """
 
 from onnxfi.engine.cut._candidates import Route
-from onnxfi.engine.cut._chain import Chain
+from onnxfi.engine.cut._chain import PartChain
 from onnxfi.engine.cut._clean import CleanValues
 from onnxfi.engine.cut._cropped import Cropped
 from onnxfi.engine.cut._deviation import (
@@ -19,7 +19,7 @@ from onnxfi.engine.cut._deviation import (
     gathered,
     insert,
     put,
-    taken,
+    samples_of,
     united,
     whole,
 )
@@ -31,11 +31,11 @@ from onnxfi.engine.cut._routes import Routes
 
 __all__ = [
     "ArmedLate",
-    "Chain",
     "CleanValues",
     "Cropped",
     "Deviation",
     "LateStart",
+    "PartChain",
     "Region",
     "Route",
     "Routes",
@@ -49,7 +49,7 @@ __all__ = [
     "propagate",
     "put",
     "same_effect",
-    "taken",
+    "samples_of",
     "united",
     "whole",
     "with_faults",

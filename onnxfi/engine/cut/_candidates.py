@@ -51,7 +51,7 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Held:
+class OpenedGraph:
     """A graph that is open, and what came of opening it."""
 
     late: LateStart | None
@@ -83,7 +83,7 @@ class Openings:
         self._watchdog = watchdog
         self._on_cpu = find_provider(context.settings).on_cpu
 
-    def open(self, opening: Opening) -> Held:
+    def open(self, opening: Opening) -> OpenedGraph:
         """The executable graph with an opening; where there is none, the stored graph.
 
         Of a graph that many scenarios share only the executable one will do: the stored graph is
@@ -111,12 +111,14 @@ class Openings:
                     f"the {kind} graph for faults in {_shown(opening)} can't be made: {error}; this"
                     " is a fault of onnxfi, please report it; --engine bake does without that graph"
                 ) from error
-            return Held(
+            return OpenedGraph(
                 late=late, tried=Tried(kind=kind, against=tuple(against), untrusted=untrusted)
             )
         if opening.shared:
-            return Held(late=None, tried=Tried(kind=None, against=tuple(against)))
-        return Held(late=self._stored(opening), tried=Tried(kind="stored", against=tuple(against)))
+            return OpenedGraph(late=None, tried=Tried(kind=None, against=tuple(against)))
+        return OpenedGraph(
+            late=self._stored(opening), tried=Tried(kind="stored", against=tuple(against))
+        )
 
     def _stored(self, opening: Opening) -> LateStart:
         context, watchdog = self._context, self._watchdog

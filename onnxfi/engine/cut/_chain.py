@@ -19,7 +19,7 @@ from onnxfi.outcome import RunOutputs
 _COPIES = 2  # of a session's weights: as onnxruntime reads them, and as it packs them for kernels
 
 
-class Chain:
+class PartChain:
     """Parts of a graph with their sessions, which start when they are first needed.
 
     Args:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.engine.cut._chain import Chain
-from onnxfi.engine.cut._deviation import gathered, taken
+from onnxfi.engine.cut._chain import PartChain
+from onnxfi.engine.cut._deviation import gathered, samples_of
 from onnxfi.engine.cut._propagate import Start, propagate
 from onnxfi.engine.golden import EngineContext
 from onnxfi.engine.runtime import Cache, RunFailedError, same
@@ -34,24 +34,24 @@ class CleanValues:
     Args:
         chain: The graph in parts.
         context: Workload and settings.
-        fed: Inputs beside the workload's.
+        fed: Inputs elsewhere the workload's.
         lifted: Stored tensors that are inputs of their sessions in every run.
-        beside: How much of the memory limit sessions and other things hold at the time.
+        elsewhere: How much of the memory limit sessions and other things hold at the time.
     """
 
     def __init__(
         self,
-        chain: Chain,
+        chain: PartChain,
         context: EngineContext,
         fed: Values,
         lifted: Values,
-        beside: Callable[[], int],
+        elsewhere: Callable[[], int],
     ) -> None:
         self._chain = chain
         self._context = context
         self._fed = fed
         self._lifted = lifted
-        self._kept: Cache[_Window] = Cache(context.settings.memory_limit_bytes, beside)
+        self._kept: Cache[_Window] = Cache(context.settings.memory_limit_bytes, elsewhere)
         self._checked = False
         self._each = 0
         profile, samples = context.profile, context.workload.samples
@@ -65,7 +65,7 @@ class CleanValues:
     def of(self, window: BatchWindow, packed: Values) -> Values:
         """Every value that parts read or return, in the golden run of a window.
 
-        They are kept up to the limit: what a window holds beside its own golden values, and other
+        They are kept up to the limit: what a window holds elsewhere its own golden values, and other
         windows, are given up where they don't fit.
 
         Args:
@@ -126,10 +126,12 @@ class CleanValues:
         for count in sorted(counts):
             samples = np.sort(rng.permutation(size)[:count])
             for position, part in enumerate(chain.parts):
-                feeds = {n: taken(values[n], chain.layouts[n], samples) for n in part.reads}
+                feeds = {n: samples_of(values[n], chain.layouts[n], samples) for n in part.reads}
                 found = chain.run(position, feeds, self._lifted)
                 for name in part.makes:
-                    if not same(found[name], taken(values[name], chain.layouts[name], samples)):
+                    if not same(
+                        found[name], samples_of(values[name], chain.layouts[name], samples)
+                    ):
                         return False
         return True
 

@@ -194,7 +194,7 @@ def united(deviations: Iterable[Deviation], total: int) -> Samples:
     return None if found.size == total else found
 
 
-def taken(values: NDArray[Any], layout: SampleLayout, samples: Samples) -> NDArray[Any]:
+def samples_of(values: NDArray[Any], layout: SampleLayout, samples: Samples) -> NDArray[Any]:
     """A value in some samples alone."""
     if samples is None or layout.batch_axis is None:
         return values
@@ -223,12 +223,12 @@ def gathered(
         An array that may be shared with the arguments; not to be written to.
     """
     if deviation is None:
-        return taken(golden, layout, samples)
+        return samples_of(golden, layout, samples)
     mine, region = deviation.samples, deviation.region
     all_ = mine is None or (samples is not None and mine.size == samples.size)
     if all_ and region is None:
         return deviation.values
-    found = golden.copy() if samples is None else taken(golden, layout, samples)
+    found = golden.copy() if samples is None else samples_of(golden, layout, samples)
     if all_ or mine is None:
         positions = None
     else:
@@ -271,7 +271,7 @@ def deviating(
         return Deviation(samples=samples, values=found, near=near)
     positions = np.flatnonzero(differs)
     kept = positions if samples is None else samples[positions]
-    return Deviation(samples=kept, values=taken(found, layout, positions), near=near)
+    return Deviation(samples=kept, values=samples_of(found, layout, positions), near=near)
 
 
 def _differing(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.bits import Words, change_packed, elements_a_byte, format_of, packed_words
-from onnxfi.engine.cut._deviation import Deviation, Region, crop, gathered, taken, united
+from onnxfi.engine.cut._deviation import Deviation, Region, crop, gathered, samples_of, united
 from onnxfi.errors import FaultError
 from onnxfi.faults import FaultSite, SampleLayout
 from onnxfi.inject import RunColumns, faulted
@@ -158,7 +158,7 @@ def _by_sample(
     if kept.size == hit.size:
         return Deviation(samples=samples, values=values)
     positions = kept if samples is None else np.searchsorted(samples, kept)
-    return Deviation(samples=kept, values=taken(values, layout, positions))
+    return Deviation(samples=kept, values=samples_of(values, layout, positions))
 
 
 def _own(values: NDArray[Any], golden: NDArray[Any]) -> NDArray[Any]:

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.bits import from_words
-from onnxfi.engine.cut._chain import Chain
+from onnxfi.engine.cut._chain import PartChain
 from onnxfi.engine.cut._clean import CleanValues
 from onnxfi.engine.cut._cropped import Cropped, find_cropped
-from onnxfi.engine.cut._deviation import crop, taken
+from onnxfi.engine.cut._deviation import crop, samples_of
 from onnxfi.engine.cut._faulty import ValueFaults
 from onnxfi.engine.cut._propagate import Start, outputs_of, propagate
 from onnxfi.engine.executable import (
@@ -34,7 +34,7 @@ from onnxfi.inject import BatchWindow, layout_of, window_columns
 from onnxfi.outcome import RunOutputs
 
 _MANY = 1 / 2
-_FEW = 8
+_COMPARED = 8
 
 
 class LateStart:
@@ -74,16 +74,16 @@ class LateStart:
         fixed, chains, lifted = words + graph.nbytes, [self.chain], self.lifted
         self._chains = chains
 
-        def beside() -> int:  # no method: in a circle, nothing is freed when it is dropped
+        def elsewhere() -> int:  # no method: in a circle, nothing is freed when it is dropped
             return fixed + lifted.nbytes + sum(chain.nbytes for chain in chains)
 
-        self._beside = beside
+        self._elsewhere = elsewhere
         self.clean = CleanValues(
-            self.chain, context, {**graph.fed, **self._returned}, self.loose, self._beside
+            self.chain, context, {**graph.fed, **self._returned}, self.loose, self._elsewhere
         )
 
     @cached_property
-    def wide(self) -> Chain:
+    def wide(self) -> PartChain:
         """The same graph cut only where faults enter computed tensors, for many of them at once.
 
         The executable graph runs as it is, so that larger parts give the same bits.
@@ -98,9 +98,9 @@ class LateStart:
     @property
     def nbytes(self) -> int:
         """Bytes held, roughly."""
-        return self._beside() + self.clean.nbytes
+        return self._elsewhere() + self.clean.nbytes
 
-    def _chain(self, traced: set[str], *, work: bool) -> Chain:
+    def _chain(self, traced: set[str], *, work: bool) -> PartChain:
         graph, context = self.graph, self._context
         outputs = tuple(spec.name for spec in context.model.outputs)
         convolutions = {
@@ -127,7 +127,7 @@ class LateStart:
         }
         layouts = {**context.profile.outputs, **graph.observation.layouts, **returned}
         parts = partition(graph.model, outputs, cuts)
-        return Chain(graph, parts, layouts, context, self._watchdog)
+        return PartChain(graph, parts, layouts, context, self._watchdog)
 
     @cached_property
     def _returned(self) -> dict[str, NDArray[Any]]:
@@ -146,16 +146,16 @@ class LateStart:
         """Keep only those narrow and cropped runs that give the bits of whole ones."""
         window = self.clean.first
         values = self.clean.of(window, {})
-        few = np.arange(min(_FEW, window.size)) if self.chain.separable else None
+        first = np.arange(min(_COMPARED, window.size)) if self.chain.separable else None
         self.narrow = {
             position: narrow
             for position, narrow in self.narrow.items()
-            if self._same_when_narrow(position, narrow, values, few)
+            if self._same_when_narrow(position, narrow, values, first)
         }
         self.cropped = {
             position: cropped
             for position, cropped in self.cropped.items()
-            if self.chain.separable and self._same_when_cropped(position, cropped, values, few)
+            if self.chain.separable and self._same_when_cropped(position, cropped, values, first)
         }
 
     def _same_when_cropped(
@@ -163,15 +163,15 @@ class LateStart:
         position: int,
         cropped: Cropped,
         values: Mapping[str, NDArray[Any]],
-        few: NDArray[np.int64] | None,
+        first: NDArray[np.int64] | None,
     ) -> bool:
         for region in cropped.trials(values):
-            feeds = cropped.feeds(region, {}, values, few)
+            feeds = cropped.feeds(region, {}, values, first)
             try:
                 found = self.chain.run_cropped(position, feeds)
             except (BackendError, RunFailedError):
                 return False
-            if not same(found, crop(values[cropped.made], region, few)):
+            if not same(found, crop(values[cropped.made], region, first)):
                 return False
         return True
 
@@ -180,11 +180,11 @@ class LateStart:
         position: int,
         narrow: Narrow,
         values: Mapping[str, NDArray[Any]],
-        few: NDArray[np.int64] | None,
+        first: NDArray[np.int64] | None,
     ) -> bool:
         chain = self.chain
         names = (*chain.parts[position].reads, narrow.made)
-        held = {name: taken(values[name], chain.layouts[name], few) for name in names}
+        held = {name: samples_of(values[name], chain.layouts[name], first) for name in names}
         whole = held.pop(narrow.made)
         for low in range(0, narrow.channels, narrow.block):
             channels = slice(low, low + narrow.block)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.engine.cut._chain import Chain
-from onnxfi.engine.executable import Place
+from onnxfi.engine.cut._chain import PartChain
+from onnxfi.engine.executable import TensorPlace
 from onnxfi.engine.golden import EngineContext
 from onnxfi.engine.runtime import RunFailedError, same
 from onnxfi.inject import BatchWindow
@@ -28,9 +28,9 @@ _ROUNDING = 0.02
 
 def same_effect(
     context: EngineContext,
-    stored: tuple[Chain, Values],
-    executable: tuple[Chain, Values],
-    places: Mapping[str, Place],
+    stored: tuple[PartChain, Values],
+    executable: tuple[PartChain, Values],
+    places: Mapping[str, TensorPlace],
     fed: Values,
 ) -> bool:
     """Whether overwriting the places has the effect of overwriting the stored tensors.
@@ -40,7 +40,7 @@ def same_effect(
         stored: The stored graph, cut behind the same sites, and its lifted tensors.
         executable: The executable graph and its lifted tensors.
         places: Where the sites lie in it.
-        fed: Inputs beside the workload's.
+        fed: Inputs besides the workload's.
     """
     workload, profile = context.workload, context.profile
     real = 1 if workload.stacked else min(2, profile.batch_size, workload.samples)
@@ -55,7 +55,7 @@ def same_effect(
 
 
 def _shuffled(
-    stored: tuple[Chain, Values], places: Mapping[str, Place], feeds: Values
+    stored: tuple[PartChain, Values], places: Mapping[str, TensorPlace], feeds: Values
 ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
     """Values written over each site, and what the sites and outputs were before.
 
@@ -92,8 +92,8 @@ def _other(value: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
 
 
 def _overwritten(
-    executable: tuple[Chain, Values],
-    places: Mapping[str, Place],
+    executable: tuple[PartChain, Values],
+    places: Mapping[str, TensorPlace],
     feeds: Values,
     noise: Values,
 ) -> dict[str, NDArray[Any]]:
@@ -116,7 +116,7 @@ def _overwritten(
 
 
 def _exchanged(
-    place: Place, held: NDArray[Any], noise: NDArray[Any]
+    place: TensorPlace, held: NDArray[Any], noise: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """What a place held, as stored; and what it holds with other values in it."""
     index = place.positions(noise.size)

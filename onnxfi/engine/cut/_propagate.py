@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.engine.cut._chain import Chain
+from onnxfi.engine.cut._chain import PartChain
 from onnxfi.engine.cut._cropped import Cropped
 from onnxfi.engine.cut._deviation import (
     Deviation,
@@ -18,7 +18,7 @@ from onnxfi.engine.cut._deviation import (
     crop,
     deviating,
     gathered,
-    taken,
+    samples_of,
     united,
 )
 from onnxfi.engine.cut._faulty import ValueFaults, with_faults
@@ -56,7 +56,7 @@ class _ReshapedError(Exception):
 
 
 def propagate(
-    chain: Chain,
+    chain: PartChain,
     golden: Mapping[str, NDArray[Any]],
     start: Start,
     window: BatchWindow,
@@ -85,13 +85,13 @@ def propagate(
         FaultError: A value has not the size that its site's layout promises.
     """
     try:
-        return _Run(chain, golden, start, window, chain.separable).deviations(hurried, keep)
+        return _Propagation(chain, golden, start, window, chain.separable).deviations(hurried, keep)
     except _ReshapedError:
-        return _Run(chain, golden, start, window, False).deviations(hurried, keep)
+        return _Propagation(chain, golden, start, window, False).deviations(hurried, keep)
 
 
 def outputs_of(
-    chain: Chain, golden: Mapping[str, NDArray[Any]], found: Mapping[str, Deviation]
+    chain: PartChain, golden: Mapping[str, NDArray[Any]], found: Mapping[str, Deviation]
 ) -> RunOutputs:
     """All outputs of a run."""
     return {
@@ -127,12 +127,12 @@ class _Looking:
             self._skip = 2**self._fruitless - 1
 
 
-class _Run:
+class _Propagation:
     """One run of a chain."""
 
     def __init__(
         self,
-        chain: Chain,
+        chain: PartChain,
         golden: Mapping[str, NDArray[Any]],
         start: Start,
         window: BatchWindow,
@@ -268,7 +268,7 @@ class _Run:
         golden, layout = self._golden[narrow.made], self._layout(narrow.made)
         deviation = deviating(found, narrow.part(golden, channels), layout, None)
         if deviation is not None:
-            values = taken(golden, layout, deviation.samples)
+            values = samples_of(golden, layout, deviation.samples)
             values = values.copy() if values is golden else values
             narrow.part(values, channels)[...] = deviation.values
             deviation = replace(deviation, values=values)

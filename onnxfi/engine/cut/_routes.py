@@ -6,7 +6,7 @@ import logging
 from collections.abc import Hashable, Iterator, Sequence
 from functools import cached_property
 
-from onnxfi.engine.cut._candidates import Held, Openings, Route
+from onnxfi.engine.cut._candidates import OpenedGraph, Openings, Route
 from onnxfi.engine.cut._late import LateStart
 from onnxfi.engine.executable import (
     Agreement,
@@ -58,7 +58,7 @@ class Routes:
         self.own = OwnAnswers(context, watchdog)
         self.deployed = Deployed(context)
         self._fed = FedSites(context, self.deployed)
-        self._held: Cache[Held] = Cache(context.settings.memory_limit_bytes)
+        self._held: Cache[OpenedGraph] = Cache(context.settings.memory_limit_bytes)
         self._used: Hashable = None
         self._routes: dict[tuple[str, ...], Route] = {}
         self._agreements: dict[Hashable, Agreement] = {}
@@ -172,12 +172,12 @@ class Routes:
         return Opening(
             computed=tuple(site for site in self._sites.values() if site.name in names),
             mapped=self._mapped if stored else (),
-            beside=tuple(names),
+            exposed=tuple(names),
             shared=True,
         )
 
     def _objection(
-        self, opening: Opening, held: Held, sites: Sequence[FaultSite]
+        self, opening: Opening, held: OpenedGraph, sites: Sequence[FaultSite]
     ) -> tuple[str | None, Agreement | None]:
         """Why a graph does not do for some sites, and how it agrees with the file's session."""
         late = held.late
@@ -229,7 +229,7 @@ class Routes:
         index = self._context.model.index
         return not (index.initializers[site.name].scope or index.returned(site.name))
 
-    def _open(self, opening: Opening) -> Held:
+    def _open(self, opening: Opening) -> OpenedGraph:
         key = opening.key
         if key != self._used:
             # Golden values of one graph at a time: they may fill the memory limit.
@@ -239,7 +239,7 @@ class Routes:
             self._used = key
         return self._held.get(key, lambda: self._started(opening))
 
-    def _started(self, opening: Opening) -> Held:
+    def _started(self, opening: Opening) -> OpenedGraph:
         held = self._openings.open(opening)
         trim()
         return held

@@ -10,7 +10,7 @@ from onnxfi.engine.engines._base import Armed, EngineBase, Windows, scenario_win
 from onnxfi.engine.engines._estimate import Estimate
 from onnxfi.engine.engines._kind import Survey
 from onnxfi.engine.executable import Agreement, OwnAnswers
-from onnxfi.engine.golden import EngineContext, Reference, golden_room
+from onnxfi.engine.golden import EngineContext, GoldenSession, golden_room
 from onnxfi.engine.runtime import Cache, ModelRefusedError, RunFailedError, Session
 from onnxfi.errors import BackendError
 from onnxfi.faults import FaultSite, Scenario
@@ -46,7 +46,7 @@ class BakeEngine(EngineBase):
         self._own = OwnAnswers(context, self._watchdog)
         self._agreements: dict[Hashable, Agreement] = {}
         self._raised: dict[int, Model] = {}
-        self._references: Cache[Reference] = Cache(context.settings.memory_limit_bytes)
+        self._references: Cache[GoldenSession] = Cache(context.settings.memory_limit_bytes)
 
     @classmethod
     def refuses(cls, site: FaultSite) -> str | None:
@@ -119,12 +119,12 @@ class BakeEngine(EngineBase):
             self._raised[needed] = raise_opset(model, needed) if needed else model
         return self._raised[needed]
 
-    def _reference(self, scenario: Scenario) -> Reference:
+    def _reference(self, scenario: Scenario) -> GoldenSession:
         context = self._context
         quiet = without_effect(scenario, self._sites)
         model = bake(self._base(quiet), quiet, self._sites) if quiet.groups else context.model
         session = Session(model, context.settings, self._watchdog)
-        return Reference(session, context.workload, {}, golden_room(context))
+        return GoldenSession(session, context.workload, {}, golden_room(context))
 
     def _faulty(self, scenario: Scenario) -> Session | str:
         """A session of the faulty model, or why onnxruntime refuses that."""
@@ -158,7 +158,9 @@ def not_loaded(context: EngineContext) -> str | None:
 class _BakedModel:
     """A baked scenario; without a session every run of it raises."""
 
-    def __init__(self, session: Session | str, reference: Reference, workload: Workload) -> None:
+    def __init__(
+        self, session: Session | str, reference: GoldenSession, workload: Workload
+    ) -> None:
         self._session = session
         self._reference = reference
         self._workload = workload

@@ -11,18 +11,18 @@ from onnxfi.engine.engines._base import Armed, EngineBase, Windows, scenario_win
 from onnxfi.engine.engines._kind import PREPARED
 from onnxfi.engine.executable import (
     Agreement,
-    Change,
     LiftedTensors,
     OpenGraph,
     Opening,
     OwnAnswers,
+    TensorChange,
     changes_of,
     integer_kernels,
     open_executable,
     packed_for,
     replay_differs,
 )
-from onnxfi.engine.golden import EngineContext, Reference, golden_room
+from onnxfi.engine.golden import EngineContext, GoldenSession, golden_room
 from onnxfi.engine.runtime import Cache, Session, Watchdog
 from onnxfi.errors import BackendError, ConfigError, ModelError
 from onnxfi.faults import FaultSite, Scenario
@@ -80,7 +80,7 @@ class LiftEngine(EngineBase):
         """A scenario ready to run, and the windows to run it in."""
         self._check_sites(scenario)
         changes = changes_of(scenario, self._sites, self._stored, self._graph.images)
-        armed = _ArmedModel(self._model(scenario), changes, self._context.workload)
+        armed = _ArmedLift(self._model(scenario), changes, self._context.workload)
         return armed, scenario_windows(self._context, scenario)
 
     def graph_of(self, scenario: Scenario) -> GraphUse:
@@ -182,7 +182,9 @@ class LiftedModel:
         self.session = Session(model, context.settings, watchdog, replay=True)
         self.tensors = tensors
         self.feeds: Mapping[str, NDArray[Any]] = {name: tensors.array(name) for name in names}
-        self.reference = Reference(self.session, context.workload, self.feeds, golden_room(context))
+        self.reference = GoldenSession(
+            self.session, context.workload, self.feeds, golden_room(context)
+        )
 
     @property
     def nbytes(self) -> int:
@@ -190,10 +192,12 @@ class LiftedModel:
         return self.reference.nbytes
 
 
-class _ArmedModel:
+class _ArmedLift:
     """A scenario in a lifted model."""
 
-    def __init__(self, lifted: LiftedModel, changes: Sequence[Change], workload: Workload) -> None:
+    def __init__(
+        self, lifted: LiftedModel, changes: Sequence[TensorChange], workload: Workload
+    ) -> None:
         self._lifted = lifted
         self._changes = changes
         self._workload = workload

@@ -43,7 +43,7 @@ def open_engine(name: str, context: EngineContext) -> Engine:
 
 
 def _share(name: str, context: EngineContext) -> Share:
-    """The sites that an engine reaches by itself, and those that are baked beside it."""
+    """The sites that an engine reaches by itself, and those that are baked instead."""
     survey, sites = Survey(context.model), context.sites
     refused = ENGINES.get(name).refused(survey, sites)
     not_baked = BakeEngine.refused(survey, sites) if refused else refused

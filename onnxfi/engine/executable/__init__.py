@@ -24,7 +24,13 @@ from onnxfi.engine.executable._grouping import (
     optimized_with,
     stored_sites,
 )
-from onnxfi.engine.executable._inputs import OVERLOOKED, Change, FedSites, LiftedTensors, changes_of
+from onnxfi.engine.executable._inputs import (
+    OVERLOOKED,
+    FedSites,
+    LiftedTensors,
+    TensorChange,
+    changes_of,
+)
 from onnxfi.engine.executable._mapping import Traced, map_weights
 from onnxfi.engine.executable._narrow import Narrow, find_narrow
 from onnxfi.engine.executable._opening import (
@@ -36,7 +42,7 @@ from onnxfi.engine.executable._opening import (
     with_inputs,
 )
 from onnxfi.engine.executable._optimize import optimized, replay_differs
-from onnxfi.engine.executable._places import Place, find_place
+from onnxfi.engine.executable._places import TensorPlace, find_place
 from onnxfi.engine.executable._tags import Numbering, can_tag, converted, related
 from onnxfi.engine.executable._twins import unsaturated
 
@@ -44,7 +50,6 @@ __all__ = [
     "OVERLOOKED",
     "ROUNDING",
     "Agreement",
-    "Change",
     "Deployed",
     "FedSites",
     "LiftedTensors",
@@ -53,9 +58,10 @@ __all__ = [
     "OpenGraph",
     "Opening",
     "OwnAnswers",
-    "Place",
     "RemovedTensor",
+    "TensorPlace",
     "Traced",
+    "TensorChange",
     "can_tag",
     "carries",
     "changes_of",

@@ -123,8 +123,8 @@ def carried_values(
     found: dict[str, str] = {}
     # From the end: what comes later in one graph comes later in the other.
     for name in reversed(new):
-        taken = set(found.values())
-        fitting = sorted(alike.get(name, set()) - taken, key=lambda each: order[each])
+        used = set(found.values())
+        fitting = sorted(alike.get(name, set()) - used, key=lambda each: order[each])
         if fitting and _one_chain(model.index, fitting):
             found[name] = fitting[-1]
     return found

@@ -109,7 +109,7 @@ class FedSites:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Change:
+class TensorChange:
     """New words for some elements of a lifted tensor."""
 
     initializer: str
@@ -190,9 +190,9 @@ class LiftedTensors:
         return self.feeds[name]
 
     @contextmanager
-    def armed(self, changes: Sequence[Change]) -> Iterator[None]:
+    def armed(self, changes: Sequence[TensorChange]) -> Iterator[None]:
         """Change elements inside the ``with`` block; afterwards they are what they were."""
-        before: list[tuple[Change, Words]] = []
+        before: list[tuple[TensorChange, Words]] = []
         try:
             for change in changes:
                 held = self._held[change.initializer]
@@ -210,7 +210,7 @@ def changes_of(
     sites: Mapping[str, FaultSite],
     stored: Mapping[str, Words],
     images: Mapping[str, Sequence[Image]],
-) -> list[Change]:
+) -> list[TensorChange]:
     """What the faults of a scenario in mapped tensors change in a graph's initializers.
 
     Args:
@@ -232,5 +232,5 @@ def changes_of(
             entries, owner = image.find(index)
             words = image.arriving(faulty[owner], site.element, entries)
             position = image.positions(entries)
-            found.append(Change(initializer=image.initializer, position=position, words=words))
+            found.append(TensorChange(initializer=image.initializer, position=position, words=words))
     return found

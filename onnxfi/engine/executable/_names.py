@@ -24,17 +24,17 @@ _REDRESSING = frozenset({"Cast", "ReorderInput", "ReorderOutput", "Transpose"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Taken:
+class _UsedNames:
     """Names given so far, and a way to more of them."""
 
     names: set[str]
 
     def form_of(self, base: str) -> str:
-        """``base``, or ``base~2``, ``base~3`` where it is taken: one more form of that tensor."""
+        """``base``, or ``base~2``, ``base~3`` where it is used: one more form of that tensor."""
         return self._first_free(base, "~")
 
     def cleaned(self, name: str) -> str:
-        """A name that onnxruntime made, without its counter; ``#2``, ``#3`` if taken."""
+        """A name that onnxruntime made, without its counter; ``#2``, ``#3`` if used."""
         return self._first_free(_COUNTER.sub("", name), "#")
 
     def _first_free(self, base: str, mark: str) -> str:
@@ -75,12 +75,12 @@ def with_stored_names(
     first = [name for name in (*stored, *new) if name in wanted]
     wanted |= _forms(executable, new, wanted)
     # Nested graphs keep their names, and must not come to read what they did not.
-    taken = _Taken(names=kept | _nested_names(executable))
+    used = _UsedNames(names=kept | _nested_names(executable))
     values = {}
     for name in dict.fromkeys((*first, *stored, *new)):
         if name not in kept:
             base = wanted.get(name)
-            values[name] = taken.cleaned(name) if base is None else taken.form_of(base)
+            values[name] = used.cleaned(name) if base is None else used.form_of(base)
     changed = {name: new_name for name, new_name in values.items() if name != new_name}
     return rename(executable, changed, _node_names(model, executable, values))
 
@@ -198,18 +198,18 @@ def _node_names(model: Model, executable: Model, values: Mapping[str, str]) -> d
     """
     theirs = {node.name: node for node in _top(model)}
     top = list(_top(executable))
-    taken = _Taken(names={node.name for node in top if node.name in theirs})
+    used = _UsedNames(names={node.name for node in top if node.name in theirs})
     found: dict[str, str] = {}
     for node in top:
         if node.name in theirs:
             continue
         choices = [name for name in _stands_for(model, node, values) if name in theirs]
-        free = [name for name in choices if name not in taken.names]
+        free = [name for name in choices if name not in used.names]
         if free:
             found[node.name] = free[0]
-            taken.names.add(free[0])
+            used.names.add(free[0])
         else:
-            found[node.name] = taken.cleaned(node.name)
+            found[node.name] = used.cleaned(node.name)
     return found
 
 

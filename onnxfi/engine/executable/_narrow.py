@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.engine.executable._inputs import Change
+from onnxfi.engine.executable._inputs import TensorChange
 from onnxfi.engine.golden import Observation
 from onnxfi.graph import Model, Node, Part
 
@@ -53,7 +53,7 @@ class Narrow:
         """Some channels of its output, not copied."""
         return image[(slice(None),) * self.axis + (channels,)]
 
-    def touched(self, changes: Sequence[Change], size: int) -> slice | None:
+    def touched(self, changes: Sequence[TensorChange], size: int) -> slice | None:
         """Output channels that changes to the filter touch; None where that are too many.
 
         Args:

@@ -13,7 +13,7 @@ from onnxfi.bits import has_format
 from onnxfi.engine.executable._grouping import rounded_when_packed, stays_whole
 from onnxfi.engine.executable._mapping import Image, map_weights, unmoved
 from onnxfi.engine.executable._optimize import optimized
-from onnxfi.engine.executable._places import Place, find_places
+from onnxfi.engine.executable._places import TensorPlace, find_places
 from onnxfi.engine.golden import EngineContext, Observation, observe
 from onnxfi.engine.runtime import EngineSettings, Watchdog, find_provider
 from onnxfi.faults import FaultSite
@@ -48,7 +48,7 @@ class Opening:
         computed: Computed tensors; they have to exist in the graph.
         fed: Stored tensors that are inputs before the graph is optimised.
         mapped: Stored tensors that are traced into the optimised graph.
-        beside: Names of computed tensors that exist in the graph as well, wherever faults are:
+        exposed: Names of computed tensors that exist in the graph as well, wherever faults are:
             what the graph is like then does not depend on which of them a campaign is about.
         shared: Whether many scenarios share the graph: sites that it can't hold after all are told
             from the others. The graph of one scenario has to hold all of its sites.
@@ -57,7 +57,7 @@ class Opening:
     computed: tuple[FaultSite, ...] = ()
     fed: tuple[FaultSite, ...] = ()
     mapped: tuple[FaultSite, ...] = ()
-    beside: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
     shared: bool = False
 
     @property
@@ -65,12 +65,12 @@ class Opening:
         """What tells it from the other openings of a campaign: names, by how faults get in."""
         roles = (self.computed, self.fed, self.mapped)
         names = (tuple(site.name for site in sites) for sites in roles)
-        return (*names, self.beside, self.shared)
+        return (*names, self.exposed, self.shared)
 
     @property
     def kept(self) -> tuple[str, ...]:
         """Names of the computed tensors that exist in the graph, in an order of their own."""
-        return tuple(dict.fromkeys((*self.beside, *sorted(site.name for site in self.computed))))
+        return tuple(dict.fromkeys((*self.exposed, *sorted(site.name for site in self.computed))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,7 +83,7 @@ class OpenGraph:
             optimises its parts.
         observation: What its values look like.
         places: Where computed tensors lie, by site.
-        fed: Clean arrays of the inputs beside the workload's, by site.
+        fed: Clean arrays of the inputs besides the workload's, by site.
         images: Where mapped tensors lie, by site.
         packed: Initializers with an image that sessions pack: lifted only if touched.
         matrices: All initializers that sessions pack, small ones left out: lifted where a scenario
@@ -96,7 +96,7 @@ class OpenGraph:
     model: Model
     replay: bool
     observation: Observation
-    places: Mapping[str, Place]
+    places: Mapping[str, TensorPlace]
     fed: Mapping[str, NDArray[Any]]
     images: Mapping[str, tuple[Image, ...]]
     packed: frozenset[str]
@@ -148,7 +148,7 @@ def open_executable(
         found = map_weights(model, executable, opening.mapped, settings)
         outputs = [spec.name for spec in stored.outputs]
         executable = rejoin(executable, inner, outputs)
-        places = {site.name: Place(value=site.name, site=site) for site in opening.computed}
+        places = {site.name: TensorPlace(value=site.name, site=site) for site in opening.computed}
         seen = observe(executable, context, fed, watchdog, replay=True)
     else:
         model = expose(stored, names)
@@ -188,7 +188,7 @@ def open_stored(context: EngineContext, opening: Opening, watchdog: Watchdog) ->
         replay=False,
         observation=seen.without_elements(),
         places=MappingProxyType(
-            {site.name: Place(value=site.name, site=site) for site in opening.computed}
+            {site.name: TensorPlace(value=site.name, site=site) for site in opening.computed}
         ),
         fed=MappingProxyType(fed),
         images=MappingProxyType(images),

@@ -96,7 +96,7 @@ def replay_differs(
         workload: Its samples.
         profile: Batch size.
         settings: How the model is run.
-        fed: Inputs beside the workload's.
+        fed: Inputs besides the workload's.
 
     Raises:
         BackendError: onnxruntime refuses the executable graph.

@@ -24,7 +24,7 @@ _Order = tuple[NDArray[np.int64], int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Place:
+class TensorPlace:
     """A computed tensor in an executable graph.
 
     Attributes:
@@ -80,9 +80,9 @@ def find_places(
     executable: Model,
     examples: Mapping[str, NDArray[Any]],
     layouts: Mapping[str, SampleLayout],
-) -> dict[str, Place]:
+) -> dict[str, TensorPlace]:
     """Places of many tensors by name, as :func:`find_place`; what is equal in them is shared."""
-    found: dict[str, Place] = {}
+    found: dict[str, TensorPlace] = {}
     known: dict[bytes, NDArray[np.int64]] = {}
     for site in sites:
         place = find_place(site, executable, examples, layouts)
@@ -98,7 +98,7 @@ def find_place(
     executable: Model,
     examples: Mapping[str, NDArray[Any]],
     layouts: Mapping[str, SampleLayout],
-) -> Place:
+) -> TensorPlace:
     """Where a tensor lies that the executable graph returns under its own name.
 
     onnxruntime keeps values in its own layouts and turns them back for whoever wants them as
@@ -112,7 +112,7 @@ def find_place(
         layouts: Where samples lie in them.
     """
     name = site.name
-    unmoved = Place(value=name, site=site)
+    unmoved = TensorPlace(value=name, site=site)
     node = executable.index.producer(name)
     if node is None or node.op_type not in ("ReorderOutput", "Transpose") or site.layout is None:
         return unmoved
@@ -126,7 +126,7 @@ def find_place(
         return unmoved
     samples = examples[name].size // site.layout.elements
     order, block = found
-    return Place(
+    return TensorPlace(
         value=before,
         site=site,
         # Elements of the first sample alone, which lie in front in both. Copied, for the others

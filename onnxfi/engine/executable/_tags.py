@@ -1,4 +1,4 @@
-"""Tags: stored values that number their own elements, told back from an optimised graph."""
+"""Tags: stored values that number their own elements, recognised in an optimised graph."""
 
 from __future__ import annotations
 

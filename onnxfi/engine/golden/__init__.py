@@ -1,25 +1,23 @@
 """Fault-free runs; what every engine is given and gives back; how what it gives is counted.
 
 In: a context (:class:`EngineContext`: model, workload, profile, settings, sites, criterion). Out:
-golden outputs, proven to be reproducible (:class:`Golden`, :class:`Reference`); monitored values
-beside the outputs (:class:`Watch`); from golden and faulty outputs of each run the outcomes of a
-scenario (:class:`Tally`, :class:`Injection`).
+golden outputs, proven to be reproducible (:class:`Golden`, :class:`GoldenSession`); monitored
+values with the outputs (:class:`Watch`); from golden and faulty outputs of each run the outcomes of
+a scenario (:class:`Tally`, :class:`Injection`).
 """
 
 from onnxfi.engine.golden._context import BatchResult, Engine, EngineContext, Injection
 from onnxfi.engine.golden._golden import (
     Feeds,
     Golden,
-    Reference,
+    GoldenSession,
     golden_room,
     golden_run,
     joined,
     once,
     twice,
 )
-from onnxfi.engine.golden._observe import Observation, observe
-from onnxfi.engine.golden._tally import Tally, sample_outcomes
-from onnxfi.engine.golden._watch import (
+from onnxfi.engine.golden._monitors import (
     Watch,
     golden_statistics,
     judged,
@@ -28,6 +26,8 @@ from onnxfi.engine.golden._watch import (
     samples_in_order,
     watching,
 )
+from onnxfi.engine.golden._observe import Observation, observe
+from onnxfi.engine.golden._tally import Tally, sample_outcomes
 
 __all__ = [
     "BatchResult",
@@ -35,9 +35,9 @@ __all__ = [
     "EngineContext",
     "Feeds",
     "Golden",
+    "GoldenSession",
     "Injection",
     "Observation",
-    "Reference",
     "Tally",
     "Watch",
     "golden_room",

@@ -155,7 +155,7 @@ def once(
         session: The session, of the model or of an instrumented one.
         workload: The samples, or values computed from them.
         window: Which of them, and how many rows.
-        extra: Inputs beside the workload's, disarmed.
+        extra: Inputs besides the workload's, disarmed.
 
     Raises:
         GoldenError: The run raised or took too long.
@@ -217,7 +217,7 @@ def _hash(groups: Sequence[Mapping[str, Feed]]) -> str:
     return sha.hexdigest()
 
 
-class Reference:
+class GoldenSession:
     """Golden outputs of one session.
 
     The first window runs twice and must give the same bits both times; what makes a model
@@ -226,7 +226,7 @@ class Reference:
     Args:
         session: The session.
         workload: The samples, or values computed from them.
-        extra: Inputs beside the workload's, disarmed.
+        extra: Inputs besides the workload's, disarmed.
         kept_bytes: Size up to which outputs are kept, those of the first window always; windows
             beyond run again whenever they are asked for. None keeps all.
     """

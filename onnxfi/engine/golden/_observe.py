@@ -58,7 +58,7 @@ def observe(
     Args:
         model: The graph.
         context: Workload, profile and settings.
-        fed: Inputs beside the workload's.
+        fed: Inputs besides the workload's.
         watchdog: Ends runs that take too long.
         replay: The graph runs as it is.
 

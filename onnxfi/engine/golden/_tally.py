@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.engine.golden._context import BatchResult, EngineContext
-from onnxfi.engine.golden._watch import Partial, Watch, added, judged, whole
+from onnxfi.engine.golden._monitors import Partial, Watch, added, judged, whole
 from onnxfi.outcome import (
     Outcome,
     OutcomeCounts,

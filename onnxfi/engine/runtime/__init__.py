@@ -1,10 +1,10 @@
 """onnxruntime, one model at a time: providers, sessions, devices, and what ends a run.
 
 In: a model and how it is to be run (:class:`EngineSettings`), then arrays by input name. Out:
-arrays by output name, of every element type (:class:`Session`); or an error that says whether the run
-failed, hung, or the machinery did. Here too: tensors kept on a device and patched there, state over
-the steps of a sequence, time limits, what a run costs by its sizes, and a cache that knows how much
-memory its items take. Nothing here knows of faults.
+arrays by output name, of every element type (:class:`Session`); or an error that says whether the
+run failed, hung, or the machinery did. Here too: tensors kept on a device and patched there, state
+over the steps of a sequence, time limits, what a run costs by its sizes, and a cache that knows how
+much memory its items take. Nothing here knows of faults.
 """
 
 from onnxfi.engine.runtime._bits import changed, same
@@ -20,7 +20,7 @@ from onnxfi.engine.runtime._device import (
     DeviceMemory,
     DeviceTensor,
     Feed,
-    Place,
+    MemoryOf,
     StepFeed,
     Stepped,
     device_memory,
@@ -53,11 +53,11 @@ __all__ = [
     "Feed",
     "Flipper",
     "Graph",
+    "MemoryOf",
     "ModelRefusedError",
     "Optimization",
     "Patch",
     "Patience",
-    "Place",
     "Provider",
     "RunFailedError",
     "RunTimedOutError",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
 
-class Sized(Protocol):
+class HasBytes(Protocol):
     """Something that knows how much memory it holds."""
 
     @property
@@ -18,7 +18,7 @@ class Sized(Protocol):
         ...
 
 
-_Item = TypeVar("_Item", bound=Sized)
+_Item = TypeVar("_Item", bound=HasBytes)
 
 
 class Cache(Generic[_Item]):
@@ -29,12 +29,12 @@ class Cache(Generic[_Item]):
 
     Args:
         limit_bytes: Size up to which items are kept.
-        beside: How much of it something else holds at the time.
+        elsewhere: How much of it something else holds at the time.
     """
 
-    def __init__(self, limit_bytes: int, beside: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, limit_bytes: int, elsewhere: Callable[[], int] = lambda: 0) -> None:
         self._limit = limit_bytes
-        self._beside = beside
+        self._elsewhere = elsewhere
         self._items: OrderedDict[Hashable, _Item] = OrderedDict()
         self._last: Hashable = object()
 
@@ -51,7 +51,7 @@ class Cache(Generic[_Item]):
     @property
     def room(self) -> int:
         """Bytes that may be held."""
-        return self._limit - self._beside()
+        return self._limit - self._elsewhere()
 
     def get(self, key: Hashable, make: Callable[[], _Item], expected: int = 0) -> _Item:
         """The item of a key, made if it is not there.

@@ -150,7 +150,7 @@ class DeviceMemory:
         )
 
 
-Place: TypeAlias = Callable[[Model, EngineSettings], DeviceMemory | None]
+MemoryOf: TypeAlias = Callable[[Model, EngineSettings], DeviceMemory | None]
 """Says in which device's memory tensors are kept; None for the host's."""
 
 

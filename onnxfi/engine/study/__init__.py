@@ -7,13 +7,13 @@ small runs, on 2 and on 3 samples and with one sample replaced, never taken from
 """
 
 from onnxfi.engine.study._batches import default_batch_size, singles, windows
-from onnxfi.engine.study._layouts import Change, by_growth, by_replacement, proven
+from onnxfi.engine.study._layouts import Replacement, by_growth, by_replacement, proven
 from onnxfi.engine.study._profile import Profile, profile
 from onnxfi.engine.study._samples import open_workload
 
 __all__ = [
-    "Change",
     "Profile",
+    "Replacement",
     "by_growth",
     "by_replacement",
     "default_batch_size",

@@ -9,7 +9,7 @@ from functools import partial
 
 from onnxfi.engine.runtime import EngineSettings, Session, Watchdog, same
 from onnxfi.engine.study._layouts import (
-    Change,
+    Replacement,
     by_growth,
     by_replacement,
     of_one_sample,
@@ -148,7 +148,7 @@ def _or_whole(found: SampleLayout | str, alone: RunOutputs, name: str) -> Sample
 
 
 def _leak(
-    outputs: Mapping[str, SampleLayout], changes: Mapping[str, Sequence[Change]], samples: int
+    outputs: Mapping[str, SampleLayout], changes: Mapping[str, Sequence[Replacement]], samples: int
 ) -> str | None:
     """Which output lets one sample change another, None if none does."""
     for name, layout in outputs.items():

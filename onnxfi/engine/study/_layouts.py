@@ -16,7 +16,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Replacement:
     """What replacing one sample of a run did to a value.
 
     Attributes:
@@ -28,7 +28,7 @@ class Change:
     differs: NDArray[np.bool_] | None
 
     @classmethod
-    def between(cls, sample: int, base: NDArray[Any], value: NDArray[Any]) -> Change:
+    def between(cls, sample: int, base: NDArray[Any], value: NDArray[Any]) -> Replacement:
         """The change from ``base`` to ``value``."""
         differs = changed(base, value) if base.shape == value.shape else None
         return cls(sample=sample, differs=differs)
@@ -57,7 +57,9 @@ def by_growth(two: Shape, three: Shape) -> SampleLayout | str:
     return SampleLayout(shape=(*two[:axis], rows, *two[axis + 1 :]), batch_axis=axis)
 
 
-def by_replacement(shape: Shape, changes: Sequence[Change], samples: int) -> SampleLayout | str:
+def by_replacement(
+    shape: Shape, changes: Sequence[Replacement], samples: int
+) -> SampleLayout | str:
     """Layout of a value of a fixed batch, from what replacing samples did to it.
 
     A value that no sample changes (weights made at run time) exists once per run, even if one of
@@ -84,7 +86,7 @@ def of_repeated_sample(shape: Shape, rows: int) -> SampleLayout:
 
 
 def proven(
-    layouts: Sequence[SampleLayout], changes: Sequence[Change], samples: int
+    layouts: Sequence[SampleLayout], changes: Sequence[Replacement], samples: int
 ) -> SampleLayout | str:
     """The first layout under which every change stays inside the sample that was replaced.
 

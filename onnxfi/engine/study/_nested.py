@@ -19,7 +19,7 @@ from onnxfi.bits import format_of
 from onnxfi.engine.runtime import changed
 from onnxfi.engine.study._independence import Mode, Verdict
 from onnxfi.engine.study._layouts import (
-    Change,
+    Replacement,
     Shape,
     by_growth,
     by_replacement,
@@ -267,7 +267,7 @@ def _proofs(
             continue
         names = [part for name in group for part in (taps[name].record, taps[name].data) if part]
         base = prober.base(samples, names)
-        changes: dict[str, list[Change]] = {name: [] for name in group}
+        changes: dict[str, list[Replacement]] = {name: [] for name in group}
         for sample, outputs in prober.corrupted(samples, names):
             for name in group:
                 shape = seen[name].shape or ()
@@ -283,14 +283,14 @@ def _proofs(
 
 def _change(
     sample: int, tapped: Tap, shape: Shape, base: RunOutputs, outputs: RunOutputs
-) -> Change:
+) -> Replacement:
     """What replacing a sample did to a value, in any of the times that it was computed."""
     mine, theirs = _rows(tapped, shape, base), _rows(tapped, shape, outputs)
     if mine is None or theirs is None:
-        return Change(sample=sample, differs=None)
+        return Replacement(sample=sample, differs=None)
     both = min(len(mine), len(theirs))
     differs = changed(mine[:both], theirs[:both]).any(axis=0)
-    return Change(sample=sample, differs=differs.reshape(shape))
+    return Replacement(sample=sample, differs=differs.reshape(shape))
 
 
 def _rows(tapped: Tap, shape: Shape, outputs: RunOutputs) -> NDArray[Any] | None:

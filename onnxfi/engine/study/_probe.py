@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.engine.runtime import RunFailedError, Session, same
-from onnxfi.engine.study._layouts import Change
+from onnxfi.engine.study._layouts import Replacement
 from onnxfi.errors import GoldenError
 from onnxfi.outcome import RunOutputs
 from onnxfi.workload import Workload
@@ -79,12 +79,12 @@ class Prober:
                 continue
             yield sample, outputs
 
-    def changes(self, base: RunOutputs, samples: int) -> dict[str, list[Change]]:
+    def changes(self, base: RunOutputs, samples: int) -> dict[str, list[Replacement]]:
         """What the replacements of :meth:`corrupted` do to the values of a :meth:`base` run."""
-        found: dict[str, list[Change]] = {name: [] for name in base}
+        found: dict[str, list[Replacement]] = {name: [] for name in base}
         for sample, outputs in self.corrupted(samples, tuple(base)):
             for name, value in outputs.items():
-                found[name].append(Change.between(sample, base[name], value))
+                found[name].append(Replacement.between(sample, base[name], value))
         return found
 
     def _feeds(self, samples: int) -> dict[str, NDArray[Any]]:

@@ -17,7 +17,7 @@ from onnxfi.engine import (
     Session,
     Watchdog,
     once,
-    taken,
+    samples_of,
 )
 from onnxfi.graph import insert, raise_opset
 from onnxfi.inject import BatchWindow
@@ -185,7 +185,7 @@ class ShiftRuns:
             faulty = {name: found[name] for name in profile.outputs}
         place = filled.sample - first
         return lost_shares(
-            {name: taken(golden[name], each, place) for name, each in profile.outputs.items()},
+            {name: samples_of(golden[name], each, place) for name, each in profile.outputs.items()},
             faulty,
             profile.outputs,
             self._context.criterion,

@@ -25,8 +25,8 @@ from onnxfi.engine.executable import (
     packed_for,
     stored_sites,
 )
-from onnxfi.engine.golden import EngineContext, Feeds, Reference, golden_room
-from onnxfi.engine.runtime import Cache, Place, Session, Watchdog, device_memory, find_provider
+from onnxfi.engine.golden import EngineContext, Feeds, GoldenSession, golden_room
+from onnxfi.engine.runtime import Cache, MemoryOf, Session, Watchdog, device_memory, find_provider
 from onnxfi.errors import BackendError, ModelError
 from onnxfi.faults import FaultGraph, FaultSite, Scenario
 from onnxfi.graph import initializer_words
@@ -67,7 +67,7 @@ class PortsEngine(EngineBase):
     graphs = True
     setup = (*PREPARED, 1)
 
-    def __init__(self, context: EngineContext, *, place: Place = device_memory) -> None:
+    def __init__(self, context: EngineContext, *, place: MemoryOf = device_memory) -> None:
         super().__init__(context)
         # Of a sequence each step is fed by itself, so whole batches are of no use on a device.
         streams = context.workload.stream is not None
@@ -117,7 +117,7 @@ class PortsEngine(EngineBase):
         self._check_sites(scenario)
         windows = scenario_windows(self._context, scenario)
         if scenario.graphs:
-            return _ArmedModel(self._with_graphs(scenario), scenario), windows
+            return _ArmedPorts(self._with_graphs(scenario), scenario), windows
         if self._in_executable(scenario):
             route = self._route(scenario)
             if route.opening is None:
@@ -128,7 +128,7 @@ class PortsEngine(EngineBase):
         opened = self._instrumented(scenario)
         if isinstance(opened, str):
             return self._baking.arm(scenario)
-        return _ArmedModel(opened, scenario), windows
+        return _ArmedPorts(opened, scenario), windows
 
     def graph_of(self, scenario: Scenario) -> GraphUse:
         """The graph that a scenario runs in, and why that one."""
@@ -322,7 +322,7 @@ class OpenModel:
         self.inputs = open_inputs(self.instrumented, self.words, kept)
         if context.workload.stream is not None:
             self.inputs = SteppedInputs(self.inputs, {site.name: site for site in sites})
-        self.reference = Reference(
+        self.reference = GoldenSession(
             self.session, self.batches, self.inputs.disarmed, golden_room(context)
         )
 
@@ -345,7 +345,7 @@ def check_sizes(sites: Sequence[FaultSite], samples: int) -> None:
             )
 
 
-class _ArmedModel:
+class _ArmedPorts:
     """A scenario in an open model."""
 
     def __init__(self, opened: OpenModel, scenario: Scenario) -> None:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from onnxfi.bits import merge
 from onnxfi.engine.cut import LateStart
-from onnxfi.engine.executable import Change, Place
-from onnxfi.engine.golden import EngineContext, Reference, golden_room
+from onnxfi.engine.executable import TensorPlace, TensorChange
+from onnxfi.engine.golden import EngineContext, GoldenSession, golden_room
 from onnxfi.engine.runtime import Session, Watchdog
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, Scenario
 from onnxfi.graph import Cuts, cut, lift_initializers, partition
@@ -43,7 +43,7 @@ class ReplayedModel:
         context: Workload and settings.
         late: The graph.
         computed: Names of the sites that get a port.
-        packed: Packed stored tensors that are lifted beside the others.
+        packed: Packed stored tensors that are lifted besides the others.
         watchdog: Ends runs that take too long.
 
     Raises:
@@ -85,7 +85,7 @@ class ReplayedModel:
             **{name: late.lifted.array(name) for name in lifted},
             **disarmed_feeds(self.instrumented, {}),
         }
-        self.reference = Reference(self.session, self.batches, self.extra, golden_room(context))
+        self.reference = GoldenSession(self.session, self.batches, self.extra, golden_room(context))
 
     @property
     def nbytes(self) -> int:
@@ -128,7 +128,7 @@ class ArmedReplay:
     """
 
     def __init__(
-        self, opened: ReplayedModel, scenario: Scenario, changes: Sequence[Change]
+        self, opened: ReplayedModel, scenario: Scenario, changes: Sequence[TensorChange]
     ) -> None:
         late = opened.late
         graph = late.graph
@@ -181,7 +181,7 @@ class ArmedReplay:
         return RunColumns(index=index, and_mask=and_mask, xor_mask=xor_mask)
 
 
-def _as_there(place: Place, late: LateStart) -> FaultSite:
+def _as_there(place: TensorPlace, late: LateStart) -> FaultSite:
     """A site as it is in the executable graph."""
     site = place.site
     if place.position is None:

@@ -1,4 +1,4 @@
-"""Monitors: values of a model that are returned beside its outputs, and their statistics."""
+"""Monitors: values of a model that are returned besides its outputs, and their statistics."""
 
 from __future__ import annotations
 
