@@ -77,7 +77,7 @@ def test_values_made_again_are_the_same(prepared, late_of, monkeypatch, limit):
     ran = _counted(monkeypatch)
     for number in (0, 1, 2, 1, 0, 2, 2):
         assert _bits(tight.of(cut[number], {})) == expected[number]
-        held = [_bits(values.values) for values in tight._kept._items.values()]
+        held = [_bits(values.values) for values in tight.windows]
         assert tight.nbytes <= limit or len(held) == 1
     made = len(ran)
     assert made > 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -201,17 +203,15 @@ def test_outputs_that_are_stored_or_fed(model_of, prepare, closing, scenario):
 
 
 def _counts(prepared, closing, scenarios, **settings):
+    limits = replace(prepared.context.settings, **settings)
     engine = closing(prepared.engine("cut", **settings))
     assert isinstance(engine, CutEngine)
     counts = []
     for faults in scenarios:
         counts.append(engine.run(faults).counts)
-        held = sum(item.nbytes for item in engine._routes._held._items.values())
+        held = sum(item.nbytes for item in engine.routes.opened)
         # What is in use stays, however little memory there may be.
-        assert (
-            held <= engine._context.settings.memory_limit_bytes
-            or len(engine._routes._held._items) == 1
-        )
+        assert held <= limits.memory_limit_bytes or len(engine.routes.opened) == 1
     return counts
 
 

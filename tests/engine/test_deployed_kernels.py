@@ -163,7 +163,7 @@ def test_a_stored_graph_with_ports_that_answers_otherwise_is_not_used(packed, cl
     monkeypatch.setattr(_candidates, "open_executable", refused)
     engine = closing(open_engine("ports", packed.context))
     other = Agreement(samples=10, differing=3, rounding=0.5)
-    monkeypatch.setattr(engine._own, "compare", lambda *_: other)
+    monkeypatch.setattr(engine.own, "compare", lambda *_: other)
     (found,) = engine.run_many(_scenarios([packed.sites["w"]], 1, 1))
     assert found.graph.graph == "baked"
     assert "without faults it answers 3 of 10 samples otherwise" in found.graph.reason

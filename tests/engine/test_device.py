@@ -49,7 +49,7 @@ def test_every_batch_goes_up_once(prepared, counting, closing, scenario):
     images = [shape for shape in counting.puts if shape[1:] == (3, 8, 8)]
     assert images == [(4, 3, 8, 8), (4, 3, 8, 8), (3, 3, 8, 8)]
     engine.close()
-    assert not engine._kept.batches._kept
+    assert not engine.kept.batches.held
 
 
 def test_batches_that_do_not_fit_are_fed_by_the_host(prepared, counting, images):

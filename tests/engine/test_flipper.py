@@ -73,7 +73,7 @@ def test_a_flip_twice_is_none(flipper):
 
 
 def test_no_faults_are_no_run(flipper, monkeypatch):
-    monkeypatch.setattr(flipper._session, "run_into", None)
+    monkeypatch.setattr(flipper.session, "run_into", None)
     none = np.empty(0, np.uint64)
     patch = Patch.of_elements(np.empty(0, np.int64), (none, none), ElementType.FLOAT)
     flipper.apply(MEMORY.put(np.zeros(4, np.uint8)), patch)
@@ -81,7 +81,7 @@ def test_no_faults_are_no_run(flipper, monkeypatch):
 
 def test_what_the_device_cannot_index_is_copied(flipper, monkeypatch):
     monkeypatch.setattr(flippers, "_INDEXABLE", 100)
-    monkeypatch.setattr(flipper._session, "run_into", None)
+    monkeypatch.setattr(flipper.session, "run_into", None)
     tensor = MEMORY.put(np.zeros(100, np.uint8))
     flipper.apply(tensor, Patch.of_elements(np.array([99]), _one(1), ElementType.UINT8))
     assert tensor.read().tolist() == [0] * 99 + [1]
@@ -121,7 +121,7 @@ def test_it_works_here(flipper):
 
 @pytest.mark.parametrize("how", ["raises", "does nothing", "elsewhere", "one byte too many"])
 def test_one_that_does_not_work_is_found_out_and_replaced(flipper, how, monkeypatch):
-    assert not works(_Broken(flipper._session, how), MEMORY)
+    assert not works(_Broken(flipper.session, how), MEMORY)
     monkeypatch.setattr(flippers, "works", lambda *_: False)
     copying = open_flipper(EngineSettings(), MEMORY)
     assert not copying.in_place

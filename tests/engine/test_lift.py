@@ -210,13 +210,13 @@ def test_results_do_not_depend_on_order_or_memory(prepare, classifier, images, c
 
 def test_packed_tensors_are_lifted_alone(prepare, classifier, images, closing, scenario):
     engine = closing(prepare(classifier, images).engine("lift", *STORED))
-    (packed,) = (engine._graph.images[name][0].initializer for name in ("w2",))
-    assert len(engine._graph.packed) == 2  # the matrix product's weights and its bias
-    assert packed in engine._graph.packed
+    (packed,) = (engine.graph.images[name][0].initializer for name in ("w2",))
+    assert len(engine.graph.packed) == 2  # the matrix product's weights and its bias
+    assert packed in engine.graph.packed
     for sites, count in ((("w1",), 0), (("b1", "w1"), 0), (("w2",), 1), (("w2", "b1", "b2"), 2)):
         engine.run(scenario(*((name, 0, 30) for name in sites)))
-        lifted = list(engine._lifted._items)[-1]
-        assert len(engine._graph.packed.intersection(lifted)) == count
+        lifted = engine.lifted[-1].feeds
+        assert len(engine.graph.packed.intersection(lifted)) == count
 
 
 def test_refusals(prepared, closing, scenario):

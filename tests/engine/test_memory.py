@@ -49,14 +49,14 @@ def gemms(prepare):
 
 
 def _late(engine, site) -> LateStart:
-    return engine._routes.late(engine._routes.route([site]))
+    return engine.routes.late(engine.routes.route([site]))
 
 
 def test_sessions_share_an_arena(classifier, images):
     """Outputs lie in it: they have to outlive their session, and what others do with it."""
     feeds = images.batch(0, 8)
     sessions = [Session(classifier, EngineSettings()) for _ in range(3)]
-    assert _start._share_arena.cache_info().misses == 1
+    assert _start.share_arena.cache_info().misses == 1
     (kept,) = sessions.pop().run(feeds).values()
     before = kept.copy()
     gc.collect()
@@ -93,10 +93,10 @@ def test_golden_values_of_lifted_tensors_keep_to_it_too(gemms, closing, scenario
     assert [each.counts for each in none.run_many(faults)] == wanted
     held, least = _late(ample, "w1"), _late(none, "w1")
     assert held.graph.packed.issuperset(held.graph.images)
-    windows = tuple(held.clean._kept._items.values())
+    windows = held.clean.windows
     assert len(windows) == 3
-    assert [len(window._variants) for window in windows] == [3, 3, 3]
-    assert [len(window._variants) for window in least.clean._kept._items.values()] == [1]
+    assert [window.variants for window in windows] == [3, 3, 3]
+    assert [window.variants for window in least.clean.windows] == [1]
 
 
 def test_graphs_hold_shapes_and_not_values(prepared, closing):
@@ -126,7 +126,7 @@ def test_a_graph_that_is_dropped_is_freed_at_once(prepared, closing):
     try:
         held = weakref.ref(_late(engine, "r1"))
         assert held() is not None
-        engine._routes.clear()
+        engine.routes.clear()
         assert held() is None
     finally:
         gc.enable()

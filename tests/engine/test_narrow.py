@@ -255,7 +255,7 @@ def test_integer_convolutions_are_narrow_too(models, prepare, closing, scenario)
     prepared = prepare(model, workload, output="logits", batch_size=6)
     names = [n for n in prepared.sites if n.endswith("weight_quantized")]
     cut, lift = (closing(prepared.engine(engine, *names)) for engine in ("cut", "lift"))
-    late = cut._routes.late(cut._routes.route(names[:1]))
+    late = cut.routes.late(cut.routes.route(names[:1]))
     assert len(late.narrow) > 6
     narrow = next(iter(late.narrow.values()))
     assert (narrow.axis, narrow.block) == (3, 1)

@@ -51,7 +51,7 @@ def _bits(results):
     ],
 )
 def test_results_are_those_of_the_host(pair, scenario, flips):
-    assert [engine._kept is None for engine in pair] == [True, False]  # nothing is, on the CPU
+    assert [engine.kept is None for engine in pair] == [True, False]  # nothing is, on the CPU
     here, there = (list(engine.results(scenario(*flips))) for engine in pair)
     assert _bits(here) == _bits(there)
 
@@ -62,7 +62,7 @@ def test_batches_are_never_written_to(pair, scenario, images):
     for flips in ([("image", 100, 30)], [("image", 7, 30), ("w1", 5, 30), ("r1", 40, 30)]):
         there.run(scenario(*flips))
     for start, stop in ((0, 4), (4, 8), (8, 11)):
-        kept = there._kept.batches.batch(start, stop)["image"]
+        kept = there.kept.batches.batch(start, stop)["image"]
         assert kept.read().tobytes() == images.batch(start, stop)["image"].tobytes()
 
 
@@ -87,7 +87,7 @@ def test_scenarios_in_turns(pair, scenario):
 def _tensors(engine) -> dict[str, bytes]:
     return {
         name: feed.read().tobytes()
-        for opened in engine._open._items.values()
+        for opened in engine.models
         for name, feed in opened.inputs.disarmed.items()
         if isinstance(feed, DeviceTensor)
     }
@@ -117,7 +117,7 @@ def test_tensors_are_restored_when_a_run_raises(pair, scenario, monkeypatch, err
 
 
 def _faulty(engine, faults) -> None:
-    opened = next(iter(engine._open._items.values()))
+    opened = next(iter(engine.models))
     with opened.inputs.arm(faults).fed(_window()) as extra:
         opened.session.run({**opened.batches.batch(0, 4), **extra})
 
@@ -131,7 +131,7 @@ def test_what_could_not_be_restored_is_before_the_next_run(pair, scenario, monke
     faults = scenario(("w1", 5, 30), ("w2", 17, 31))
     expected = _bits(there.results(faults))
     clean = _tensors(there)
-    apply, left = type(there._kept.flipper).apply, [2]
+    apply, left = type(there.kept.flipper).apply, [2]
 
     def breaking(self, tensor, patch):
         if not left[0]:
@@ -139,11 +139,11 @@ def test_what_could_not_be_restored_is_before_the_next_run(pair, scenario, monke
         left[0] -= 1
         apply(self, tensor, patch)
 
-    monkeypatch.setattr(type(there._kept.flipper), "apply", breaking)
+    monkeypatch.setattr(type(there.kept.flipper), "apply", breaking)
     with pytest.raises(BackendError):
         _faulty(there, faults)
     assert _tensors(there) != clean
-    monkeypatch.setattr(type(there._kept.flipper), "apply", apply)
+    monkeypatch.setattr(type(there.kept.flipper), "apply", apply)
     assert _bits(there.results(faults)) == expected
     assert _tensors(there) == clean
 
@@ -156,7 +156,7 @@ def test_a_flipper_that_fails_is_no_outcome(pair, scenario, monkeypatch):
     def failing(*_):
         raise RunFailedError("no room")
 
-    monkeypatch.setattr(type(there._kept.flipper), "apply", failing)
+    monkeypatch.setattr(type(there.kept.flipper), "apply", failing)
     with pytest.raises(BackendError, match=r"no fault can be put into a tensor .*: no room"):
         there.run(scenario(("w1", 6, 30)))
 

@@ -247,7 +247,7 @@ def test_when_it_looks_for_golden_samples_changes_nothing(study_of, scenario, mo
     usual = [_bits(study.found(faults)[0]) for faults in scenarios]
     turn = iter(range(10**6))
 
-    class Looking(_propagate._Looking):
+    class Looking(_propagate.Looking):
         def now(self):
             return next(turn) % 3 == 0 if habit == "in turns" else habit
 
@@ -257,7 +257,7 @@ def test_when_it_looks_for_golden_samples_changes_nothing(study_of, scenario, mo
 
 
 def test_looking_backs_off_and_comes_back():
-    looking = _propagate._Looking()
+    looking = _propagate.Looking()
     looked = []
     for _ in range(20):
         looked.append(looking.now())

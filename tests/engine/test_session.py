@@ -88,9 +88,16 @@ def test_names_of_the_cpu(name):
     assert find_provider(EngineSettings(provider=name)).on_cpu
 
 
-def test_sessions_compute_deterministically(classifier):
-    session = Session(classifier, EngineSettings())
-    assert session._session.get_session_options().use_deterministic_compute
+def test_sessions_compute_deterministically(classifier, monkeypatch):
+    started, real = [], ort.InferenceSession
+
+    def start(*given, **options):
+        started.append(real(*given, **options))
+        return started[-1]
+
+    monkeypatch.setattr(ort, "InferenceSession", start)
+    Session(classifier, EngineSettings())
+    assert started[0].get_session_options().use_deterministic_compute
 
 
 def test_cuda_defaults_are_reproducible():

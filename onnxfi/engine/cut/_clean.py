@@ -34,7 +34,7 @@ class CleanValues:
     Args:
         chain: The graph in parts.
         context: Workload and settings.
-        fed: Inputs elsewhere the workload's.
+        fed: Inputs besides the workload's.
         lifted: Stored tensors that are inputs of their sessions in every run.
         elsewhere: How much of the memory limit sessions and other things hold at the time.
     """
@@ -51,11 +51,16 @@ class CleanValues:
         self._context = context
         self._fed = fed
         self._lifted = lifted
-        self._kept: Cache[_Window] = Cache(context.settings.memory_limit_bytes, elsewhere)
+        self._kept: Cache[CleanWindow] = Cache(context.settings.memory_limit_bytes, elsewhere)
         self._checked = False
         self._each = 0
         profile, samples = context.profile, context.workload.samples
         self.first = windows(samples, profile.batch_size, profile.fixed_batch)[0]
+
+    @property
+    def windows(self) -> tuple[CleanWindow, ...]:
+        """What is held of each window."""
+        return self._kept.items
 
     @property
     def nbytes(self) -> int:
@@ -65,7 +70,7 @@ class CleanValues:
     def of(self, window: BatchWindow, packed: Values) -> Values:
         """Every value that parts read or return, in the golden run of a window.
 
-        They are kept up to the limit: what a window holds elsewhere its own golden values, and other
+        They are kept up to the limit: what a window holds besides its own golden values, and other
         windows, are given up where they don't fit.
 
         Args:
@@ -78,7 +83,7 @@ class CleanValues:
         if not self._checked and window != self.first:
             self._run(self.first)  # it shows more than a window of one sample would
         # Windows are alike in size, but for the last one.
-        held = self._kept.get(window, lambda: _Window(self._run(window)), expected=self._each)
+        held = self._kept.get(window, lambda: CleanWindow(self._run(window)), expected=self._each)
         self._each = max(self._each, held.own)
         names = frozenset(packed)
         if not names:
@@ -160,7 +165,7 @@ def _check_repeated(first: Values, second: Values, window: BatchWindow) -> None:
             )
 
 
-class _Window:
+class CleanWindow:
     """Golden values of a window, by which stored tensors are inputs."""
 
     def __init__(self, values: Values) -> None:
@@ -168,6 +173,11 @@ class _Window:
         self.own = sum(value.nbytes for value in values.values())
         self.nbytes = self.own
         self._variants: OrderedDict[frozenset[str], Values] = OrderedDict()
+
+    @property
+    def variants(self) -> int:
+        """For how many sets of inputs golden values are held, besides the usual one."""
+        return len(self._variants)
 
     def variant(self, names: frozenset[str]) -> Values | None:
         """Golden values where some stored tensors are inputs, None if they are not kept."""

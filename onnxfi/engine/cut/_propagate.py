@@ -102,7 +102,7 @@ def outputs_of(
     }
 
 
-class _Looking:
+class Looking:
     """When to look for samples that equal golden again.
 
     Looking costs time as well. Each time in a row that it has not paid, twice as many parts are
@@ -146,7 +146,7 @@ class _Propagation:
         self._found: dict[str, Deviation] = {}
         self._pending: list[int] = []
         self._queued: set[int] = set()
-        self._looking = _Looking()
+        self._looking = Looking()
         self._thorough = False
 
     def deviations(self, hurried: bool, keep: bool) -> dict[str, Deviation]:

@@ -95,6 +95,11 @@ class Routes:
         assert late is not None
         return late
 
+    @property
+    def opened(self) -> tuple[OpenedGraph, ...]:
+        """The graphs that are open."""
+        return self._held.items
+
     def clear(self) -> None:
         """Let go of all graphs."""
         self._held.clear()

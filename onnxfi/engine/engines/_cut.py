@@ -40,7 +40,7 @@ class CutEngine(EngineBase):
 
     def __init__(self, context: EngineContext) -> None:
         super().__init__(context)
-        self._routes = Routes(context, self._watchdog)
+        self.routes = Routes(context, self._watchdog)
         self._baking = BakeEngine(context)
 
     @classmethod
@@ -68,7 +68,7 @@ class CutEngine(EngineBase):
         route = self._route(scenario)
         if route.opening is None:
             return self._baking.arm(scenario)
-        late = self._routes.late(route)
+        late = self.routes.late(route)
         return ArmedLate(late, scenario), scenario_windows(self._context, scenario)
 
     def graph_of(self, scenario: Scenario) -> GraphUse:
@@ -83,10 +83,10 @@ class CutEngine(EngineBase):
 
     def _route(self, scenario: Scenario) -> Route:
         self._check_sites(scenario)
-        return self._routes.route(scenario.sites, bakeable=not bound_sites(scenario))
+        return self.routes.route(scenario.sites, bakeable=not bound_sites(scenario))
 
     def close(self) -> None:
         """Let go of sessions and threads."""
-        self._routes.clear()
+        self.routes.clear()
         self._baking.close()
         self._watchdog.close()

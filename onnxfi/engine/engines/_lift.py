@@ -56,15 +56,15 @@ class LiftEngine(EngineBase):
 
     def __init__(self, context: EngineContext) -> None:
         super().__init__(context)
-        self._graph = _prepare(context, self._watchdog)
+        self.graph = _prepare(context, self._watchdog)
         self._own = OwnAnswers(context, self._watchdog)
         self._agreements: dict[tuple[str, ...], Agreement] = {}
         self._stored = {name: initializer_words(context.model, name) for name in self._sites}
-        images = self._graph.images.values()
+        images = self.graph.images.values()
         traced = sorted({image.initializer for each in images for image in each})
-        self._loose = [name for name in traced if name not in self._graph.packed]
-        self._tensors = LiftedTensors(self._graph.model, traced)
-        self._lifted: Cache[LiftedModel] = Cache(context.settings.memory_limit_bytes)
+        self._loose = [name for name in traced if name not in self.graph.packed]
+        self._tensors = LiftedTensors(self.graph.model, traced)
+        self._sessions: Cache[LiftedModel] = Cache(context.settings.memory_limit_bytes)
 
     @classmethod
     def refuses(cls, site: FaultSite) -> str | None:
@@ -79,7 +79,7 @@ class LiftEngine(EngineBase):
     def arm(self, scenario: Scenario) -> tuple[Armed, Windows]:
         """A scenario ready to run, and the windows to run it in."""
         self._check_sites(scenario)
-        changes = changes_of(scenario, self._sites, self._stored, self._graph.images)
+        changes = changes_of(scenario, self._sites, self._stored, self.graph.images)
         armed = _ArmedLift(self._model(scenario), changes, self._context.workload)
         return armed, scenario_windows(self._context, scenario)
 
@@ -99,21 +99,26 @@ class LiftEngine(EngineBase):
 
     def _model(self, scenario: Scenario) -> LiftedModel:
         names = self._names(scenario)
-        return self._lifted.get(names, lambda: self._lift(names))
+        return self._sessions.get(names, lambda: self._lift(names))
 
     def _names(self, scenario: Scenario) -> tuple[str, ...]:
         """Initializers that are inputs for a scenario."""
-        images = (image for name in scenario.sites for image in self._graph.images[name])
-        packed = packed_for(self._graph, {image.initializer for image in images})
+        images = (image for name in scenario.sites for image in self.graph.images[name])
+        packed = packed_for(self.graph, {image.initializer for image in images})
         return (*self._loose, *packed)
+
+    @property
+    def lifted(self) -> tuple[LiftedModel, ...]:
+        """The sessions that are open, the one used last at the end."""
+        return self._sessions.items
 
     def close(self) -> None:
         """Let go of sessions and threads."""
-        self._lifted.clear()
+        self._sessions.clear()
         self._watchdog.close()
 
     def _lift(self, names: Sequence[str]) -> LiftedModel:
-        return LiftedModel(self._context, self._graph, names, self._tensors, self._watchdog)
+        return LiftedModel(self._context, self.graph, names, self._tensors, self._watchdog)
 
 
 def _why_not(context: EngineContext) -> str | None:

@@ -232,5 +232,7 @@ def changes_of(
             entries, owner = image.find(index)
             words = image.arriving(faulty[owner], site.element, entries)
             position = image.positions(entries)
-            found.append(TensorChange(initializer=image.initializer, position=position, words=words))
+            found.append(
+                TensorChange(initializer=image.initializer, position=position, words=words)
+            )
     return found

@@ -64,12 +64,12 @@ class Flipper:
     """
 
     def __init__(self, session: Session | None) -> None:
-        self._session = session
+        self.session = session
 
     @property
     def in_place(self) -> bool:
         """Whether tensors stay on the device."""
-        return self._session is not None
+        return self.session is not None
 
     def apply(self, tensor: DeviceTensor, patch: Patch) -> None:
         """Change bytes of a tensor.
@@ -80,7 +80,7 @@ class Flipper:
         """
         if not len(patch.offset):
             return
-        if self._session is None or tensor.nbytes >= _INDEXABLE:
+        if self.session is None or tensor.nbytes >= _INDEXABLE:
             tensor.write(patch.applied(tensor.read()))
             return
         flat = tensor.as_bytes()
@@ -90,7 +90,7 @@ class Flipper:
             "and": patch.and_mask.astype(np.int32) * _VALUES,
             "xor": patch.xor_mask.astype(np.int32) * _VALUES,
         }
-        self._session.run_into(feeds, {"flipped": flat})
+        self.session.run_into(feeds, {"flipped": flat})
 
 
 def open_flipper(settings: EngineSettings, memory: DeviceMemory) -> Flipper:

@@ -154,7 +154,7 @@ def _start(
         ort.set_default_logger_severity(FATAL)
         load_libraries(provider.name)
     if provider.on_cpu:
-        _share_arena()
+        share_arena()
         options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         session = ort.InferenceSession(
@@ -195,7 +195,7 @@ def _hint(error: Exception) -> str:
 
 
 @cache
-def _share_arena() -> None:
+def share_arena() -> None:
     """Give this process an arena for all its CPU sessions that ask for it (once).
 
     A session's own arena keeps what its largest run took for as long as the session lives. With a

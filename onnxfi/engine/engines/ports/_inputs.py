@@ -85,6 +85,11 @@ class KeptBatches:
         self._kept[window] = {**self._constants, **samples}
         return self._kept[window]
 
+    @property
+    def held(self) -> int:
+        """Batches that lie on the device now."""
+        return len(self._kept)
+
     def clear(self) -> None:
         """Let go of the device's memory; batches asked for later go up again."""
         self._kept.clear()

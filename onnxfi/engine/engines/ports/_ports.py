@@ -72,9 +72,9 @@ class PortsEngine(EngineBase):
         # Of a sequence each step is fed by itself, so whole batches are of no use on a device.
         streams = context.workload.stream is not None
         memory = None if streams else place(context.model, context.settings)
-        self._kept = None if memory is None else Kept(context, memory)
-        held = 0 if self._kept is None else self._kept.batches.nbytes
-        self._open: Cache[OpenModel | ReplayedModel] = Cache(
+        self.kept = None if memory is None else Kept(context, memory)
+        held = 0 if self.kept is None else self.kept.batches.nbytes
+        self._models: Cache[OpenModel | ReplayedModel] = Cache(
             context.settings.memory_limit_bytes - held
         )
         # Other places are compared on the stored graph, which is the one for devices.
@@ -91,7 +91,7 @@ class PortsEngine(EngineBase):
         # Found once, by whoever asks first.
         routes = self._routes
         self._deployed = Deployed(context) if routes is None else routes.deployed
-        self._own = OwnAnswers(context, self._watchdog) if routes is None else routes.own
+        self.own = OwnAnswers(context, self._watchdog) if routes is None else routes.own
         self._fed = FedSites(context, self._deployed)
         # By what is open, for as long as that is: sessions come and go.
         self._agreements: WeakKeyDictionary[OpenModel, Agreement] = WeakKeyDictionary()
@@ -171,7 +171,7 @@ class PortsEngine(EngineBase):
         if not lost.isdisjoint(touched):
             return OVERLOOKED
         key = (*(site.name for site in sites), *sorted(lost))
-        opened = self._open.get(key, lambda: self._opened(sites, lost))
+        opened = self._models.get(key, lambda: self._opened(sites, lost))
         assert isinstance(opened, OpenModel)
         objection = self._objection(opened, sites) if self._can_bake(scenario) else None
         return opened if objection is None else objection
@@ -192,8 +192,8 @@ class PortsEngine(EngineBase):
     def _agreement(self, opened: OpenModel) -> Agreement:
         """How the stored graph with ports answers without faults beside the file's session."""
         if opened not in self._agreements:
-            golden = opened.reference.golden(self._own.first)
-            self._agreements[opened] = self._own.compare(golden)
+            golden = opened.reference.golden(self.own.first)
+            self._agreements[opened] = self.own.compare(golden)
         return self._agreements[opened]
 
     def _can_bake(self, scenario: Scenario) -> bool:
@@ -238,7 +238,7 @@ class PortsEngine(EngineBase):
         if len(scenario.sites) == 1:
             computed = tuple(name for name in scenario.sites if name in places)
         try:
-            found = self._open.get(
+            found = self._models.get(
                 (late, computed, packed),
                 lambda: ReplayedModel(self._context, late, computed, packed, self._watchdog),
             )
@@ -248,14 +248,19 @@ class PortsEngine(EngineBase):
         assert isinstance(found, ReplayedModel)
         return found
 
+    @property
+    def models(self) -> tuple[OpenModel | ReplayedModel, ...]:
+        """The models that are open, the one used last at the end."""
+        return self._models.items
+
     def close(self) -> None:
         """Let go of sessions and threads."""
-        self._open.clear()
+        self._models.clear()
         self._baking.close()
         if self._routes is not None:
             self._routes.clear()
-        if self._kept is not None:
-            self._kept.batches.clear()
+        if self.kept is not None:
+            self.kept.batches.clear()
         self._watchdog.close()
 
     def _with_graphs(self, scenario: Scenario) -> OpenModel:
@@ -263,7 +268,7 @@ class PortsEngine(EngineBase):
         graphs = {group.site: group.graph for group in scenario.groups if group.graph is not None}
         sites = tuple(self._sites[name] for name in scenario.sites)
         key = tuple((site.name, graphs.get(site.name)) for site in sites)
-        opened = self._open.get(
+        opened = self._models.get(
             key, lambda: OpenModel(self._context, sites, self._watchdog, graphs=graphs)
         )
         assert isinstance(opened, OpenModel)
@@ -272,7 +277,7 @@ class PortsEngine(EngineBase):
     def _opened(self, sites: Sequence[FaultSite], lost: Set[str]) -> OpenModel:
         """A session with some sites open, but for those that would be overlooked."""
         kept = tuple(site for site in sites if site.name not in lost)
-        return OpenModel(self._context, kept, self._watchdog, self._kept)
+        return OpenModel(self._context, kept, self._watchdog, self.kept)
 
 
 class OpenModel:

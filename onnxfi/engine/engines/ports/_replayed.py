@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from onnxfi.bits import merge
 from onnxfi.engine.cut import LateStart
-from onnxfi.engine.executable import TensorPlace, TensorChange
+from onnxfi.engine.executable import TensorChange, TensorPlace
 from onnxfi.engine.golden import EngineContext, GoldenSession, golden_room
 from onnxfi.engine.runtime import Session, Watchdog
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, Scenario
