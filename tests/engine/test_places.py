@@ -11,7 +11,7 @@ from onnxfi.engine.executable import Opening, TensorPlace, find_place, open_exec
 from onnxfi.engine.runtime import Session, Watchdog
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, SiteKind
 from onnxfi.graph import expose, load
-from onnxfi.inject import BatchWindow, Columns, faulty_array, window_columns
+from onnxfi.inject import BatchWindow, RunColumns, faulty_array, window_columns
 
 pytestmark = pytest.mark.cpu
 
@@ -124,7 +124,7 @@ def test_faults_at_a_place_are_faults_in_the_tensor(opened, name, kinds, bound):
             np.testing.assert_array_equal(columns.sample, columns.index // (held.size // SIZE))
 
 
-def _carried_out(values: np.ndarray, columns: Columns) -> np.ndarray:
+def _carried_out(values: np.ndarray, columns: RunColumns) -> np.ndarray:
     found = np.ascontiguousarray(values).copy()
     words = found.reshape(-1).view(f"u{found.itemsize}")
     full = 1 if found.dtype == np.bool_ else ALL_BITS
@@ -173,7 +173,7 @@ def test_a_value_that_is_turned_back_is_taken_before_that(transposed):
     # Channel 3, row 2, column 1.
     stored = (3 * 3 + 2) * 2 + 1
     assert place.position[stored] == (2 * 2 + 1) * 8 + 3
-    columns = Columns(
+    columns = RunColumns(
         index=np.array([stored, 48 + stored]),
         and_mask=np.zeros(2, np.uint64),
         xor_mask=np.zeros(2, np.uint64),

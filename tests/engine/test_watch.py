@@ -121,7 +121,9 @@ def test_padding_is_not_counted(prepare, model_of, watched, scenario):
     model = model_of(PADDED)
     values = np.arange(12, dtype=np.float32).reshape(6, 2)
     prepared = prepare(model, open_workload(model, {"x": values}))
-    found = watched("ports", monitors=("h",), prepared=prepared).run(scenario(("h", 1, 31))).monitors
+    found = (
+        watched("ports", monitors=("h",), prepared=prepared).run(scenario(("h", 1, 31))).monitors
+    )
     assert found["h"].elements == 12
     assert found["h"].changed_share == 0.5
     assert found["h"].sum == -values[:, 0].sum() + values[:, 1].sum()
