@@ -11,7 +11,7 @@ import msgspec
 from onnxfi.api._keywords import CampaignKeywords
 from onnxfi.campaign import CustomParts, InMemory
 from onnxfi.errors import ConfigError
-from onnxfi.faults import FaultModel, graphs_of, parse_fault_model
+from onnxfi.faults import FAULT_MODELS, FaultModel, graphs_of, parse_fault_model
 from onnxfi.outcome import Criterion, FunctionCriterion
 from onnxfi.plugins import Option, unknown_name
 from onnxfi.sampling import Sampler, UniformSampler, from_recipe
@@ -152,9 +152,12 @@ def _fault_models(given: CampaignKeywords) -> tuple[FaultModel, ...]:
 
 
 def _written(model: FaultModel) -> bool:
-    """Whether the model's text form makes an equal model."""
+    """Whether the model's text form makes an equal model, in other processes too."""
+    text = model.spec()
+    if not FAULT_MODELS.lasting(text.partition(":")[0]):
+        return False
     try:
-        return parse_fault_model(model.spec(), graphs=graphs_of([model])) == model
+        return parse_fault_model(text, graphs=graphs_of([model])) == model
     except ConfigError:
         return False
 

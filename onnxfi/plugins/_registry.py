@@ -43,6 +43,15 @@ class Registry(Generic[P]):
         self._ours = dict(plugins)
         self._registered: dict[str, type[P]] = {}
 
+    @property
+    def ours(self) -> tuple[str, ...]:
+        """Names of the plug-ins that come with this package."""
+        return tuple(self._ours)
+
+    def lasting(self, name: str) -> bool:
+        """Whether other processes find it, too: those of ours and of installed packages."""
+        return name in self._ours or (name in self._installed and name not in self._registered)
+
     def names(self) -> tuple[str, ...]:
         """All names: ours in the order declared, then the others in that of their names."""
         others = sorted({*self._registered, *self._installed})
