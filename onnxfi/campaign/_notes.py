@@ -12,7 +12,7 @@ from onnxfi.campaign._experiment import Experiment
 from onnxfi.workload import Workload
 
 
-class Rows(NamedTuple):
+class StoredRows(NamedTuple):
     """What a store holds.
 
     Attributes:
@@ -28,7 +28,7 @@ class Rows(NamedTuple):
     looks: Sequence[int]
 
 
-def notes_of(campaign: OpenCampaign, experiment: Experiment, rows: Rows) -> tuple[str, ...]:
+def notes_of(campaign: OpenCampaign, experiment: Experiment, rows: StoredRows) -> tuple[str, ...]:
     """Notes on a campaign as it stands, a sentence each."""
     return (
         *_of_workload(campaign.plan, experiment.subject.workload),
@@ -88,7 +88,7 @@ def _of_design(design: str | None, looks: Sequence[int]) -> Iterator[str]:
         )
 
 
-def _of_rows(campaign: OpenCampaign, design: str | None, rows: Rows) -> Iterator[str]:
+def _of_rows(campaign: OpenCampaign, design: str | None, rows: StoredRows) -> Iterator[str]:
     if rows.used < rows.done:
         yield (
             f"{rows.done - rows.used} stored injections are not used yet: their blocks of "

@@ -67,7 +67,7 @@ def run_campaign(
     options = options or RunOptions()
     with running(campaign.folder), campaign.open_store() as store:
         done = store.done()
-        run = _Run(campaign, options, store, stop or StopRequest(), len(done))
+        run = _PendingRun(campaign, options, store, stop or StopRequest(), len(done))
         if len(done) < campaign.total:
             campaign.check_surroundings()
             try:
@@ -81,7 +81,7 @@ def _ignore(_progress: Progress) -> None:
     return None
 
 
-class _Run:
+class _PendingRun:
     """One call of :func:`run_campaign`: counters, stop rules, care for finished units."""
 
     def __init__(

@@ -15,7 +15,7 @@ import numpy as np
 from onnxfi.errors import ConfigError, FaultListError
 from onnxfi.faults import FaultListHeader, FaultSpace, Scenario, open_fault_list
 from onnxfi.sampling import SCORED, ArrayScores, Sampler, Scores, from_recipe
-from onnxfi.settings import CampaignSettings
+from onnxfi.settings import CampaignSettings, settings_of
 
 _DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error)
 
@@ -106,20 +106,17 @@ def recipe_in(path: Path, model_sha256: str, graph_sha256: str | None) -> FaultL
 def by_recipe(settings: CampaignSettings, header: FaultListHeader) -> CampaignSettings:
     """Settings in which the recipe of a fault list has taken the place of sampler and space."""
     told = header.space or {}
+    # The list names its sites itself.
+    unchosen = {
+        name: option.default for name, option in settings_of(CampaignSettings, "sites").items()
+    }
     return msgspec.structs.replace(
         settings,
+        **unchosen | {"targets": tuple(told.get("targets", ()))},
         faults=None,
         sampler=header.sampler or {},
-        targets=tuple(told.get("targets", ())),
         fault_models=tuple(told.get("fault_models", ())),
         fault_graphs=header.fault_graphs or {},
-        include=(),
-        exclude=(),
-        op_types=(),
-        steps=(),
-        parts=(),
-        over_steps=False,
-        gates=(),
     )
 
 

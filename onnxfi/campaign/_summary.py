@@ -28,7 +28,7 @@ from onnxfi.campaign._campaign import OpenCampaign
 from onnxfi.campaign._document import RemovedEntry
 from onnxfi.campaign._experiment import Experiment
 from onnxfi.campaign._goldenfile import GoldenFile
-from onnxfi.campaign._notes import Rows, notes_of
+from onnxfi.campaign._notes import StoredRows, notes_of
 from onnxfi.errors import ConfigError
 from onnxfi.faults import LeftOutGroup
 from onnxfi.outcome import InjectionRecord, OutcomeCounts, spike_counts
@@ -149,7 +149,7 @@ def summarize(
     plan, settings, document = campaign.plan, campaign.settings, campaign.document
     with campaign.open_store() as store:
         used, run_s = campaign.used_in(store), store.mean_run_s()
-        rows = Rows(store.progress().done, used, store.attempts(), store.looks())
+        rows = StoredRows(store.progress().done, used, store.attempts(), store.looks())
         ran = store.graphs()
     records, experiment = campaign.records(used), campaign.experiment()
     seen = observe(records, golden_correct=plan.golden_correct, drop=settings.drop)

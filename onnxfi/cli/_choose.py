@@ -10,7 +10,7 @@ import click
 from onnxfi.settings import CampaignSettings, settings_of
 
 if TYPE_CHECKING:
-    from onnxfi.cli._subject import Subject
+    from onnxfi.cli._subject import LoadedModel
     from onnxfi.faults import FaultModel, FaultSite, FaultSpace
     from onnxfi.sampling import Sampler
 
@@ -54,7 +54,7 @@ def fault_graphs(options: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def choose_sites(
-    subject: Subject, options: Mapping[str, Any], targets: tuple[str, ...]
+    subject: LoadedModel, options: Mapping[str, Any], targets: tuple[str, ...]
 ) -> tuple[FaultSite, ...]:
     """The sites that the options choose.
 
@@ -110,7 +110,7 @@ def sampler_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
     return recipe
 
 
-def build_sampler(options: Mapping[str, Any], space: FaultSpace, subject: Subject) -> Sampler:
+def build_sampler(options: Mapping[str, Any], space: FaultSpace, subject: LoadedModel) -> Sampler:
     """The sampler of the options; --ber-per-sample needs the subject's workload."""
     from onnxfi.campaign import piloted, sampler_of
     from onnxfi.errors import ConfigError
@@ -128,7 +128,7 @@ def build_sampler(options: Mapping[str, Any], space: FaultSpace, subject: Subjec
 
 
 def build_space(
-    subject: Subject, options: Mapping[str, Any], targets: tuple[str, ...]
+    subject: LoadedModel, options: Mapping[str, Any], targets: tuple[str, ...]
 ) -> FaultSpace:
     """The fault space of the chosen sites and fault models."""
     from onnxfi.faults import FaultSpace

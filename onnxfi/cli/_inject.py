@@ -16,7 +16,7 @@ from onnxfi.cli._options import (
 )
 
 if TYPE_CHECKING:
-    from onnxfi.cli._subject import Subject
+    from onnxfi.cli._subject import LoadedModel
     from onnxfi.faults import FaultList, Scenario
 
 
@@ -86,7 +86,7 @@ def command(
             note(f"{output} reads external data from the same files as {model}")
 
 
-def _scenario(subject: Subject, path: str, number: int | None) -> Scenario:
+def _scenario(subject: LoadedModel, path: str, number: int | None) -> Scenario:
     from onnxfi.errors import FaultListError
     from onnxfi.faults import read_fault_list
 
@@ -110,7 +110,7 @@ def _scenario(subject: Subject, path: str, number: int | None) -> Scenario:
     return by_number[number]
 
 
-def _drawn(subject: Subject, faults: FaultList, path: str, number: int | None) -> Scenario:
+def _drawn(subject: LoadedModel, faults: FaultList, path: str, number: int | None) -> Scenario:
     """A scenario of a list that holds only its recipe."""
     from onnxfi.errors import FaultListError
     from onnxfi.faults import recipe_space

@@ -16,7 +16,7 @@ from onnxfi.cli._options import (
     model_argument,
 )
 from onnxfi.cli._stored import (
-    Tally,
+    SiteTally,
     bits_facts,
     stored_bits,
     tally_left_out,
@@ -27,7 +27,7 @@ from onnxfi.cli._stored import (
 from onnxfi.cli._time import time_document, time_view
 
 if TYPE_CHECKING:
-    from onnxfi.cli._subject import Subject
+    from onnxfi.cli._subject import LoadedModel
     from onnxfi.faults import FaultSite
     from onnxfi.graph import Model, TensorSpec
     from onnxfi.report import Fact, TableView
@@ -51,7 +51,7 @@ def command(model: str, inputs: str | None, as_json: bool, **options: Any) -> No
         _print(subject)
 
 
-def _document(subject: Subject) -> dict[str, Any]:
+def _document(subject: LoadedModel) -> dict[str, Any]:
     from onnxfi.graph import operators
 
     model = subject.model
@@ -109,7 +109,7 @@ def _spec(spec: TensorSpec) -> dict[str, Any]:
     }
 
 
-def _tally(tally: Tally) -> dict[str, int | None]:
+def _tally(tally: SiteTally) -> dict[str, int | None]:
     known = tally.unknown == 0
     return {
         "count": tally.tensors,
@@ -118,7 +118,7 @@ def _tally(tally: Tally) -> dict[str, int | None]:
     }
 
 
-def _profile(subject: Subject) -> dict[str, Any] | None:
+def _profile(subject: LoadedModel) -> dict[str, Any] | None:
     profile, workload = subject.profile, subject.workload
     if profile is None or workload is None:
         return None
@@ -136,12 +136,12 @@ def _profile(subject: Subject) -> dict[str, Any] | None:
     }
 
 
-def tally_sites(sites: tuple[FaultSite, ...]) -> dict[tuple[str, str], Tally]:
+def tally_sites(sites: tuple[FaultSite, ...]) -> dict[tuple[str, str], SiteTally]:
     """Sites by kind and operator, in order of first appearance within their kind."""
     from onnxfi.bits import format_of
     from onnxfi.faults import SiteKind
 
-    tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
+    tallies: dict[tuple[str, str], SiteTally] = defaultdict(SiteTally)
     for site in sites:
         tally = tallies[site.kind.value, site.op_type]
         tally.tensors += 1
@@ -154,7 +154,7 @@ def tally_sites(sites: tuple[FaultSite, ...]) -> dict[tuple[str, str], Tally]:
     return dict(sorted(tallies.items(), key=lambda item: kinds.index(item[0][0])))
 
 
-def _print(subject: Subject) -> None:
+def _print(subject: LoadedModel) -> None:
     from onnxfi.cli._output import print_page
     from onnxfi.graph import operators
     from onnxfi.report import Fact, Page
@@ -222,7 +222,7 @@ def _spec_text(spec: TensorSpec) -> str:
     return f"{kind}{element} [{dims}]"
 
 
-def _sites_view(subject: Subject) -> TableView:
+def _sites_view(subject: LoadedModel) -> TableView:
     from onnxfi.report import Column, Row, TableView
 
     tallies = tally_sites(subject.table.sites)
@@ -243,13 +243,13 @@ def _sites_view(subject: Subject) -> TableView:
     )
 
 
-def _zero_text(tally: Tally, zeros: Mapping[tuple[str, str], int], key: tuple[str, str]) -> str:
+def _zero_text(tally: SiteTally, zeros: Mapping[tuple[str, str], int], key: tuple[str, str]) -> str:
     from onnxfi.report import share_text
 
     return share_text(zeros[key], tally.elements) if key in zeros else "-"
 
 
-def _left_out_view(subject: Subject) -> TableView:
+def _left_out_view(subject: LoadedModel) -> TableView:
     from onnxfi.report import Column, Row, TableView
 
     return TableView(

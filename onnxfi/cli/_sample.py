@@ -23,7 +23,7 @@ from onnxfi.cli._options import (
 )
 
 if TYPE_CHECKING:
-    from onnxfi.cli._subject import Subject
+    from onnxfi.cli._subject import LoadedModel
     from onnxfi.faults import FaultSpace
     from onnxfi.sampling import Sampler
 
@@ -68,7 +68,7 @@ def command(model: str, inputs: str | None, output: str, **options: Any) -> None
     _tell(output, space, sampler, options["as_json"])
 
 
-def _write(output: str, subject: Subject, space: FaultSpace, sampler: Sampler) -> None:
+def _write(output: str, subject: LoadedModel, space: FaultSpace, sampler: Sampler) -> None:
     from onnxfi.faults import FaultListHeader, untied, write_fault_list
     from onnxfi.sampling import SampledScenarios
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from onnxfi.cli._subject import Subject
+    from onnxfi.cli._subject import LoadedModel
     from onnxfi.faults import FaultSite
     from onnxfi.graph import Model
     from onnxfi.report import Fact, TableView
@@ -34,7 +34,7 @@ class Zeros:
     zeros: int
 
 
-def zeros_by_group(subject: Subject) -> dict[tuple[str, str], int]:
+def zeros_by_group(subject: LoadedModel) -> dict[tuple[str, str], int]:
     """Weights and biases whose value is zero, of either sign, by kind and operator.
 
     Integers count where the stored number is zero, whatever the zero point. Zeros that a sparse
@@ -47,7 +47,7 @@ def zeros_by_group(subject: Subject) -> dict[tuple[str, str], int]:
     return dict(found)
 
 
-def zero_weights(subject: Subject) -> list[Zeros]:
+def zero_weights(subject: LoadedModel) -> list[Zeros]:
     """Zeros in each weight tensor, in file order."""
     sites = [site for site in subject.table.sites if site.kind.value == "weight"]
     return [_zeros(subject.model, site) for site in sites]
@@ -77,7 +77,7 @@ def _stored_zeros(model: Model, site: FaultSite) -> tuple[int, int]:
     return len(values), len(values) - int(np.count_nonzero(values))
 
 
-def zeros_document(subject: Subject) -> dict[str, Any]:
+def zeros_document(subject: LoadedModel) -> dict[str, Any]:
     """Zero weights for programs."""
     found = zero_weights(subject)
     elements, zeros = sum(each.elements for each in found), sum(each.zeros for each in found)
@@ -98,7 +98,7 @@ def zeros_document(subject: Subject) -> dict[str, Any]:
     }
 
 
-def zeros_view(subject: Subject) -> TableView:
+def zeros_view(subject: LoadedModel) -> TableView:
     """The weight tensors that hold zeros, those with the most first."""
     from onnxfi.report import Column, Row, TableView, count_text, share_text
 
@@ -130,7 +130,7 @@ def zeros_view(subject: Subject) -> TableView:
 
 
 @dataclass(slots=True)
-class Tally:
+class SiteTally:
     """Sites or tensors counted together; ``unknown`` of them have no known number of elements."""
 
     tensors: int = 0
@@ -145,7 +145,7 @@ class Tally:
         return f"{self.tensors:,}", f"{self.elements:,}", f"{self.bits:,}"
 
 
-def stored_bits(subject: Subject) -> tuple[int, int]:
+def stored_bits(subject: LoadedModel) -> tuple[int, int]:
     """Bits in the file's tensors and attributes that can be faulted, and all of them."""
     from onnxfi.faults import site_bits
 
@@ -154,14 +154,14 @@ def stored_bits(subject: Subject) -> tuple[int, int]:
     return covered, covered + rest + sum(subject.model.index.settings.values())
 
 
-def tally_left_out(subject: Subject) -> dict[str, tuple[Tally, list[str]]]:
+def tally_left_out(subject: LoadedModel) -> dict[str, tuple[SiteTally, list[str]]]:
     """What is not a site, by reason, most frequent first, with a few names of each."""
-    grouped: dict[str, tuple[Tally, list[str]]] = {}
+    grouped: dict[str, tuple[SiteTally, list[str]]] = {}
     # The profile knows better why it has no run-time shape for a value.
     seen = {} if subject.profile is None else subject.profile.left_out
     for left in subject.table.left_out:
         reason = seen.get(left.name, left.reason)
-        tally, names = grouped.setdefault(reason, (Tally(), []))
+        tally, names = grouped.setdefault(reason, (SiteTally(), []))
         tally.tensors += 1
         tally.bits += left.bits
         if left.elements is None:
@@ -173,12 +173,12 @@ def tally_left_out(subject: Subject) -> dict[str, tuple[Tally, list[str]]]:
     settings = subject.model.index.settings
     if settings:
         bits = sum(settings.values())
-        tally = Tally(tensors=len(settings), bits=bits, unknown=len(settings))
+        tally = SiteTally(tensors=len(settings), bits=bits, unknown=len(settings))
         grouped[_SETTINGS] = (tally, list(settings)[:_NAMED])
     return dict(sorted(grouped.items(), key=lambda item: -item[1][0].tensors))
 
 
-def bits_facts(subject: Subject) -> list[Fact]:
+def bits_facts(subject: LoadedModel) -> list[Fact]:
     """What can be faulted of a file, and what the rest is."""
     from onnxfi.report import Fact, count_text, share_text
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class LoadedModel:
     """A model and, where inputs were given, its workload and profile.
 
     Attributes:
@@ -40,7 +40,7 @@ class Subject:
         return "stored" if self.graph_sha256 is None else "deployed"
 
 
-def load_subject(path: str, inputs: str | None, options: Mapping[str, Any]) -> Subject:
+def load_subject(path: str, inputs: str | None, options: Mapping[str, Any]) -> LoadedModel:
     """Load a model and enumerate its sites, with run-time layouts where inputs are given.
 
     Args:
@@ -83,7 +83,7 @@ def load_subject(path: str, inputs: str | None, options: Mapping[str, Any]) -> S
     states = () if stream is None else stream.state_inputs
     table = enumerate_sites(model.index, model.inputs, model.outputs, layouts, unseen, states)
     table = table.reading(partial(initializer_words, model))
-    return Subject(
+    return LoadedModel(
         model=model, table=table, workload=workload, profile=profile, graph_sha256=graph_sha256
     )
 
