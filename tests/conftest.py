@@ -22,10 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Sizes and times at which the package goes another way. Tests lower them, so that what is small
 #: and quick goes that way, too.
 _BOUNDS = {
-    "file_bytes": "onnxfi.graph.io._write._PROTOBUF_BYTES",
-    "write_chunk": "onnxfi.graph.io._write._CHUNK",
-    "held_bytes": "onnxfi.graph.io._held._HELD_BYTES",
-    "mapped_bytes": "onnxfi.graph.io._external._MAPPED_BYTES",
+    "file_bytes": "onnxfi.graph.io.sizes.PROTOBUF_BYTES",
+    "write_chunk": "onnxfi.graph.io.sizes.CHUNK_BYTES",
+    "held_bytes": "onnxfi.graph.io.sizes.HELD_BYTES",
+    "mapped_bytes": "onnxfi.graph.io.sizes.MAPPED_BYTES",
     "traced_elements": "onnxfi.inject._able._MOST_ELEMENTS",
     "trace_bytes": "onnxfi.engine._trace._HELD_BYTES",
     "values_at_first": "onnxfi.engine.study._values._FIRST",

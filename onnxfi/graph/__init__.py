@@ -19,7 +19,6 @@ from onnxfi.graph.edit import (
     Iteration,
     NodeGroup,
     NodeSpec,
-    Receptive,
     Snippet,
     Tap,
     as_in_file,
@@ -37,10 +36,8 @@ from onnxfi.graph.edit import (
     iteration_of,
     lift_initializers,
     load_snippet,
-    loadable,
     raise_opset,
     raised_snippet,
-    receptive_field,
     recorded,
     rejoin,
     rename,
@@ -50,7 +47,6 @@ from onnxfi.graph.edit import (
     snippet_nodes,
     tap,
     unique_prefix,
-    unpadded,
     untyped,
     verify_untouched,
 )
@@ -66,6 +62,7 @@ from onnxfi.graph.index import (
     Model,
     Node,
     Operand,
+    Receptive,
     ScanCounter,
     Use,
     align,
@@ -73,8 +70,20 @@ from onnxfi.graph.index import (
     fingerprint,
     node_attributes,
     operands,
+    receptive_field,
+    unpadded,
 )
-from onnxfi.graph.io import Limits, Serialized, data_file, embedded, inlined, load, save, serialize
+from onnxfi.graph.io import (
+    Limits,
+    Serialized,
+    data_file,
+    embedded,
+    inlined,
+    load,
+    loadable,
+    save,
+    serialize,
+)
 from onnxfi.graph.proto import Kind, Shape, TensorSpec, element_of_dtype, element_to_onnx
 
 __all__ = [

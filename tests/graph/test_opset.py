@@ -15,7 +15,7 @@ from onnxfi.graph import (
     serialize,
     verify_untouched,
 )
-from onnxfi.graph.edit._opset import _misfit
+from onnxfi.graph.edit import misfit
 
 FEEDS = {"c": np.array(True), "x": np.array([[1.0, -2.0]], np.float32)}
 OLD = """agraph (bool c, float[1, 2] x) => (float[M] y) <float[2] w = {1, 2}> {
@@ -222,7 +222,7 @@ def test_operators_with_a_new_meaning_are_refused(parse):
     ],
 )
 def test_nodes_that_do_not_fit_an_opset(node, message):
-    problem = _misfit(node, 26)
+    problem = misfit(node, 26)
     assert problem is None if message is None else message in problem
 
 

@@ -1,9 +1,11 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""A graph in parts: a model comes in, and sub-models of its very nodes and tensors go out.
 
-from onnxfi.graph.cut._cut import cut
+Also decides where a graph can be cut, and proves that a part holds nothing of its own.
+"""
+
+from onnxfi.graph.cut._cut import cut, verify_cut
 from onnxfi.graph.cut._facts import draws, operators, read_tensor, unread_inputs
 from onnxfi.graph.cut._partition import Cuts, Part, closed_values, held_together, partition
-from onnxfi.graph.cut._verifycut import verify_cut
 
 __all__ = [
     "Cuts",

@@ -10,7 +10,7 @@ from onnx import GraphProto, NodeProto
 
 from onnxfi.bits import ElementType
 from onnxfi.errors import ModelError
-from onnxfi.graph.cut._bound import bound_groups
+from onnxfi.graph.cut._groups import bound_groups
 from onnxfi.graph.index import Model, stored_names
 from onnxfi.graph.proto import captures
 

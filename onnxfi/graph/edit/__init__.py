@@ -1,23 +1,33 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""Edits: a model comes in, another goes out, and the one that came in stays as it is.
 
-from onnxfi.graph.edit._asinfile import InFile, as_in_file
-from onnxfi.graph.edit._barrier import rejoin, separate
-from onnxfi.graph.edit._convolution import Receptive, receptive_field, unpadded
+Node groups on values, stored tensors replaced or turned into inputs, a raised opset, more outputs,
+other names, users' snippets. Each edit is recorded, and :func:`verify_untouched` proves that
+nothing else has changed.
+"""
+
+from onnxfi.graph.edit._constructed import byte_flipper, byte_products
 from onnxfi.graph.edit._counters import Iteration, iteration_of
-from onnxfi.graph.edit._dense import densify
-from onnxfi.graph.edit._expose import expose
-from onnxfi.graph.edit._flipper import byte_flipper
+from onnxfi.graph.edit._expose import asking, expose, untyped
+from onnxfi.graph.edit._in_file import InFile, as_in_file
 from onnxfi.graph.edit._insert import NodeGroup, NodeSpec, endpoints, insert, unique_prefix
-from onnxfi.graph.edit._loadable import loadable
-from onnxfi.graph.edit._opset import raise_opset
-from onnxfi.graph.edit._order import in_canonical_order
-from onnxfi.graph.edit._products import byte_products
-from onnxfi.graph.edit._renamed import declare, rename
-from onnxfi.graph.edit._snippet import Snippet, load_snippet, raised_snippet, snippet_nodes
-from onnxfi.graph.edit._snippetrun import check_rows, run_snippet
-from onnxfi.graph.edit._stored import initializer_words, lift_initializers, replace_initializers
+from onnxfi.graph.edit._opset import misfit, raise_opset
+from onnxfi.graph.edit._order import in_canonical_order, rejoin, separate
+from onnxfi.graph.edit._rename import declare, rename
+from onnxfi.graph.edit._snippet import (
+    Snippet,
+    check_rows,
+    load_snippet,
+    raised_snippet,
+    run_snippet,
+    snippet_nodes,
+)
+from onnxfi.graph.edit._stored import (
+    densify,
+    initializer_words,
+    lift_initializers,
+    replace_initializers,
+)
 from onnxfi.graph.edit._taps import TAPPED, Tap, recorded, tap
-from onnxfi.graph.edit._untyped import asking, untyped
 from onnxfi.graph.edit._verify import verify_untouched
 
 __all__ = [
@@ -26,7 +36,6 @@ __all__ = [
     "Iteration",
     "NodeGroup",
     "NodeSpec",
-    "Receptive",
     "Snippet",
     "Tap",
     "as_in_file",
@@ -44,10 +53,9 @@ __all__ = [
     "iteration_of",
     "lift_initializers",
     "load_snippet",
-    "loadable",
+    "misfit",
     "raise_opset",
     "raised_snippet",
-    "receptive_field",
     "recorded",
     "rejoin",
     "rename",
@@ -57,7 +65,6 @@ __all__ = [
     "snippet_nodes",
     "tap",
     "unique_prefix",
-    "unpadded",
     "untyped",
     "verify_untouched",
 ]

@@ -210,9 +210,9 @@ def _check_schemas(original: ModelProto, proto: ModelProto, version: int) -> Non
             raise ModelError(f"onnxruntime has node {shown(node)} below opset {_EXPERIMENTAL} only")
     if old < _NEW_MASK <= version:
         _refuse_masks(original)
-    odd = {node.name for node in _nodes(original) if _misfit(node, old)}
+    odd = {node.name for node in _nodes(original) if misfit(node, old)}
     for node in _nodes(proto):
-        problem = _misfit(node, version)
+        problem = misfit(node, version)
         if problem and node.name not in odd:
             raise ModelError(f"node {shown(node)} {problem}")
 
@@ -233,7 +233,7 @@ def _nodes(proto: ModelProto) -> Iterator[NodeProto]:
         yield from scope.graph.node
 
 
-def _misfit(node: NodeProto, version: int) -> str | None:
+def misfit(node: NodeProto, version: int) -> str | None:
     """Why a node does not fit the operator's schema of this version; None if it does."""
     if not _is_onnx(node):
         return None

@@ -1,15 +1,18 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""The loaded model and its index: who makes and who reads what.
 
-from onnxfi.graph.index._align import align
+Comes in: a message in normal form. Goes out: a :class:`Model`, whose index gives nodes, stored
+tensors, users and types under one name for each value, nested graphs included, and answers to
+questions about it (gates, operands, what depends on a value). Nothing here reads files.
+"""
+
+from onnxfi.graph.index._alike import align, fingerprint
 from onnxfi.graph.index._attributes import (
     attribute_words,
     float_bits,
     set_attribute_words,
     set_literal,
 )
-from onnxfi.graph.index._downstream import downstream
-from onnxfi.graph.index._edits import Edits, Endpoints, ScanCounter
-from onnxfi.graph.index._fingerprint import fingerprint
+from onnxfi.graph.index._build import infer_types
 from onnxfi.graph.index._gates import Gates
 from onnxfi.graph.index._index import (
     Body,
@@ -22,9 +25,24 @@ from onnxfi.graph.index._index import (
     Place,
     Use,
 )
-from onnxfi.graph.index._infer import infer_types
-from onnxfi.graph.index._model import Model, graphs_of, opset_of, stored_names
-from onnxfi.graph.index._operands import Operand, node_attributes, operands
+from onnxfi.graph.index._model import (
+    Edits,
+    Endpoints,
+    Model,
+    ScanCounter,
+    graphs_of,
+    opset_of,
+    stored_names,
+)
+from onnxfi.graph.index._queries import (
+    Operand,
+    Receptive,
+    downstream,
+    node_attributes,
+    operands,
+    receptive_field,
+    unpadded,
+)
 
 __all__ = [
     "Body",
@@ -40,6 +58,7 @@ __all__ = [
     "Node",
     "Operand",
     "Place",
+    "Receptive",
     "ScanCounter",
     "Use",
     "align",
@@ -52,7 +71,9 @@ __all__ = [
     "node_attributes",
     "operands",
     "opset_of",
+    "receptive_field",
     "set_attribute_words",
     "set_literal",
     "stored_names",
+    "unpadded",
 ]

@@ -1,8 +1,13 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""Reading and writing models.
 
-from onnxfi.graph.io._held import external_data, hold, holdable
+Comes in: a path, bytes, a message or a graphsurgeon graph, none of them trusted. Limits are
+checked first; then the graph is brought into normal form. Goes out: a model, and from a model
+again bytes or files, external data included.
+"""
+
+from onnxfi.graph.io._external import external_data, hold, holdable
 from onnxfi.graph.io._limits import Limits
-from onnxfi.graph.io._load import load
+from onnxfi.graph.io._load import load, loadable
 from onnxfi.graph.io._normalize import normalize, replace_nodes
 from onnxfi.graph.io._source import read_source
 from onnxfi.graph.io._write import Serialized, data_file, embedded, inlined, save, serialize
@@ -17,6 +22,7 @@ __all__ = [
     "holdable",
     "inlined",
     "load",
+    "loadable",
     "normalize",
     "read_source",
     "replace_nodes",

@@ -1,4 +1,4 @@
-"""External tensor data, read only from regular files inside the model's folder."""
+"""Data outside of the message: files inside the model's folder, and words held in memory."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 
+from onnxfi.bits import ElementType, Words, elements_a_byte, format_of
 from onnxfi.errors import ModelError, UnsupportedModelError
+from onnxfi.graph.index import Model
+from onnxfi.graph.io import sizes
 from onnxfi.graph.io._limits import attribute_tensors
-from onnxfi.graph.proto import Data, data_size, is_external, scopes
+from onnxfi.graph.proto import Data, data_size, is_external, known_element, scopes
 
-# From this size on, files are mapped into memory instead of read: what nobody looks at costs none.
-_MAPPED_BYTES = 16 << 20
 _KEYS = {"location", "offset", "length", "checksum", "basepath"}
 
 
@@ -84,7 +87,7 @@ def read_external(tensor: TensorProto, folder: Path | None) -> Data:
     where = reference_of(tensor)
     with open_inside(where.location, folder, tensor.name) as stream:
         check_length(stream, where, tensor.name)
-        if where.length >= _MAPPED_BYTES:
+        if where.length >= sizes.MAPPED_BYTES:
             return np.memmap(stream, np.uint8, "c", where.offset, (where.length,))
         stream.seek(where.offset)
         data = stream.read(where.length)
@@ -171,3 +174,58 @@ def _number(tensor: TensorProto, entries: dict[str, str], key: str, default: int
             f"external data of tensor {tensor.name!r} has {key} {text!r}, not a number of bytes"
         )
     return int(text)
+
+
+# Absolute, as no location that was loaded can be.
+_NOWHERE = "/onnxfi/held/"
+
+
+def holdable(tensor: TensorProto) -> bool:
+    """Whether new data of a tensor is rather held than put into the message."""
+    element = known_element(tensor)
+    whole = element is not ElementType.BOOL and elements_a_byte(format_of(element).width) == 1
+    return whole and is_external(tensor) and data_size(tensor) >= sizes.HELD_BYTES
+
+
+def hold(tensor: TensorProto, words: Words, held: dict[str, Words]) -> None:
+    """Let words stand for a tensor's data, in place."""
+    location = f"{_NOWHERE}{len(held)}"
+    del tensor.external_data[:]
+    tensor.external_data.add(key="location", value=location)
+    held[location] = words
+
+
+def is_held(tensor: TensorProto) -> bool:
+    """Whether a tensor's data is held."""
+    return is_external(tensor) and _location(tensor).startswith(_NOWHERE)
+
+
+def external_data(model: Model, tensor: TensorProto) -> Data:
+    """The bytes of a tensor of a model that lie outside of its message.
+
+    Raises:
+        ModelError: Its file is not allowed, missing, or too short.
+    """
+    if not is_held(tensor):
+        return read_external(tensor, model._folder)
+    words = _words(model, tensor)
+    data = words.astype(words.dtype.newbyteorder("<"), copy=False).view(np.uint8)
+    data.flags.writeable = False  # it is the model's
+    return data
+
+
+def held_arrays(model: Model) -> dict[str, NDArray[Any]]:
+    """The tensors whose data is held, by name, as values."""
+    found: dict[str, NDArray[Any]] = {}
+    for tensor in filter(is_held, model._proto.graph.initializer) if model._held else ():
+        values = _words(model, tensor).view(format_of(known_element(tensor)).value)
+        found[tensor.name] = values.reshape(tuple(tensor.dims))
+    return found
+
+
+def _words(model: Model, tensor: TensorProto) -> Words:
+    return model._held[_location(tensor)]
+
+
+def _location(tensor: TensorProto) -> str:
+    return next(str(entry.value) for entry in tensor.external_data if entry.key == "location")

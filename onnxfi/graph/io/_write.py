@@ -17,14 +17,12 @@ from onnx import ModelProto, TensorProto
 from onnxfi.errors import ModelError, RewriteError, UnsupportedModelError
 from onnxfi.files import atomic_file
 from onnxfi.graph.index import Model
-from onnxfi.graph.io._external import external_tensors
-from onnxfi.graph.io._held import external_data, held_arrays, is_held
+from onnxfi.graph.io import sizes
+from onnxfi.graph.io._external import external_data, external_tensors, held_arrays, is_held
 from onnxfi.graph.proto import data_size, strip_data
 
-_PROTOBUF_BYTES = 2**31 - 1
 # Runtimes map files of external data; what begins on a page needs no copy.
 _PAGE = 4096
-_CHUNK = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +68,7 @@ def _bytes(proto: ModelProto) -> bytes:
         raise UnsupportedModelError(
             "the model has more bytes than protobuf holds, which is less than 2 GiB"
         ) from None
-    if len(data) > _PROTOBUF_BYTES:
+    if len(data) > sizes.PROTOBUF_BYTES:
         raise UnsupportedModelError(
             f"the model has {len(data)} bytes, protobuf holds less than 2 GiB"
         )
@@ -120,7 +118,7 @@ def data_file(model: Model, path: str | os.PathLike[str], *, beside: bool = Fals
     """The second file that :func:`save` writes, with data of tensors; None if it needs none."""
     target = Path(path).absolute()
     moving = _moving(model, target, beside)
-    if not moving or _whole_size(model, moving) <= _PROTOBUF_BYTES:
+    if not moving or _whole_size(model, moving) <= sizes.PROTOBUF_BYTES:
         return None
     return target.with_name(f"{target.name}.data")
 
@@ -141,8 +139,8 @@ def _write_data(
         data = np.frombuffer(external_data(model, tensor), np.uint8)
         file.seek(-file.tell() % _PAGE, os.SEEK_CUR)
         where = {"location": location, "offset": file.tell(), "length": len(data)}
-        for start in range(0, len(data), _CHUNK):
-            file.write(data[start : start + _CHUNK].data)
+        for start in range(0, len(data), sizes.CHUNK_BYTES):
+            file.write(data[start : start + sizes.CHUNK_BYTES].data)
         del tensor.external_data[:]
         for key, value in where.items():
             tensor.external_data.add(key=key, value=str(value))
@@ -178,7 +176,7 @@ def embedded(model: Model) -> Model:
 def _bring_in(model: Model, tensors: Sequence[TensorProto]) -> None:
     """Put the data of external tensors of a model into its message, in place."""
     total = _whole_size(model, tensors)
-    if total > _PROTOBUF_BYTES:
+    if total > sizes.PROTOBUF_BYTES:
         raise UnsupportedModelError(
             f"the model has {total} bytes with its external data; one file holds less than 2 GiB"
         )

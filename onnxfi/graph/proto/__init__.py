@@ -1,32 +1,49 @@
-"""TODO: what this package is for, what comes in, what goes out."""
+"""Protobuf messages, before there is a model.
+
+Walks graphs and what is nested in them, names nodes, sorts them, reads and writes the data of
+tensors and the types of values. Messages come in; facts about them go out, or they are changed in
+place. Nothing here knows what a loaded model is.
+"""
 
 from onnxfi.graph.proto._calls import Key, call_key, check_expansion, function_key
-from onnxfi.graph.proto._elements import (
-    data_bytes,
-    element_from_onnx,
-    element_of_dtype,
-    element_to_onnx,
+from onnxfi.graph.proto._names import (
+    Anonymous,
+    anonymous,
+    name_nodes,
+    rename_outputs,
+    rename_reads,
+    unique_names,
 )
-from onnxfi.graph.proto._naming import Anonymous, anonymous, name_nodes, unique_names
-from onnxfi.graph.proto._rename import rename_outputs, rename_reads
-from onnxfi.graph.proto._skeleton import attach, detach, skeleton
 from onnxfi.graph.proto._sort import sort_graph
-from onnxfi.graph.proto._spec import Kind, Shape, TensorSpec, spec_of, value_info
 from onnxfi.graph.proto._tensors import (
     Data,
     Reader,
+    attach,
     check_words,
     count_elements,
     data_size,
+    detach,
     element_count,
     is_external,
     known_element,
     raw_bytes,
     set_words,
+    skeleton,
     strip_data,
     tensor_words,
 )
 from onnxfi.graph.proto._text import check_model, check_part, one_line
+from onnxfi.graph.proto._types import (
+    Kind,
+    Shape,
+    TensorSpec,
+    data_bytes,
+    element_from_onnx,
+    element_of_dtype,
+    element_to_onnx,
+    spec_of,
+    value_info,
+)
 from onnxfi.graph.proto._walk import (
     Scope,
     Unique,

@@ -1,13 +1,13 @@
-"""Tensor data: the words of a TensorProto in whichever field they lie, and putting words back."""
+"""Data of tensor messages: read as words, written, sized, and taken out for C++ passes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto
+from onnx import ModelProto, TensorProto
 
 from onnxfi.bits import (
     ElementType,
@@ -19,7 +19,8 @@ from onnxfi.bits import (
     unpack,
 )
 from onnxfi.errors import ModelError, UnsupportedModelError
-from onnxfi.graph.proto._elements import data_bytes, element_from_onnx
+from onnxfi.graph.proto._types import data_bytes, element_from_onnx
+from onnxfi.graph.proto._walk import scopes
 
 Data = bytes | NDArray[np.uint8]
 """The raw bytes of a tensor; an array of them is the reader's own, to be changed at will."""
@@ -225,3 +226,38 @@ def _fixed_width(tensor: TensorProto, field: str) -> bytes:
     while start < len(wire) and wire[start] & 0x80:
         start += 1
     return wire[start + 1 :]
+
+
+# Small tensors stay: shape inference and the version converter read axes, shapes and scales.
+_SMALL = 1024
+
+
+def detach(proto: ModelProto) -> Mapping[str, TensorProto]:
+    """Take the data of larger top-level initializers out of a message, in place."""
+    taken: dict[str, TensorProto] = {}
+    for tensor in proto.graph.initializer:
+        if tensor.ByteSize() > _SMALL:
+            whole = TensorProto()
+            whole.CopyFrom(tensor)
+            taken[tensor.name] = whole
+            strip_data(tensor)
+    return taken
+
+
+def attach(proto: ModelProto, taken: Mapping[str, TensorProto]) -> None:
+    """Put the data back, by name, in place."""
+    for tensor in proto.graph.initializer:
+        whole = taken.get(tensor.name)
+        if whole is not None:
+            tensor.CopyFrom(whole)
+
+
+def skeleton(proto: ModelProto) -> ModelProto:
+    """A copy without the data of larger tensors in any graph."""
+    bare = ModelProto()
+    bare.CopyFrom(proto)
+    for scope in scopes(bare.graph):
+        for tensor in scope.graph.initializer:
+            if tensor.ByteSize() > _SMALL or is_external(tensor):
+                strip_data(tensor)
+    return bare

@@ -1,18 +1,19 @@
-"""Building the graph index of a model."""
+"""Building the index of a model: types inferred, names qualified, stored data described."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 
-from onnx import GraphProto, NodeProto, TensorProto
+import onnx.shape_inference
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 from onnxfi.bits import ElementType, format_of
 from onnxfi.graph.index._attributes import attribute_data, settings_bits
-from onnxfi.graph.index._blocks import PACKING, Reading, packed_elements
-from onnxfi.graph.index._gates import RECURRENT, Gates, find_gates
+from onnxfi.graph.index._gates import RECURRENT, Gates, Origins, find_gates
 from onnxfi.graph.index._index import (
     Body,
     Form,
@@ -24,7 +25,7 @@ from onnxfi.graph.index._index import (
     Place,
     Use,
 )
-from onnxfi.graph.index._origins import Origins
+from onnxfi.graph.index._packed import PACKING, Reading, packed_elements
 from onnxfi.graph.proto import (
     Scope,
     TensorSpec,
@@ -35,6 +36,8 @@ from onnxfi.graph.proto import (
     join,
     own_names,
     scopes,
+    skeleton,
+    spec_of,
 )
 
 Types = Mapping[tuple[str, str], TensorSpec]
@@ -292,3 +295,34 @@ def _entry(name: str, tensor: TensorProto, scope: str, form: Form) -> Initialize
     return Initializer(
         name=name, element=element, shape=tuple(tensor.dims), nbytes=size, scope=scope, form=form
     )
+
+
+def infer_types(proto: ModelProto) -> Types:
+    """Specs by scope and name; what can't be inferred is left out.
+
+    That is what operators compute that only onnxruntime knows, and what is computed from it
+    (:func:`untyped` finds it). The result feeds the index only and is never written into the model:
+    declared shapes may be wrong, and what is inferred from them too, and onnxruntime plans memory
+    by what a model declares.
+    """
+    bare = skeleton(proto)
+    # The C++ pass raises whatever it meets; what is declared still counts.
+    with suppress(Exception):
+        # Not with data_prop: it makes one dimension object per element of any 1-D value,
+        # gigabytes for a bias of a million elements or a declared shape that lies.
+        bare = onnx.shape_inference.infer_shapes(bare)
+    return _collect(bare)
+
+
+def _collect(proto: ModelProto) -> Types:
+    types: dict[tuple[str, str], TensorSpec] = {}
+    for scope in scopes(proto.graph):
+        graph = scope.graph
+        for value in (*graph.value_info, *graph.output, *graph.input):
+            types[scope.path, value.name] = spec_of(value)
+        for tensor in graph.initializer:
+            element = element_from_onnx(tensor.data_type)
+            types[scope.path, tensor.name] = TensorSpec(
+                name=tensor.name, element=element, shape=tuple(tensor.dims)
+            )
+    return types

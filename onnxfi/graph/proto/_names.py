@@ -1,14 +1,14 @@
-"""Node names: every node gets one that is unique within its graph."""
+"""Names in a graph: nodes that have none get one, and values are renamed."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from onnx import GraphProto
 
-from onnxfi.graph.proto._walk import Unique, bodies
+from onnxfi.graph.proto._walk import Unique, bodies, own_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +72,33 @@ def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
     for node in graph.node:
         for _, body in bodies(node):
             yield from _graphs(body)
+
+
+def rename_reads(graph: GraphProto, names: Mapping[str, str]) -> None:
+    """Make all nodes read other values, in place; graph outputs keep their names.
+
+    A nested graph that defines one of the names itself means its own value and is left alone.
+    """
+    for node in graph.node:
+        for slot, name in enumerate(node.input):
+            if name in names:
+                node.input[slot] = names[name]
+        for _, body in bodies(node):
+            own = set(own_names(body))
+            visible = {old: new for old, new in names.items() if old not in own}
+            if visible:
+                rename_reads(body, visible)
+
+
+def rename_outputs(graph: GraphProto, names: Mapping[str, str]) -> None:
+    """Make producers write other names; what was declared about a value holds for both names."""
+    if not names:
+        return
+    for node in graph.node:
+        for slot, name in enumerate(node.output):
+            if name in names:
+                node.output[slot] = names[name]
+    for value in list(graph.value_info):
+        if value.name in names:
+            graph.value_info.add().CopyFrom(value)
+            graph.value_info[-1].name = names[value.name]

@@ -1,4 +1,4 @@
-"""The byte flipper: a model that applies masks to some bytes of a buffer, whatever they mean."""
+"""Models built here: one that flips bytes of a buffer, and one whose sums depend on the CPU."""
 
 from __future__ import annotations
 
@@ -65,3 +65,20 @@ def _model(graph: GraphProto, tables: dict[str, NDArray[np.generic]]) -> bytes:
     made = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
     data: bytes = made.SerializeToString()
     return data
+
+
+_PRODUCTS_OPSET = 10
+
+
+def byte_products() -> Model:
+    """``sums = bytes x weights``: uint8 (m, k) times int8 (k, n), as int32 (m, n)."""
+    node = helper.make_node("MatMulInteger", ["bytes", "weights"], ["sums"], name="products")
+    inputs = [
+        helper.make_tensor_value_info("bytes", TensorProto.UINT8, ["m", "k"]),
+        helper.make_tensor_value_info("weights", TensorProto.INT8, ["k", "n"]),
+    ]
+    outputs = [helper.make_tensor_value_info("sums", TensorProto.INT32, ["m", "n"])]
+    graph = helper.make_graph([node], "byte_products", inputs, outputs)
+    opsets = [helper.make_opsetid("", _PRODUCTS_OPSET)]
+    made = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
+    return load(made.SerializeToString())
