@@ -8,6 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from onnxfi.cli._contents import (
+    SiteTally,
+    bits_facts,
+    stored_bits,
+    tally_left_out,
+    time_document,
+    time_view,
+    zeros_by_group,
+    zeros_document,
+    zeros_view,
+)
 from onnxfi.cli._options import (
     common_options,
     graph_options,
@@ -15,16 +26,6 @@ from onnxfi.cli._options import (
     json_option,
     model_argument,
 )
-from onnxfi.cli._stored import (
-    SiteTally,
-    bits_facts,
-    stored_bits,
-    tally_left_out,
-    zeros_by_group,
-    zeros_document,
-    zeros_view,
-)
-from onnxfi.cli._time import time_document, time_view
 
 if TYPE_CHECKING:
     from onnxfi.cli._subject import LoadedModel
