@@ -301,8 +301,9 @@ def test_watchdog_guards_one_run_after_another():
         for seconds, fires in ((30, False), (0.02, True), (30, False), (0.02, True)):
             options = ort.RunOptions()
             with watchdog.guard(options, seconds) as guard:
-                deadline = time.perf_counter() + (2 if fires else 0.05)
-                while not guard.fired and time.perf_counter() < deadline:
+                for _ in range(6_000 if fires else 10):  # a busy machine may take its time
+                    if guard.fired:
+                        break
                     time.sleep(0.005)
             assert guard.fired is fires
             assert options.terminate is fires
