@@ -96,7 +96,7 @@ def test_failing_machinery_is_retried_and_never_counted(create, monkeypatch, row
                 raise OSError("disk on fire")
         return real(key, unit)
 
-    monkeypatch.setattr(run_module, "run_unit", flaky)
+    monkeypatch.setattr("onnxfi.campaign._run.run_unit", flaky)
     run_campaign(campaign)
     run_campaign(calm)
     assert len(failures) == 2
@@ -115,7 +115,7 @@ def test_machinery_that_fails_on_the_last_unit_gets_its_retry(create, monkeypatc
         left[0] -= len(unit)
         return real(key, unit)
 
-    monkeypatch.setattr(run_module, "run_unit", flaky)
+    monkeypatch.setattr("onnxfi.campaign._run.run_unit", flaky)
     options = RunOptions(workers=2, executor=lambda _workers: ThreadPoolExecutor(1))
     assert run_campaign(campaign, options).done_now == 60
     assert failures
@@ -127,7 +127,7 @@ def test_machinery_that_never_works_ends_the_run_with_what_to_do(create, monkeyp
     def broken(key, unit):
         raise OSError("disk on fire")
 
-    monkeypatch.setattr(run_module, "run_unit", broken)
+    monkeypatch.setattr("onnxfi.campaign._run.run_unit", broken)
     with pytest.raises(BackendError, match=r"disk on fire.*run again"):
         run_campaign(campaign)
     assert campaign.done() == 0

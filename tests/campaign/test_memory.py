@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from onnxfi.campaign import _memory, _worker, free_memory, run_campaign, worker_limit
-from onnxfi.engine import DEFAULT_MEMORY_BYTES
+from onnxfi.campaign import free_memory, run_campaign, worker_limit
+from onnxfi.engine import DEFAULT_MEMORY_BYTES, open_engine
 from onnxfi.errors import ConfigError
 from onnxfi.settings import RunOptions, parse_size
 
@@ -91,11 +91,11 @@ def test_a_system_that_does_not_tell(machine, monkeypatch):
 
 
 def test_the_default_is_a_quarter_of_what_is_free_for_all_workers(monkeypatch):
-    monkeypatch.setattr(_memory, "free_memory", lambda: 8 * GIB)
+    monkeypatch.setattr("onnxfi.campaign._memory.free_memory", lambda: 8 * GIB)
     assert worker_limit(None, 1) == 2 * GIB
     assert worker_limit(None, 4) == GIB // 2
     assert worker_limit(123, 4) == 123
-    monkeypatch.setattr(_memory, "free_memory", lambda: None)
+    monkeypatch.setattr("onnxfi.campaign._memory.free_memory", lambda: None)
     assert worker_limit(None, 4) == DEFAULT_MEMORY_BYTES
 
 
@@ -105,14 +105,14 @@ def test_this_machine_tells():
 
 
 def test_the_limit_reaches_the_engine_and_no_row(create, rows_of, monkeypatch):
-    seen, real = [], _worker.open_engine
+    seen, real = [], open_engine
 
     def noting(name, context):
         seen.append(context.settings.memory_limit_bytes)
         return real(name, context)
 
-    monkeypatch.setattr(_worker, "open_engine", noting)
-    monkeypatch.setattr(_memory, "free_memory", lambda: 8 * GIB)
+    monkeypatch.setattr("onnxfi.campaign._worker.open_engine", noting)
+    monkeypatch.setattr("onnxfi.campaign._memory.free_memory", lambda: 8 * GIB)
     tight, usual = create("tight"), create("usual")
     run_campaign(tight, RunOptions(memory_limit_bytes=0))
     run_campaign(usual)

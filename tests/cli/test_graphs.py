@@ -11,7 +11,6 @@ import pytest
 from click.testing import Result
 
 from onnxfi.cli import ExitCode
-from onnxfi.engine.cut import _candidates
 from onnxfi.errors import RewriteError
 
 Run = Callable[..., Result]
@@ -55,7 +54,7 @@ def test_a_rewrite_that_fails_is_an_error(
     def broken(*_: object, **__: object) -> None:
         raise RewriteError("node 'x' is missing")
 
-    monkeypatch.setattr(_candidates, "open_executable", broken)
+    monkeypatch.setattr("onnxfi.engine.cut._candidates.open_executable", broken)
     done = run_cli(*words)
     assert done.exit_code == ExitCode.ERROR
     assert "the executable graph for faults in" in done.stderr

@@ -24,8 +24,15 @@ from onnx import helper
 from onnxfi.engine import EngineContext, EngineSettings, Session, Watchdog, open_workload, profile
 from onnxfi.engine.engines.ports import Kept
 from onnxfi.engine.engines.ports import _ports as ports
-from onnxfi.engine.runtime import DeviceMemory, DeviceTensor, Feed, Provider, device_memory
-from onnxfi.engine.runtime import _flipper as flippers
+from onnxfi.engine.runtime import (
+    DeviceMemory,
+    DeviceTensor,
+    Feed,
+    Patch,
+    Provider,
+    device_memory,
+    open_flipper,
+)
 from onnxfi.engine.runtime import _start as starting
 from onnxfi.faults import FaultGroup, Scenario, enumerate_sites
 from onnxfi.graph import Model, load
@@ -84,7 +91,7 @@ def opened(context: EngineContext, scatter: str | None) -> tuple[Session, Run, M
     """
     memory = device_memory(context.model, context.settings)
     assert memory is not None
-    with patch.object(ports, "instrument", partial(_instrument, scatter)):
+    with patch("onnxfi.engine.engines.ports._ports.instrument", partial(_instrument, scatter)):
         model = ports.OpenModel(context, context.sites, Watchdog(), Kept(context, memory))
     window = BatchWindow(start=0, stop=SAMPLES, size=SAMPLES)
     groups = [
@@ -120,7 +127,7 @@ def examine(case: Mapping[str, Any]) -> dict[str, Any]:
     context = context_of(case)
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "optimized.onnx"
-        with patch.object(starting, "_options", partial(_observed, saved)):
+        with patch("onnxfi.engine.runtime._start._options", partial(_observed, saved)):
             if case.get("open", True):
                 session, run, feeds = opened(context, case.get("scatter"))
             else:
@@ -147,17 +154,15 @@ def flip(size: int, faults: int) -> dict[str, Any]:
     settings = EngineSettings(provider="cuda")
     memory = DeviceMemory(kind="cuda")
     with (
-        patch.object(starting, "_options", _all_on_cuda),
+        patch("onnxfi.engine.runtime._start._options", _all_on_cuda),
         patch.object(Provider, "requested", lambda self: [(self.name, dict(self.options))]),
     ):
-        flipper = flippers.open_flipper(settings, memory)
+        flipper = open_flipper(settings, memory)
     before = np.arange(size, dtype=np.uint32).view(np.uint8)
     tensor = memory.put(before)
     assert isinstance(tensor, DeviceTensor)
     masks = np.zeros(faults, np.uint8)
-    patched = flippers.Patch(
-        offset=np.arange(faults, dtype=np.int64), and_mask=masks, xor_mask=masks
-    )
+    patched = Patch(offset=np.arange(faults, dtype=np.int64), and_mask=masks, xor_mask=masks)
     flipper.apply(tensor, patched)
     LOG.write_text("")
     flipper.apply(tensor, patched)
@@ -216,7 +221,7 @@ def _all_on_cuda(settings: EngineSettings, folder: str | None) -> Any:
 def probe(case: Mapping[str, Any]) -> dict[str, Any]:
     """What a case asks for; the flipper is taken to work if it asks for nothing else."""
     works = case.get("flipper works", True)
-    with patch.object(flippers, "works", lambda *_: works):
+    with patch("onnxfi.engine.runtime._flipper.works", lambda *_: works):
         return flip(*case["flip"]) if "flip" in case else examine(case)
 
 

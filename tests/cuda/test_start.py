@@ -45,7 +45,7 @@ from pathlib import Path
 import numpy as np
 from onnxfi.cli import TINY_MODEL
 from onnxfi.engine import EngineSettings, RunFailedError, Session
-from onnxfi.engine.runtime._device import DeviceMemory
+from onnxfi.engine.runtime import DeviceMemory
 from onnxfi.errors import BackendError
 from onnxfi.graph import load
 session = Session(load(TINY_MODEL), EngineSettings(provider="cuda"))
@@ -134,7 +134,7 @@ def test_a_device_that_fails_in_a_run_is_no_outcome(standin, tmp_path, monkeypat
 def test_libraries_are_loaded_for_cuda_only_and_quietly(name, monkeypatch, capfd, recwarn):
     import warnings
 
-    from onnxfi.engine.runtime import _providers
+    from onnxfi.engine.runtime import load_libraries
 
     calls = []
 
@@ -143,8 +143,8 @@ def test_libraries_are_loaded_for_cuda_only_and_quietly(name, monkeypatch, capfd
         sys.stdout.write("Failed to load libcublas.so")
         warnings.warn("no plugin", stacklevel=1)
 
-    monkeypatch.setattr(_providers.ort, "preload_dlls", preload, raising=False)
-    _providers.load_libraries.__wrapped__(name)
+    monkeypatch.setattr("onnxruntime.preload_dlls", preload, raising=False)
+    load_libraries.__wrapped__(name)
     assert len(calls) == (name == "CUDAExecutionProvider")
     assert capfd.readouterr() == ("", "")
     assert not recwarn.list

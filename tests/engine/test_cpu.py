@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from onnxfi.engine import instruction_set, int8_arithmetic
-from onnxfi.engine.runtime import _cpu as cpu
 
 pytestmark = pytest.mark.cpu
 
@@ -56,7 +55,7 @@ def test_kernels_are_asked_for_sums_that_do_not_fit_16_bits(monkeypatch, most, s
             ]
             return {"sums": np.sum(pairs, axis=0)}
 
-    monkeypatch.setattr(cpu, "Session", Kernels)
+    monkeypatch.setattr("onnxfi.engine.runtime._cpu.Session", Kernels)
     assert int8_arithmetic.__wrapped__() == said
 
 

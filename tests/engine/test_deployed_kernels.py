@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnx import numpy_helper, parser
 
 from onnxfi.engine import open_engine, open_workload
-from onnxfi.engine.cut import Routes, _candidates
+from onnxfi.engine.cut import Routes
 from onnxfi.engine.executable import ROUNDING, Agreement, OwnAnswers
 from onnxfi.engine.runtime import Session, Watchdog
 from onnxfi.errors import BackendError, RewriteError
@@ -136,7 +136,7 @@ def test_without_an_executable_graph_the_kernels_are_the_deployed_ones(
     def refused(*_, **__):
         raise BackendError("onnxruntime does not load what it wrote")
 
-    monkeypatch.setattr(_candidates, "open_executable", refused)
+    monkeypatch.setattr("onnxfi.engine.cut._candidates.open_executable", refused)
     context = qdq.context
     stored = [site for site in context.sites if site.kind.stored]
     weights = [site for site in stored if site.name in ("k", "m")]
@@ -160,7 +160,7 @@ def test_a_stored_graph_with_ports_that_answers_otherwise_is_not_used(packed, cl
     def refused(*_, **__):
         raise BackendError("onnxruntime does not load what it wrote")
 
-    monkeypatch.setattr(_candidates, "open_executable", refused)
+    monkeypatch.setattr("onnxfi.engine.cut._candidates.open_executable", refused)
     engine = closing(open_engine("ports", packed.context))
     other = Agreement(samples=10, differing=3, rounding=0.5)
     monkeypatch.setattr(engine.own, "compare", lambda *_: other)
@@ -269,13 +269,13 @@ def test_an_error_of_ours_is_an_error(packed, closing, monkeypatch, caplog):
     def broken(*_, **__):
         raise RewriteError("node 'x' is missing")
 
-    monkeypatch.setattr(_candidates, "open_executable", refused)
+    monkeypatch.setattr("onnxfi.engine.cut._candidates.open_executable", refused)
     with caplog.at_level(logging.DEBUG, logger="onnxfi"):
         (found,) = engine.run_many(fault)
     assert found.graph.graph == "stored"
     assert "onnxruntime writes no such graph" in found.graph.reason
     assert "onnxruntime writes no such graph" in caplog.text
-    monkeypatch.setattr(_candidates, "open_executable", broken)
+    monkeypatch.setattr("onnxfi.engine.cut._candidates.open_executable", broken)
     again = closing(open_engine("cut", packed.context))
     with pytest.raises(RewriteError, match=r"executable graph .* 'x' is missing.* --engine bake"):
         list(again.run_many(fault))

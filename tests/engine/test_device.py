@@ -20,7 +20,6 @@ from onnxfi.engine import (
 )
 from onnxfi.engine.engines.ports import KeptBatches, PortsEngine
 from onnxfi.engine.runtime import DeviceMemory, DeviceTensor, Provider, device_memory
-from onnxfi.engine.runtime import _device as devices
 from onnxfi.errors import BackendError
 
 MEMORY = DeviceMemory(kind="cpu")
@@ -97,7 +96,7 @@ def test_where_tensors_are_kept(classifier, model_of, monkeypatch):
         name = f"{settings.provider.upper()}ExecutionProvider"
         return Provider(name=name, options=dict(settings.provider_options))
 
-    monkeypatch.setattr(devices, "find_provider", found)
+    monkeypatch.setattr("onnxfi.engine.runtime._device.find_provider", found)
     on_cuda = EngineSettings(provider="cuda")
     assert device_memory(classifier, on_cuda) == DeviceMemory(kind="cuda", index=0)
     second = replace(on_cuda, provider_options={"device_id": "1"})

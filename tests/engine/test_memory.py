@@ -12,7 +12,6 @@ from onnx import TensorProto, helper, numpy_helper, save_model
 from onnxfi.engine import EngineSettings, Session, open_workload
 from onnxfi.engine.cut import LateStart
 from onnxfi.engine.engines import EngineBase
-from onnxfi.engine.executable import _opening
 from onnxfi.engine.golden import Injection
 from onnxfi.engine.runtime import _start
 from onnxfi.errors import BackendError
@@ -223,7 +222,7 @@ def test_external_data(external, prepare, closing, scenario, monkeypatch, replay
         def optimized(model, settings):
             raise BackendError("the model exceeds the maximum protobuf size of 2 GiB")
 
-        monkeypatch.setattr(_opening, "optimized", optimized)
+        monkeypatch.setattr("onnxfi.engine.executable._opening.optimized", optimized)
     x = np.random.default_rng(3).normal(size=(6, 3, 5, 5)).astype(np.float32)
     prepared = prepare(external, open_workload(external, {"x": x}), batch_size=4)
     faults = [scenario((site, 3, 30)) for site in ("w", "m", "r", "f", "x")]

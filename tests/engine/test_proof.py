@@ -9,7 +9,7 @@ import pytest
 
 from onnxfi.bits import ElementType
 from onnxfi.engine import open_workload
-from onnxfi.engine.cut import LateStart, Routes, _candidates, same_effect
+from onnxfi.engine.cut import LateStart, Routes, same_effect
 from onnxfi.engine.executable import (
     Deployed,
     OpenGraph,
@@ -210,7 +210,7 @@ def test_a_graph_that_is_not_trusted_is_not_used(models, prepare, watchdog, monk
     """Then it is taken apart; if that can't be trusted either, the stored graph is taken."""
     prepared = _zoo(models, prepare, "lenet5_mnist_fp32", samples=3)
     answers: list[bool] = []
-    monkeypatch.setattr(_candidates, "same_effect", lambda *_: answers.pop(0))
+    monkeypatch.setattr("onnxfi.engine.cut._candidates.same_effect", lambda *_: answers.pop(0))
     name = "/relu1/Relu_output_0"
     context = replace(
         prepared.context, sites=tuple(site for site in prepared.context.sites if site.name == name)

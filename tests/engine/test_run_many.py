@@ -7,7 +7,7 @@ import pytest
 
 from onnxfi.bits import ElementType
 from onnxfi.engine import ENGINES, open_workload, side_by_side
-from onnxfi.engine.engines import BakeEngine, EngineBase, _base
+from onnxfi.engine.engines import BakeEngine, EngineBase
 from onnxfi.engine.runtime import RunFailedError, RunTimedOutError
 from onnxfi.engine.study import windows
 from onnxfi.faults import FaultSite, SampleLayout, SiteKind
@@ -180,7 +180,7 @@ def test_results_come_as_they_are_done(stubs, scenario, log):
 def test_the_clock_of_a_scenario_runs_only_in_its_turn(stubs, scenario, monkeypatch):
     """A clock that goes on by one whenever it is read: arming and each window cost one."""
     ticks = iter(range(1_000))
-    monkeypatch.setattr(_base.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("onnxfi.engine.engines._base.time.perf_counter", lambda: next(ticks))
     alone = stubs.run(scenario(number=0)).run_s
     stubs.batch_outer = True
     found = list(stubs.run_many([scenario(number=0), scenario(number=1), scenario(number=2)]))

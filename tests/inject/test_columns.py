@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from onnxfi.bits import ElementType, apply_masks
 from onnxfi.errors import FaultError
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, SiteKind
-from onnxfi.inject import BatchWindow
-from onnxfi.inject._columns import whole_columns, window_columns
+from onnxfi.inject import BatchWindow, whole_columns, window_columns
 
 LAYOUTS = [
     SampleLayout(shape=(1, 4), batch_axis=0),

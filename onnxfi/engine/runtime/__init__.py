@@ -32,6 +32,7 @@ from onnxfi.engine.runtime._providers import (
     available_providers,
     check_providers,
     find_provider,
+    load_libraries,
 )
 from onnxfi.engine.runtime._session import RunFailedError, RunTimedOutError, Session
 from onnxfi.engine.runtime._settings import (
@@ -74,6 +75,7 @@ __all__ = [
     "find_provider",
     "instruction_set",
     "int8_arithmetic",
+    "load_libraries",
     "multiply_accumulates",
     "node_multiply_accumulates",
     "open_flipper",
