@@ -6,7 +6,7 @@ Four floors, the lowest first: ``scores`` (what is known of each site, as a valu
 for every fault of a space how likely it is to fail; samplers take it as weights.
 """
 
-from onnxfi.sensitivity._measure import OnProgress, measure, towards_mean
+from onnxfi.sensitivity._measure import OnProgress, measure
 from onnxfi.sensitivity.rules import output_channels
 from onnxfi.sensitivity.scores import (
     Cost,
@@ -31,5 +31,4 @@ __all__ = [
     "is_sensitivity",
     "measure",
     "output_channels",
-    "towards_mean",
 ]

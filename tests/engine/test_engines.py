@@ -219,14 +219,13 @@ def test_without_labels(prepared, closing, scenario):
 
 
 def test_a_model_that_does_not_load_with_a_site_open(prepared, closing, scenario, monkeypatch):
-    from onnxfi.engine.engines.ports import _ports, _replayed
 
     def refuse(*_, **__):
         raise BackendError("onnxruntime says no")
 
     engine = closing(prepared.engine("ports", "w1"))
-    monkeypatch.setattr(_ports, "Session", refuse)
-    monkeypatch.setattr(_replayed, "Session", refuse)
+    monkeypatch.setattr("onnxfi.engine.engines.ports._ports.Session", refuse)
+    monkeypatch.setattr("onnxfi.engine.engines.ports._replayed.Session", refuse)
     with pytest.raises(BackendError, match=r"with 'w1' open .*\(--engine bake may run it\): onnx"):
         engine.run(scenario(("w1", 0, 0)))
 

@@ -177,9 +177,8 @@ def test_types_that_cannot_be_traced(model_of, prepared):
 
 
 def test_a_graph_that_replays_otherwise_is_refused(prepared, monkeypatch):
-    from onnxfi.engine.engines import _lift
 
-    monkeypatch.setattr(_lift, "replay_differs", lambda *_: "other bits")
+    monkeypatch.setattr("onnxfi.engine.engines._lift.replay_differs", lambda *_: "other bits")
     with pytest.raises(ConfigError, match="can't be replayed: other bits"):
         LiftEngine(replace(prepared.context, sites=(prepared.sites["w1"],)))
     assert LiftEngine.examine(replace(prepared.context, sites=(prepared.sites["w1"],))) is not None
@@ -200,12 +199,11 @@ def test_another_graph_is_seen_to_differ(prepared, model_of, classifier):
 
 
 def test_only_on_the_cpu(prepared, monkeypatch):
-    from onnxfi.engine.executable import _optimize
 
     class Other:
         on_cpu = False
 
-    monkeypatch.setattr(_optimize, "find_provider", lambda _: Other())
+    monkeypatch.setattr("onnxfi.engine.executable._optimize.find_provider", lambda _: Other())
     with pytest.raises(BackendError, match="only graphs optimised for the CPU"):
         optimized(prepared.context.model, prepared.context.settings)
     assert LiftEngine.examine(prepared.context) is not None

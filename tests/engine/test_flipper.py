@@ -8,7 +8,6 @@ import pytest
 from onnxfi.bits import ElementType, apply_masks, format_of, has_format, pack, packed_bytes
 from onnxfi.engine import EngineSettings, RunFailedError
 from onnxfi.engine.runtime import DeviceMemory, Flipper, Patch, open_flipper, works
-from onnxfi.engine.runtime import _flipper as flippers
 
 MEMORY = DeviceMemory(kind="cpu")
 FORMATS = [element for element in ElementType if has_format(element)]
@@ -80,7 +79,7 @@ def test_no_faults_are_no_run(flipper, monkeypatch):
 
 
 def test_what_the_device_cannot_index_is_copied(flipper, monkeypatch):
-    monkeypatch.setattr(flippers, "_INDEXABLE", 100)
+    monkeypatch.setattr("onnxfi.engine.runtime._flipper._INDEXABLE", 100)
     monkeypatch.setattr(flipper.session, "run_into", None)
     tensor = MEMORY.put(np.zeros(100, np.uint8))
     flipper.apply(tensor, Patch.of_elements(np.array([99]), _one(1), ElementType.UINT8))
@@ -122,7 +121,7 @@ def test_it_works_here(flipper):
 @pytest.mark.parametrize("how", ["raises", "does nothing", "elsewhere", "one byte too many"])
 def test_one_that_does_not_work_is_found_out_and_replaced(flipper, how, monkeypatch):
     assert not works(_Broken(flipper.session, how), MEMORY)
-    monkeypatch.setattr(flippers, "works", lambda *_: False)
+    monkeypatch.setattr("onnxfi.engine.runtime._flipper.works", lambda *_: False)
     copying = open_flipper(EngineSettings(), MEMORY)
     assert not copying.in_place
     assert works(copying, MEMORY)
