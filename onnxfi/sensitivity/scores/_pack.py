@@ -169,6 +169,10 @@ def _within(place: int, count: int) -> int:
 
 def _fits(value: Any, hint: Any) -> bool:
     origin = typing.get_origin(hint)
+    # From numpy 2.5 on, NDArray is a `type` statement, which stands for the array's class.
+    named = getattr(origin, "__value__", None)
+    if named is not None:
+        return _fits(value, named)
     if origin in (typing.Union, types.UnionType):
         return any(_fits(value, each) for each in typing.get_args(hint))
     if hint is float:
