@@ -183,7 +183,7 @@ def _start(
         raise
     check_providers(session, provider)
     # The Python wrapper keeps the file's bytes for a fallback that is switched off.
-    session._model_bytes = None  # nothing public lets go of them
+    session._model_bytes = None  # noqa: SLF001  # nothing public lets go of them
     return session
 
 
