@@ -58,6 +58,9 @@ def test_a_place_is_found_by_name_and_text_however_lines_are_broken(package):
     found = find(MUTANT, package)
     assert found.path == Path("onnxfi/room/_counter.py")
     assert "count >= LIMIT\n" in found.mutated
+    assert find(replace(MUTANT, where="Renamed.over"), package) == replace(
+        found, mutant=replace(MUTANT, where="Renamed.over")
+    )
     named = find(replace(MUTANT, where="LIMIT", old="3", new="4"), package)
     assert "LIMIT = 4\n" in named.mutated
 

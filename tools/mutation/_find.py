@@ -42,7 +42,14 @@ def find(mutant: Mutant, package: Path) -> Found:
     # Formatting may break lines elsewhere; what the tokens are stays.
     pattern = re.compile(r"\s+".join(map(re.escape, mutant.old.split())))
     places = []
-    definitions = _definitions(package).get(mutant.where, [])
+    known, method = _definitions(package), mutant.where.rpartition(".")[2]
+    # A class that has another name now is none of the mutant's business.
+    definitions = known.get(mutant.where) or [
+        place
+        for name, found in known.items()
+        if "." in mutant.where and name.rpartition(".")[2] == method
+        for place in found
+    ]
     for path, start, stop in definitions:
         text = path.read_text(encoding="utf-8")
         for match in pattern.finditer(text, start, stop):
