@@ -18,7 +18,7 @@ from onnxfi.settings import CampaignSettings
 from onnxfi.workload import (
     SampleChoice,
     Signature,
-    Stream,
+    StateStream,
     Workload,
     output_axes,
     read_workload,
@@ -149,7 +149,7 @@ def choose_graph(subject: Subject, settings: CampaignSettings) -> Subject:
 
 
 def engine_settings(
-    settings: CampaignSettings, stream: Stream | None, plan: Plan | None = None
+    settings: CampaignSettings, stream: StateStream | None, plan: Plan | None = None
 ) -> EngineSettings:
     """What the engine needs, as wished for, or as the plan has fixed it."""
     from onnxfi.engine import EngineSettings

@@ -19,7 +19,7 @@ from onnxfi.workload._reading import (
     reading_of,
     sample_choice,
 )
-from onnxfi.workload._stream import Stream, parse_state, stream_of
+from onnxfi.workload._stream import StateStream, parse_state, stream_of
 from onnxfi.workload._workload import Labels, Workload
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
     "SampleSource",
     "Signature",
     "Source",
-    "Stream",
+    "StateStream",
     "Ways",
     "Workload",
     "open_source",

@@ -17,7 +17,7 @@ from onnxfi.sampling import raw_bits
 from onnxfi.workload._check import numpy_dtype
 from onnxfi.workload._dims import Dim, Family, families, first_axes, is_free, symbol_of
 from onnxfi.workload._reading import EACH, WHOLE, InputRole, Reading, SampleChoice, Ways
-from onnxfi.workload._stream import Stream
+from onnxfi.workload._stream import StateStream
 
 _FORM = re.compile(r"random:(?P<samples>\d+):(?P<seed>\d+)(?:[:,](?P<dims>.*))?")
 # Apart from the streams of samplers, and one sequence an input.
@@ -161,7 +161,7 @@ def random_arrays(
 
 
 def random_sequences(
-    request: RandomRequest, inputs: Sequence[TensorSpec], stream: Stream, reading: Reading
+    request: RandomRequest, inputs: Sequence[TensorSpec], stream: StateStream, reading: Reading
 ) -> dict[str, NDArray[Any]]:
     """The same for a streaming model: ``steps=T`` says how long sequences are.
 

@@ -25,7 +25,7 @@ from onnxfi.workload._random import (
 )
 from onnxfi.workload._reading import Reading, SampleChoice, Ways, check_choice, output_axes
 from onnxfi.workload._sequences import SequenceArrays, sequences_of, stream_ways
-from onnxfi.workload._stream import Stream
+from onnxfi.workload._stream import StateStream
 from onnxfi.workload._workload import Workload
 
 Source = str | os.PathLike[str] | Mapping[str, NDArray[Any]]
@@ -44,7 +44,7 @@ class Signature:
 
     inputs: Sequence[TensorSpec]
     outputs: Sequence[TensorSpec]
-    stream: Stream | None = None
+    stream: StateStream | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +197,7 @@ def _random(
 def _random_sequences(
     request: RandomRequest,
     signature: Signature,
-    stream: Stream,
+    stream: StateStream,
     choice: SampleChoice,
     text: str,
 ) -> SampleSource:

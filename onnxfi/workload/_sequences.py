@@ -25,7 +25,7 @@ from onnxfi.workload._dims import (
     without,
 )
 from onnxfi.workload._reading import EACH, MOST_WAYS, WHOLE, InputRole, Reading, SampleChoice, Ways
-from onnxfi.workload._stream import Stream
+from onnxfi.workload._stream import StateStream
 from onnxfi.workload._workload import Labels, Workload, digest, read_labels
 
 
@@ -51,7 +51,7 @@ class _Reader:
     """
 
     specs: Mapping[str, TensorSpec]
-    stream: Stream
+    stream: StateStream
     axes: Mapping[str, int | None]
     where: str
 
@@ -93,7 +93,7 @@ class SequenceArrays:
 
     arrays: Arrays
     inputs: Sequence[TensorSpec]
-    stream: Stream
+    stream: StateStream
     source: str
     where: str
 
@@ -268,7 +268,7 @@ def _zeros(name: str, roles: _Roles, reader: _Reader, *, whole: bool) -> NDArray
 
 def stream_ways(
     inputs: Sequence[TensorSpec],
-    stream: Stream,
+    stream: StateStream,
     ranks: Mapping[str, int],
     choice: SampleChoice,
     outputs: Mapping[str, int],

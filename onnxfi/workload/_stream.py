@@ -11,7 +11,7 @@ from onnxfi.graph import TensorSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
+class StateStream:
     """How a model that keeps state is run over a sequence, one run a step.
 
     Attributes:
@@ -53,7 +53,7 @@ def parse_state(pairs: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 def stream_of(
     pairs: Iterable[str], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
-) -> Stream | None:
+) -> StateStream | None:
     """The stream that ``OUT=IN`` texts describe; None for no text.
 
     Args:
@@ -84,7 +84,7 @@ def stream_of(
             "all inputs of the model are state, so nothing says how many steps a sequence has;"
             " leave a --state out, or export the model with an input that is fed in every step"
         )
-    return Stream(state=state, inputs=rest)
+    return StateStream(state=state, inputs=rest)
 
 
 def _known(name: str, known: dict[str, TensorSpec], what: str) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError, WorkloadError
 from onnxfi.workload._reading import Reading
-from onnxfi.workload._stream import Stream
+from onnxfi.workload._stream import StateStream
 
 Labels: TypeAlias = NDArray[np.int64 | np.str_]
 """The right answer of each sample: the number of its class, or its name as the model says it."""
@@ -67,7 +67,7 @@ class Workload:
     source: str
     reading: Reading
     fixed_batch: int | None = None
-    stream: Stream | None = None
+    stream: StateStream | None = None
     steps: int | None = None
 
     @property
@@ -164,7 +164,7 @@ def digest(
     inputs: Mapping[str, NDArray[Any]],
     constants: Mapping[str, NDArray[Any]],
     labels: Labels | None,
-    stream: Stream | None = None,
+    stream: StateStream | None = None,
 ) -> str:
     """sha256 over names, dtypes, shapes and bytes, independent of the order of the mappings.
 

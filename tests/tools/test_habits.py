@@ -86,3 +86,10 @@ def test_what_distributions_hold_is_there():
     assert targets["wheel"] == {"packages": ["onnxfi"]}
     for name in targets["sdist"]["include"]:
         assert (ROOT / name).exists(), name
+
+
+def test_a_small_install_has_the_bounds_of_the_project():
+    text = (ROOT / "requirements-cpu.txt").read_text(encoding="utf-8")
+    found = {line for line in text.splitlines() if line and not line.startswith("#")}
+    declared = {line.split(";")[0] for line in PROJECT["project"]["dependencies"]}
+    assert found == {line for line in declared if not line.startswith("onnxruntime-gpu")}

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from onnxfi.engine.runtime._device import DeviceTensor, Feed, StepFeed, Stepped
 from onnxfi.outcome import RunOutputs
-from onnxfi.workload import Stream
+from onnxfi.workload import StateStream
 
 StepRun = Callable[[Mapping[str, Feed], Sequence[str]], RunOutputs]
 """Runs the model once: feeds, names of the outputs wanted."""
 
 
 def run_sequence(
-    run: StepRun, stream: Stream, feeds: Mapping[str, StepFeed], names: Sequence[str]
+    run: StepRun, stream: StateStream, feeds: Mapping[str, StepFeed], names: Sequence[str]
 ) -> dict[str, NDArray[Any]]:
     """Run a model over the steps of a sequence.
 

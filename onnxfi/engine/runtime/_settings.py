@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from onnxfi.errors import ConfigError
-from onnxfi.workload import Stream
+from onnxfi.workload import StateStream
 
 Optimization = Literal["all", "extended", "basic", "disabled"]
 Graph = Literal["stored", "deployed"]
@@ -50,7 +50,7 @@ class EngineSettings:
     timeout_s: float | None = None
     engine: str = "auto"
     memory_limit_bytes: int = DEFAULT_MEMORY_BYTES
-    stream: Stream | None = None
+    stream: StateStream | None = None
     custom_ops: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from onnxfi.engine.study._values import ValueLayouts, value_layouts
 from onnxfi.errors import BackendError
 from onnxfi.faults import SampleLayout
 from onnxfi.graph import Model, expose
-from onnxfi.workload import Stream, Workload
+from onnxfi.workload import StateStream, Workload
 
 _COMPARED = 8  # samples of the first batch that are run alone, too
 
@@ -116,7 +116,7 @@ def profile(
 
 
 def _growing(
-    stream: Stream, outputs: Mapping[str, SampleLayout], layouts: Mapping[str, SampleLayout]
+    stream: StateStream, outputs: Mapping[str, SampleLayout], layouts: Mapping[str, SampleLayout]
 ) -> str | None:
     """A state whose last shape is not its first, so that values have no shape of their own."""
     for output, name in stream.state:

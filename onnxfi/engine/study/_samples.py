@@ -17,7 +17,7 @@ from onnxfi.workload import (
     SampleSource,
     Signature,
     Source,
-    Stream,
+    StateStream,
     Ways,
     Workload,
     open_source,
@@ -28,7 +28,7 @@ def open_workload(
     model: Model,
     source: Source,
     *,
-    stream: Stream | None = None,
+    stream: StateStream | None = None,
     choice: SampleChoice | None = None,
     settings: EngineSettings | None = None,
 ) -> Workload:
