@@ -13,7 +13,7 @@ from onnxfi.engine import EngineSettings, Session, open_workload
 from onnxfi.engine.cut import LateStart
 from onnxfi.engine.engines import EngineBase
 from onnxfi.engine.golden import Injection
-from onnxfi.engine.runtime import _start
+from onnxfi.engine.runtime import share_arena
 from onnxfi.errors import BackendError
 from onnxfi.graph import load
 from onnxfi.outcome import OutcomeCounts
@@ -55,7 +55,7 @@ def test_sessions_share_an_arena(classifier, images):
     """Outputs lie in it: they have to outlive their session, and what others do with it."""
     feeds = images.batch(0, 8)
     sessions = [Session(classifier, EngineSettings()) for _ in range(3)]
-    assert _start.share_arena.cache_info().misses == 1
+    assert share_arena.cache_info().misses == 1
     (kept,) = sessions.pop().run(feeds).values()
     before = kept.copy()
     gc.collect()

@@ -41,7 +41,7 @@ from onnxfi.engine.runtime._settings import (
     Graph,
     Optimization,
 )
-from onnxfi.engine.runtime._start import ModelRefusedError, save_optimized
+from onnxfi.engine.runtime._start import ModelRefusedError, save_optimized, share_arena
 from onnxfi.engine.runtime._timeouts import Patience, Watchdog, default_timeout, shortened
 from onnxfi.engine.runtime._types import complete_types
 
@@ -84,6 +84,7 @@ __all__ = [
     "same",
     "save_optimized",
     "session_seconds",
+    "share_arena",
     "shortened",
     "trim",
     "works",
