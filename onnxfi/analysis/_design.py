@@ -1,16 +1,17 @@
-"""Sampling designs: how scenarios were chosen, and what their mean says about all of them."""
+"""What a sampling design is: how scenarios were chosen, and what they say about all of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.analysis._betting import bounded_mean
-from onnxfi.analysis._exact import exact_rate
-from onnxfi.analysis._interval import Interval, failure_rate
+from onnxfi.analysis._interval import Interval
+from onnxfi.faults import FaultListHeader
+from onnxfi.sampling import ScenarioSource
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -28,8 +29,52 @@ class Domain(NamedTuple):
     faults: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Efficiency:
+    """How much an importance sample tells.
+
+    Attributes:
+        variance_reduction: Uniform scenarios that one of these stands for in the failure rate, by
+            its estimated variance; None where nothing or everything failed.
+        effective_size: Uniform scenarios that all of these stand for in quantities that the scores
+            know nothing of (Kish).
+    """
+
+    variance_reduction: float | None
+    effective_size: float
+
+
 class Design(Protocol):
-    """How the scenarios seen were chosen from all that exist."""
+    """How the scenarios seen were chosen from all that exist.
+
+    A design of one's own derives from this class, is registered (:data:`DESIGNS`), and is what the
+    ``design`` of a sampler names.
+
+    Attributes:
+        name: Its name, as samplers and headers of fault lists have it.
+        help: How rates follow, in a few words.
+        picked: Whether scenarios were picked to find failures: shares are of the scenarios run.
+        each_once: Whether the scenarios of a written list were drawn from its space, each once.
+    """
+
+    name: ClassVar[str]
+    help: ClassVar[str]
+    picked: ClassVar[bool] = False
+    each_once: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, source: ScenarioSource, header: FaultListHeader, n: int) -> Design:
+        """The design of the first ``n`` scenarios of a source.
+
+        Args:
+            source: The scenarios.
+            header: Header of their fault list.
+            n: Scenarios seen.
+
+        Raises:
+            FaultListError: The list lacks what makes such a sample.
+        """
+        ...
 
     def rate(
         self,
@@ -69,41 +114,12 @@ class Design(Protocol):
         """Estimated sum over all scenarios, in any fixed unit."""
         ...
 
+    def further_rates(self, hit: Flags, confidence: float) -> Mapping[str, Interval]:
+        """More intervals of the same share, by name; arguments and errors as :meth:`rate`."""
+        del hit, confidence
+        return {}
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EqualDesign:
-    """All scenarios equally likely.
-
-    Attributes:
-        population: Scenarios in all, if drawn without replacement; else None.
-    """
-
-    population: int | None = None
-
-    def rate(
-        self,
-        hit: Flags,
-        confidence: float,
-        domain: Domain | None = None,
-        *,
-        exact: bool = False,
-    ) -> Interval:
-        """Share of all scenarios that are hit; within a domain they are equally likely, too."""
-        population = self.population
-        if domain is not None:
-            hit, population = hit[domain.inside], domain.faults
-        kind = exact_rate if exact else failure_rate
-        return kind(int(hit.sum()), len(hit), population=population, confidence=confidence)
-
-    def mean(self, values: Values, confidence: float, usual: float = 0.0) -> Interval:
-        """Mean over all scenarios."""
-        del usual
-        return bounded_mean(values, population=self.population, confidence=confidence)
-
-    def point(self, values: Values, inside: Flags) -> float:
-        """Mean over a domain."""
-        return float(values[inside].mean())
-
-    def total(self, values: Values) -> float:
-        """Sum over those seen."""
-        return float(values.sum())
+    def efficiency(self, hit: Flags) -> Efficiency | None:
+        """How the sample fared beside a uniform one; None if that is not known of the design."""
+        del hit
+        return None

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onnxfi.analysis._design import Design, Domain, EqualDesign
+from onnxfi.analysis._design import Design, Domain
+from onnxfi.analysis._equal import EqualDesign
 from onnxfi.analysis._facets import Facet
 from onnxfi.analysis._interval import Interval
 from onnxfi.analysis._observations import Observations

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from onnxfi.analysis._design import Design, EqualDesign
+from onnxfi.analysis._design import Design, Efficiency
 from onnxfi.analysis._domains import DomainTable, domain_table
+from onnxfi.analysis._equal import EqualDesign
 from onnxfi.analysis._facets import Facet
 from onnxfi.analysis._interval import Interval, look_confidence
 from onnxfi.analysis._observations import Observations
-from onnxfi.analysis._observed import ObservedDesign
-from onnxfi.analysis._priority import PriorityDesign
 from onnxfi.errors import ConfigError
 from onnxfi.outcome import OutcomeCounts
 
@@ -33,21 +32,6 @@ class Accuracy:
     mean: Interval
     worst: float
     worst_scenario: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Efficiency:
-    """How much an importance sample tells.
-
-    Attributes:
-        variance_reduction: Uniform scenarios that one of these stands for in the failure rate, by
-            its estimated variance; None where nothing or everything failed.
-        effective_size: Uniform scenarios that all of these stand for in quantities that the scores
-            know nothing of (Kish).
-    """
-
-    variance_reduction: float | None
-    effective_size: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,17 +109,13 @@ def estimate(
     accuracy = efficiency = None
     if observations.n:
         accuracy = _accuracy(observations, design, confidence)
-        if isinstance(design, ObservedDesign):
+        if design.picked:
             rates["precision"] = design.rate(observations.failed, confidence)
         else:
             rates = _rates(observations, design, confidence, look)
             if accuracy is not None:
                 rates["accuracy"] = accuracy.mean
-        if isinstance(design, PriorityDesign):
-            efficiency = Efficiency(
-                variance_reduction=design.variance_reduction(observations.failed),
-                effective_size=design.effective_size(),
-            )
+        efficiency = design.efficiency(observations.failed)
     return Estimates(
         n=observations.n,
         failures=int(observations.failed.sum()),
@@ -170,11 +150,8 @@ def _rates(
     level = look_confidence(confidence, look) if look else confidence
     failure = design.rate(observations.failed, level, exact=look > 0)
     rates["failure"] = _at_look(failure, confidence, look)
-    if isinstance(design, PriorityDesign):
-        safe = design.safe_rate(observations.failed, level)
-        rates["failure_bound"] = _at_look(safe, confidence, look)
-        difference = design.difference_rate(observations.failed, level)
-        rates["failure_difference"] = _at_look(difference, confidence, look)
+    for name, interval in design.further_rates(observations.failed, level).items():
+        rates[name] = _at_look(interval, confidence, look)
     shares = {
         "failed_share": observations.critical + observations.due,
         "critical_share": observations.critical,

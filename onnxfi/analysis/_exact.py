@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-import math
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 from onnxfi.analysis._interval import Interval, check_confidence, check_drawn
-from onnxfi.analysis._scipy import distributions
 
 _MANY = 2**31  # of so many it makes no difference whether those drawn are put back
 
@@ -53,10 +54,10 @@ def hypergeometric(failures: int, n: int, population: int, *, confidence: float 
     tail = (1 - check_confidence(confidence)) / 2
 
     def too_few(total: int) -> bool:
-        return float(distributions().hypergeom.sf(failures - 1, population, total, n)) <= tail
+        return float(_stats().hypergeom.sf(failures - 1, population, total, n)) <= tail
 
     def too_many(total: int) -> bool:
-        return float(distributions().hypergeom.cdf(failures, population, total, n)) <= tail
+        return float(_stats().hypergeom.cdf(failures, population, total, n)) <= tail
 
     least, most = failures, population - (n - failures)
     low = _first(least, most, lambda total: not too_few(total)) if failures else 0
@@ -103,21 +104,35 @@ def _poisson(seen: int, tail: float) -> tuple[float, float]:
 
     With the mean fixed a binomial count varies less than a Poisson one, so they hold for it, too.
     """
-    low = float(distributions().chi2.ppf(tail, 2 * seen)) / 2 if seen else 0.0
-    return low, float(distributions().chi2.ppf(1 - tail, 2 * seen + 2)) / 2
+    low = float(_special().gammaincinv(seen, tail)) if seen else 0.0
+    return low, float(_special().gammaincinv(seen + 1, 1 - tail))
+
+
+def student_t(level: float, freedom: float) -> float:
+    """Quantile of Student's t distribution."""
+    return float(_special().stdtrit(freedom, level))
 
 
 def _lower(failures: int, n: int, tail: float) -> float:
-    return float(distributions().beta.ppf(tail, failures, n - failures + 1)) if failures else 0.0
+    return float(_special().betaincinv(failures, n - failures + 1, tail)) if failures else 0.0
 
 
-def _first(low: int, high: int, holds: object) -> int:
+def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
     """The first number in [low, high] for which a condition holds that goes on holding."""
-    assert callable(holds)
     while low < high:
-        middle = math.floor((low + high) / 2)
+        middle = (low + high) // 2
         if holds(middle):
             high = middle
         else:
             low = middle + 1
     return low
+
+
+def _special() -> Any:
+    """Special functions, which have no types; loaded where an interval needs one."""
+    return import_module("scipy.special")
+
+
+def _stats() -> Any:
+    """Distributions, which take a second to load: only exact intervals of finite spaces do."""
+    return import_module("scipy.stats")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
-from onnxfi.analysis._design import Domain, Flags, Values
+from onnxfi.analysis._design import Design, Domain, Efficiency, Flags, Values
 from onnxfi.analysis._difference import difference_total
-from onnxfi.analysis._exact import total_bounds
+from onnxfi.analysis._exact import student_t, total_bounds
 from onnxfi.analysis._interval import Interval, check_confidence, check_drawn
-from onnxfi.analysis._scipy import distributions
-from onnxfi.errors import ConfigError
+from onnxfi.errors import ConfigError, FaultListError
+from onnxfi.faults import FaultListHeader
+from onnxfi.sampling import ScenarioSource
 
 _CLASS = 4.0  # ratio of the inclusion probabilities within a class of the assumption-free bound
 _FAR = 100.0  # a factor of e^100 says that nothing is known
@@ -22,7 +25,7 @@ _FEW = 5  # failures below which their spread says too little about itself
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PriorityDesign:
+class PriorityDesign(Design):
     """The first n scenarios by falling key w / u.
 
     With tau the key of the scenario that comes next, a scenario is among them with probability
@@ -38,11 +41,52 @@ class PriorityDesign:
         least: Smallest weight that any of them has.
     """
 
+    name: ClassVar[str] = "priority"
+    help: ClassVar[str] = "by falling key, with weights from which inclusion probabilities follow"
+    each_once: ClassVar[bool] = True
+
     weight: Values
     key: Values
     next_key: float
     population: int
     least: float
+
+    @classmethod
+    def of(cls, source: ScenarioSource, header: FaultListHeader, n: int) -> PriorityDesign:
+        """The design of the first ``n`` scenarios of a source.
+
+        Inclusion probabilities are those of the prefix: they follow from the weights and keys that
+        are stored with the scenarios, and the key of the one that comes next.
+
+        Raises:
+            FaultListError: The list lacks some of that.
+        """
+        drawn = [source.scenario(k) for k in range(min(n + 1, len(source)))]
+        weights = [scenario.weight for scenario in drawn if scenario.weight is not None]
+        keys = [scenario.key for scenario in drawn if scenario.key is not None]
+        size = (header.space or {}).get("size")
+        share = (header.sampler or {}).get("uniform_share")
+        complete = len(weights) == len(keys) == len(drawn) and header.next_key is not None
+        meant = (header.sampler or {}).get("n")
+        if meant not in (None, len(source)):
+            raise FaultListError(
+                f"the fault list says that it is a priority sample of {meant} scenarios, but has"
+                f" {len(source)}: which ones are left out decides what the others stand for; run"
+                " the whole list, or draw a shorter one with `onnxfi sample --sampler importance`"
+            )
+        if not (complete and isinstance(size, int) and isinstance(share, float | int)):
+            raise FaultListError(
+                "the fault list says that it is a priority sample, but has not all of weight, key,"
+                " next_key, space.size and sampler.uniform_share; without them no rate can be"
+                " estimated: draw it again with `onnxfi sample --sampler importance`"
+            )
+        return cls(
+            weight=np.array(weights[:n]),
+            key=np.array(keys[:n]),
+            next_key=float(keys[n] if len(drawn) > n else header.next_key or 0.0),
+            population=size,
+            least=float(share) / size,
+        )
 
     def __post_init__(self) -> None:
         if (np.diff(self.key) > 0).any() or (len(self.key) and self.key[-1] < self.next_key):
@@ -160,6 +204,19 @@ class PriorityDesign:
             confidence=check_confidence(confidence),
             n=len(self.weight),
             method=_BOUNDS,
+        )
+
+    def further_rates(self, hit: Flags, confidence: float) -> Mapping[str, Interval]:
+        """``failure_bound``: :meth:`safe_rate`; ``failure_difference``: :meth:`difference_rate`."""
+        return {
+            "failure_bound": self.safe_rate(hit, confidence),
+            "failure_difference": self.difference_rate(hit, confidence),
+        }
+
+    def efficiency(self, hit: Flags) -> Efficiency:
+        """What the sample tells beside a uniform one."""
+        return Efficiency(
+            variance_reduction=self.variance_reduction(hit), effective_size=self.effective_size()
         )
 
     def effective_size(self) -> float:
@@ -296,5 +353,5 @@ def _reach(value: float, parts: Values, tail: float) -> float:
     if variance == 0:
         return 1.0
     freedom = max(1.0, variance**2 / float((parts**2).sum()) - 1)
-    quantile = float(distributions().t.ppf(1 - tail, freedom))
+    quantile = student_t(1 - tail, freedom)
     return math.exp(min(_FAR, quantile * math.sqrt(variance) / value))

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.analysis._betting import bounded_mean
-from onnxfi.analysis._design import Domain, Flags, Values
+from onnxfi.analysis._design import Design, Domain, Flags, Values
 from onnxfi.analysis._exact import exact_rate
 from onnxfi.analysis._interval import Interval, check_confidence, check_drawn, failure_rate
+from onnxfi.errors import ConfigError, FaultListError
+from onnxfi.faults import FaultListHeader
+from onnxfi.sampling import (
+    SampledScenarios,
+    ScenarioSource,
+    StratifiedSampler,
+    strata_of_sample,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StratifiedDesign:
+class StratifiedDesign(Design):
     """Within each stratum equally likely, without replacement.
 
     The mean is sum W_h mean_h; its ends come from those of the strata by MOVER (Zou and Donner,
@@ -27,8 +36,38 @@ class StratifiedDesign:
         sizes: int64 (H,), scenarios that exist in each stratum.
     """
 
+    name: ClassVar[str] = "stratified"
+    help: ClassVar[str] = "equally likely within each stratum; strata count by their sizes"
+
     codes: NDArray[np.int64]
     sizes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, source: ScenarioSource, header: FaultListHeader, n: int) -> StratifiedDesign:
+        """The design of the first ``n`` scenarios of a source.
+
+        Of a sampler the strata are known; of scenarios that are written out they follow from the
+        sizes of the strata and the recipe.
+
+        Raises:
+            FaultListError: The strata and the recipe don't make the scenarios.
+        """
+        if isinstance(source, SampledScenarios) and isinstance(source.sampler, StratifiedSampler):
+            allotted = source.sampler.allotted(source.space)
+            sizes = np.array([stratum.size for stratum in allotted.strata], np.int64)
+            return cls(codes=allotted.codes[:n], sizes=sizes)
+        try:
+            codes = strata_of_sample(header.strata or {}, header.sampler or {})
+        except (ConfigError, KeyError, TypeError, ValueError):
+            codes = np.zeros(0, np.int64)
+        if not len(codes) or len(codes) != len(source):
+            raise FaultListError(
+                "the fault list says that it is a stratified sample, but its strata and the"
+                f" sampler's recipe don't make its {len(source)} scenarios; without that no rate"
+                " can be estimated: draw it again with `onnxfi sample --sampler stratified`"
+            )
+        sizes = np.array(list((header.strata or {}).values()), np.int64)
+        return cls(codes=codes[:n], sizes=sizes)
 
     def rate(
         self,

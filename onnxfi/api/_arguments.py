@@ -14,7 +14,7 @@ from onnxfi.errors import ConfigError
 from onnxfi.faults import FAULT_MODELS, FaultModel, graphs_of, parse_fault_model
 from onnxfi.outcome import Criterion, FunctionCriterion
 from onnxfi.plugins import Option, unknown_name
-from onnxfi.sampling import Sampler, UniformSampler, from_recipe
+from onnxfi.sampling import SAMPLERS, Sampler, UniformSampler, check_sampler, from_recipe
 from onnxfi.settings import CampaignSettings, keyword_of, settings_of
 
 #: Settings that objects are given for; the rest is taken over as it is.
@@ -135,10 +135,8 @@ def _check(inputs: object, sampler: object) -> None:
             f"inputs is a {type(inputs).__name__}; give a path, random:N:SEED, or a mapping "
             "of the model's input names to arrays"
         )
-    if sampler is not None and not isinstance(sampler, Sampler):
-        raise ConfigError(
-            f"sampler is {sampler!r}; give a sampler, such as UniformSampler(n=1000, seed=0)"
-        )
+    if sampler is not None:
+        check_sampler(sampler)
 
 
 def _fault_models(given: CampaignKeywords) -> tuple[FaultModel, ...]:
@@ -163,8 +161,8 @@ def _written(model: FaultModel) -> bool:
 
 
 def _rebuilt(sampler: Sampler) -> bool:
-    """Whether the sampler's recipe makes an equal sampler."""
+    """Whether the sampler's recipe makes an equal sampler, in other processes too."""
     try:
-        return from_recipe(sampler.recipe()) == sampler
+        return SAMPLERS.lasting(sampler.name) and from_recipe(sampler.recipe()) == sampler
     except ConfigError:
         return False

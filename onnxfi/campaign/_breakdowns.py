@@ -9,7 +9,6 @@ from onnxfi.analysis import (
     CHANNEL,
     Design,
     Facet,
-    PriorityDesign,
     channel_facet,
     source_facets,
 )
@@ -43,7 +42,7 @@ def facets_of(
         )
     source, sites = experiment.source, experiment.sites
     # Of a list of unknown design it is not known what it was drawn from, and how.
-    space = experiment.space if isinstance(design, PriorityDesign) else None
+    space = experiment.space if design.each_once else None
     always = source_facets(source, sites, n, space)
     if CHANNEL not in by:
         return always

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from onnxfi.analysis import DESIGNS
 from onnxfi.campaign._document import LayoutEntry, Plan
 from onnxfi.campaign._scenarios import recipe_in, renumbered, sampler_of
 from onnxfi.campaign._subject import Subject
@@ -29,11 +30,11 @@ from onnxfi.faults import (
 )
 from onnxfi.outcome import Criterion
 from onnxfi.sampling import (
-    SCORED,
     ListedScenarios,
     SampledScenarios,
     Sampler,
     ScenarioSource,
+    by_scores,
 )
 from onnxfi.settings import CampaignSettings
 
@@ -139,8 +140,9 @@ def drawn_experiment(
         settings.sampler, space, subject.model.sha256, subject.graph_sha256
     )
     source = SampledScenarios(space, sampler)
+    DESIGNS.get(sampler.design, where=f"sampler {sampler.name}")  # refused if nobody knows it
     # Scores are no part of a recipe: what was drawn with them is written out.
-    recipe = not (custom.fault_models or custom.sampler or sampler.kind in SCORED)
+    recipe = not (custom.fault_models or custom.sampler or by_scores(sampler.name))
     header = FaultListHeader(
         model_sha256=subject.model.sha256,
         graph=subject.graph,

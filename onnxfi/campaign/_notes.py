@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from onnxfi.analysis import SEARCH, TOP
+from onnxfi.analysis import SEARCH, is_picked
 from onnxfi.campaign._campaign import OpenCampaign
 from onnxfi.campaign._document import Plan
 from onnxfi.campaign._experiment import Experiment
@@ -33,7 +33,7 @@ def notes_of(campaign: OpenCampaign, experiment: Experiment, rows: StoredRows) -
     return (
         *_of_workload(campaign.plan, experiment.subject.workload),
         *_of_rows(campaign, experiment.header.design, rows),
-        *_of_design(experiment.header.design, rows.looks),
+        *_of_design(experiment, rows.looks),
     )
 
 
@@ -74,8 +74,14 @@ def _of_workload(plan: Plan, workload: Workload) -> Iterator[str]:
         yield f"each sample runs {what}: {plan.batch_reason}"
 
 
-def _of_design(design: str | None, looks: Sequence[int]) -> Iterator[str]:
-    if design == TOP:
+def _of_design(experiment: Experiment, looks: Sequence[int]) -> Iterator[str]:
+    picked = is_picked(experiment.header, experiment.source)
+    if picked and experiment.header.design is None:
+        yield (
+            "the fault list was drawn by a sampler that is not known here, so that nobody can say"
+            f" how likely its scenarios were: all shares are {SEARCH}"
+        )
+    elif picked:
         yield (
             f"a search for failures, by falling score: all shares are {SEARCH}; for rates use "
             "sampler importance with the same scores, stratified or uniform"

@@ -14,7 +14,7 @@ import numpy as np
 
 from onnxfi.errors import ConfigError, FaultListError
 from onnxfi.faults import FaultListHeader, FaultSpace, Scenario, open_fault_list
-from onnxfi.sampling import SCORED, ArrayScores, Sampler, Scores, from_recipe
+from onnxfi.sampling import SAMPLERS, ArrayScores, Sampler, Scores, by_scores, from_recipe
 from onnxfi.settings import CampaignSettings, settings_of
 
 _DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -39,19 +39,14 @@ def sampler_of(
     values = dict(recipe)
     path, _ = values.pop("scores", None), values.pop("pilot", None)
     kind = values.get("kind")
-    if kind not in SCORED:
+    if kind not in SAMPLERS or not by_scores(kind):
         return from_recipe(values)
     if path is None:
         raise ConfigError(
             f"sampler {kind} needs scores; `onnxfi sensitivity MODEL --inputs FILE -o scores.npz` "
             "measures them, --scores takes the file"
         )
-    values.pop("kind")
-    scores = _scores(Path(path), space, model_sha256, graph_sha256)
-    try:
-        return SCORED[str(kind)](scores=scores, **values)
-    except TypeError as error:
-        raise ConfigError(f"the {kind} sampler can't be made: {error}") from None
+    return from_recipe(values, scores=_scores(Path(path), space, model_sha256, graph_sha256))
 
 
 def _scores(path: Path, space: FaultSpace, model: str, graph: str | None) -> Scores:

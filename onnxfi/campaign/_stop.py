@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from types import FrameType
 
-from onnxfi.analysis import TOP, design_of, look_confidence, observe
+from onnxfi.analysis import design_of, is_picked, look_confidence, observe
 from onnxfi.campaign._campaign import OpenCampaign
 from onnxfi.campaign._experiment import Experiment
 from onnxfi.campaign._store import ResultStore
@@ -42,7 +42,7 @@ class StopCheck:
         self._failed_before = self._count() if rule.find is not None else 0
         # A rule given again, or a looser one, may be content with what was seen before.
         self._last = self._looks[-1] if self._looks else 0
-        if rule.estimating and self._experiment.header.design == TOP:
+        if rule.estimating and is_picked(self._experiment.header, self._experiment.source):
             raise ConfigError(
                 "a margin is for estimating a rate, and no rate can be had from sampler top; stop"
                 " with find (--find), or use sampler importance, stratified or uniform"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from onnxfi.analysis import (
-    TOP,
+    DESIGNS,
     Accuracy,
     DomainTable,
     Efficiency,
@@ -19,6 +19,7 @@ from onnxfi.analysis import (
     design_of,
     estimate,
     failures_in_time,
+    is_picked,
     monitor_rows,
     observe,
     spike_rows,
@@ -32,6 +33,8 @@ from onnxfi.campaign._notes import StoredRows, notes_of
 from onnxfi.errors import ConfigError
 from onnxfi.faults import LeftOutGroup
 from onnxfi.outcome import InjectionRecord, OutcomeCounts, spike_counts
+from onnxfi.sampling import SAMPLERS
+from onnxfi.settings import CampaignSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +194,7 @@ def summarize(
         monitors=_monitors(campaign, records),
         spikes=_spikes(campaign, experiment, records),
         efficiency=estimates.efficiency,
-        search=experiment.header.design == TOP,
+        search=is_picked(experiment.header, experiment.source),
         fit=None if fit_per_mbit is None else _fit(campaign, estimates, fit_per_mbit),
         removed=document.removed,
         graphs=graph_counts(ran, experiment.source),
@@ -256,10 +259,18 @@ def _fit(campaign: OpenCampaign, estimates: Estimates, fit_per_mbit: float) -> F
     single = [model for model in models if model.startswith("flip") and "count=" not in model]
     # A fault over all steps flips a bit in each of them.
     several = settings.over_steps or settings.sampler.get("faults_per_scenario", 1) != 1
-    drawn = settings.sampler.get("kind") not in ("ber", TOP)
-    if len(models) != 1 or not single or several or not drawn or size is None:
+    if len(models) != 1 or not single or several or not _one_by_one(settings) or size is None:
         raise ConfigError(
             "a FIT rate needs scenarios of one flipped bit each, drawn from a fault space; this"
             f" campaign has {', '.join(models) or 'a written fault list'}"
         )
     return failures_in_time(estimates.rate("failure"), size, fit_per_mbit)
+
+
+def _one_by_one(settings: CampaignSettings) -> bool:
+    """Whether the sampler draws single faults of a space, of which rates follow."""
+    name = settings.sampler.get("kind")
+    if name not in SAMPLERS:
+        return False
+    sampler = SAMPLERS.get(name)
+    return hasattr(sampler, "fault_numbers") and not DESIGNS.get(sampler.design).picked

@@ -10,7 +10,8 @@ from typing import Any
 def lazy_exports(package: str, modules: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
     """The ``__getattr__`` of a package whose names are imported on first use (PEP 562).
 
-    The package imports the same names under ``TYPE_CHECKING``, for editors and type checkers.
+    The package imports the same names ``if TYPE_CHECKING``, for editors and type checkers, and sets
+    its ``__getattr__`` in the ``else`` branch.
 
     Args:
         package: Name of the package: its ``__name__``.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import inspect
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -82,7 +84,7 @@ class Option:
         try:
             return msgspec.convert(value, self.checked, strict=strict)
         except msgspec.ValidationError as error:
-            reason = str(error)
+            reason = str(error).replace("`", "").replace("null", "None")
             raise ConfigError(
                 f"{of}: {self.name} is {value!r}; {reason[0].lower()}{reason[1:]}"
             ) from None
@@ -101,19 +103,20 @@ def options_of(cls: type[Any]) -> tuple[Option, ...]:
 
 def _options(cls: type[Any]) -> Iterator[Option]:
     defaults = _defaults(cls)
-    for name, hint in get_type_hints(cls, include_extras=True).items():
+    for name, hint in _hints(cls):
         described, nullable = _without_none(hint)
-        meta = _meta(described)
-        if meta is None or meta.description is None:
+        metas = _metas(described)
+        help_text = next((meta.description for meta in metas if meta.description), None)
+        if help_text is None:
             continue
-        extra = dict(meta.extra or {})
+        extra = {key: value for meta in metas for key, value in (meta.extra or {}).items()}
         plain, inside = _without_none(get_args(described)[0])
         yield Option(
             name=name,
             type=plain,
             default=defaults.get(name, msgspec.NODEFAULT),
             nullable=nullable or inside,
-            help=meta.description,
+            help=help_text,
             unit=extra.pop("unit", None),
             metavar=extra.pop("metavar", None),
             choices=get_args(plain) if get_origin(plain) is Literal else (),
@@ -122,9 +125,20 @@ def _options(cls: type[Any]) -> Iterator[Option]:
         )
 
 
-def _meta(hint: Any) -> msgspec.Meta | None:
+def _hints(cls: type[Any]) -> Iterator[tuple[str, Any]]:
+    """Fields and their types, those of base classes first."""
+    for base in reversed(cls.__mro__):
+        for name, given in inspect.get_annotations(base).items():
+            # Each by itself: a type that only type checkers import is no option's.
+            alone = type(base.__name__, (), {"__module__": base.__module__})
+            alone.__annotations__ = {name: given}
+            with contextlib.suppress(NameError):
+                yield name, get_type_hints(alone, include_extras=True)[name]
+
+
+def _metas(hint: Any) -> list[msgspec.Meta]:
     found = hint.__metadata__ if get_origin(hint) is Annotated else ()
-    return next((each for each in found if isinstance(each, msgspec.Meta)), None)
+    return [each for each in found if isinstance(each, msgspec.Meta)]
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:

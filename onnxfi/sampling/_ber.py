@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from msgspec import Meta
 
 from onnxfi.errors import ConfigError
-from onnxfi.faults import FaultSpace, Scenario
-from onnxfi.sampling._bernoulli import bernoulli_positions
-from onnxfi.sampling._per_sample import bit_errors_per_sample
-from onnxfi.sampling._random import Stream, check_seed, generator
-from onnxfi.sampling._sampler import check_count, check_number
+from onnxfi.sampling._sampler import (
+    EQUAL,
+    Seed,
+    Size,
+    check_count,
+    check_listed,
+    check_number,
+    check_seed,
+)
+
+if TYPE_CHECKING:
+    from onnxfi.faults import FaultSpace, Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +39,24 @@ class BitErrorRateSampler:
             knows its workload.
     """
 
-    ber: float
-    n: int
-    seed: int = 0
-    per_sample: bool = False
-    samples: int | None = None
-    kind: str = field(default="ber", init=False)
+    name: ClassVar[str] = "ber"
+    help: ClassVar[str] = "each bit on its own with probability --ber"
+    design: ClassVar[str] = EQUAL
+
+    ber: Annotated[float, Meta(description="Bit-error rate.", ge=0, le=1, extra={"implies": True})]
+    n: Annotated[Size, Meta(extra={"usual": 100})]
+    seed: Seed = 0
+    per_sample: Annotated[
+        bool,
+        Meta(
+            description="Redraw the bit errors of activations and inputs for every sample.",
+            extra={"flag": "--ber-per-sample", "always": True},
+        ),
+    ] = False
+    samples: (
+        Annotated[int, Meta(description="Samples of the workload.", ge=1, extra={"cli": False})]
+        | None
+    ) = None
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
@@ -51,16 +72,15 @@ class BitErrorRateSampler:
         Raises:
             ConfigError: A random fault model has no list of faults to go through.
         """
-        if not space.enumerable:
-            models = ", ".join(model.spec() for model in space.models if not model.enumerable)
-            raise ConfigError(
-                f"the ber sampler needs faults that can be listed, fault model {models} is random; "
-                "use the uniform sampler with several faults per scenario"
-            )
+        check_listed(self.name, space, "use the uniform sampler with several faults per scenario")
         return self.n
 
     def scenario(self, space: FaultSpace, k: int) -> Scenario:
         """Scenario k."""
+        from onnxfi.faults import Scenario
+        from onnxfi.sampling._bit_errors import bernoulli_positions, bit_errors_per_sample
+        from onnxfi.sampling._random import Stream, generator
+
         check_number(k, self.size(space))
         if self.per_sample:
             if self.samples is None:
@@ -73,6 +93,6 @@ class BitErrorRateSampler:
 
     def recipe(self) -> dict[str, object]:
         """JSON form."""
-        recipe: dict[str, Any] = {"kind": self.kind, "seed": self.seed, "n": self.n}
+        recipe: dict[str, Any] = {"kind": self.name, "seed": self.seed, "n": self.n}
         recipe |= {"ber": self.ber, "per_sample": self.per_sample}
         return recipe if self.samples is None else recipe | {"samples": self.samples}

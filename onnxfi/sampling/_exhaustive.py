@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from onnxfi.errors import ConfigError
-from onnxfi.faults import FaultSpace, Scenario
-from onnxfi.sampling._random import check_seed
+from onnxfi.sampling._sampler import EQUAL, Seed, check_listed, check_seed
 from onnxfi.sampling._uniform import UniformSampler
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from onnxfi.faults import FaultSpace, Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +26,11 @@ class ExhaustiveSampler:
         seed: Of the order, 0..2^64 - 1; the same order as that of uniform sampling.
     """
 
-    seed: int = 0
-    kind: str = field(default="exhaustive", init=False)
+    name: ClassVar[str] = "exhaustive"
+    help: ClassVar[str] = "all of them"
+    design: ClassVar[str] = EQUAL
+
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
@@ -36,12 +41,7 @@ class ExhaustiveSampler:
         Raises:
             ConfigError: A random fault model has no list of all its faults.
         """
-        if not space.enumerable:
-            models = ", ".join(model.spec() for model in space.models if not model.enumerable)
-            raise ConfigError(
-                f"the exhaustive sampler needs faults that can be listed, fault model {models} is "
-                "random; use the uniform sampler"
-            )
+        check_listed(self.name, space)
         return space.size
 
     def scenario(self, space: FaultSpace, k: int) -> Scenario:
@@ -62,7 +62,7 @@ class ExhaustiveSampler:
 
     def recipe(self) -> dict[str, object]:
         """JSON form."""
-        return {"kind": self.kind, "seed": self.seed}
+        return {"kind": self.name, "seed": self.seed}
 
     def _uniform(self, space: FaultSpace) -> UniformSampler:
         return UniformSampler(n=self.size(space), seed=self.seed)

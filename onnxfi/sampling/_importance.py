@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
+from msgspec import Meta
 
-from onnxfi.faults import FaultSpace, Scenario
-from onnxfi.sampling._priority import Mixture, PriorityOrder, priority_order
-from onnxfi.sampling._random import check_seed
-from onnxfi.sampling._sampler import check_count, check_fits, check_numbers
-from onnxfi.sampling._scores import Scores
+from onnxfi.errors import ConfigError
+from onnxfi.sampling._sampler import (
+    Scores,
+    Seed,
+    Size,
+    check_count,
+    check_fits,
+    check_numbers,
+    check_seed,
+    single_scenarios,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from onnxfi.faults import FaultSpace, Scenario
+    from onnxfi.sampling._orders import PriorityOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixture:
+    """How scores become sampling weights: w = (1 - e) s^a / sum(s^a) + e / N.
+
+    Attributes:
+        uniform_share: e, the part of the weight that every fault has whatever its score (a
+            defensive mixture: no weight is below e / N), above 0 and at most 1.
+        power: a, from 0 up; above 1 the order is sharper.
+    """
+
+    uniform_share: float = 0.1
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.uniform_share <= 1:
+            raise ConfigError(
+                f"the uniform share is {self.uniform_share}, expected above 0 and at most 1: faults"
+                " without any weight could never be drawn"
+            )
+        if not 0 <= self.power < 100:
+            raise ConfigError(f"the power of the scores is {self.power}, expected from 0 up")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +68,39 @@ class ImportanceSampler:
         power: Exponent of the scores; 1 to estimate, 8 to find failures by a sensitivity.
     """
 
-    n: int
-    scores: Scores
-    seed: int = 0
-    uniform_share: float = 0.1
-    power: float = 1.0
-    kind: str = field(default="importance", init=False)
-    design: str = field(default="priority", init=False, repr=False)
+    name: ClassVar[str] = "importance"
+    help: ClassVar[str] = "likely failures first, by --scores"
+    design: ClassVar[str] = "priority"
+
+    n: Size
+    scores: Annotated[
+        Scores,
+        Meta(
+            description="How likely faults are to fail: a .npz with an array a site, a number for "
+            "each element, or for each bit of each element.",
+            extra={"implies": True},
+        ),
+    ]
+    seed: Seed = 0
+    uniform_share: Annotated[
+        float,
+        Meta(
+            description="Part of an importance sample's weight that all faults share alike: 0.05 "
+            "to find failures, 0.3 to trust scores less.",
+            gt=0,
+            le=1,
+            extra={"metavar": "E"},
+        ),
+    ] = 0.1
+    power: Annotated[
+        float,
+        Meta(
+            description="Exponent of the scores: 1 to estimate rates, 8 to find failures.",
+            ge=0,
+            lt=100,
+            extra={"metavar": "A"},
+        ),
+    ] = 1.0
     _drawn: dict[FaultSpace, PriorityOrder] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -63,6 +125,8 @@ class ImportanceSampler:
 
     def order(self, space: FaultSpace) -> PriorityOrder:
         """The faults in order, with weights and keys; found once for a space."""
+        from onnxfi.sampling._orders import priority_order
+
         if space not in self._drawn:
             self._drawn.clear()
             self._drawn[space] = priority_order(
@@ -70,9 +134,10 @@ class ImportanceSampler:
             )
         return self._drawn[space]
 
-    def next_key(self, space: FaultSpace) -> float:
+    def header_fields(self, space: FaultSpace, *, written: bool) -> Mapping[str, Any]:
         """Priority of the first fault that is not drawn; 0 if all are."""
-        return self.order(space).next_key
+        del written
+        return {"next_key": self.order(space).next_key}
 
     def scenario(self, space: FaultSpace, k: int) -> Scenario:
         """Scenario k."""
@@ -81,17 +146,15 @@ class ImportanceSampler:
 
     def scenarios(self, space: FaultSpace, numbers: Sequence[int]) -> list[Scenario]:
         """Many scenarios, each what :meth:`scenario` gives for its number."""
-        size = self.size(space)
-        wanted = check_numbers(numbers, size)
+        wanted = check_numbers(numbers, self.size(space))
         order = self.order(space)
-        groups = space.single_groups(order.numbers[wanted])
-        columns = zip(
-            numbers, groups, order.weight[wanted].tolist(), order.key[wanted].tolist(), strict=True
+        return single_scenarios(
+            space,
+            numbers,
+            order.numbers[wanted],
+            weight=order.weight[wanted],
+            key=order.key[wanted],
         )
-        return [
-            Scenario(number=k, groups=each, weight=weight, key=key)
-            for k, each, weight, key in columns
-        ]
 
     def fault_numbers(self, space: FaultSpace, start: int, stop: int) -> NDArray[np.int64]:
         """Fault numbers of scenarios ``start`` to ``stop``."""
@@ -104,7 +167,7 @@ class ImportanceSampler:
     def recipe(self) -> dict[str, object]:
         """JSON form; the scores are named by their hash, since they don't follow from it."""
         return {
-            "kind": self.kind,
+            "kind": self.name,
             "n": self.n,
             "seed": self.seed,
             "uniform_share": self.uniform_share,

@@ -13,11 +13,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.errors import ConfigError
+from onnxfi.sampling._sampler import check_seed
 
 _WORDS_A_BLOCK = 4
-_LARGEST = 2**64
-_MASK = _LARGEST - 1
+_MASK = 2**64 - 1
 
 Words: TypeAlias = Any
 """A Python integer or an array of uint64: what is written once for both."""
@@ -36,17 +35,6 @@ class Stream(enum.IntEnum):
     ALLOCATION = 8
     TIE = 9
     TRIAL = 10
-
-
-def check_seed(seed: int) -> int:
-    """The seed, if it can be one.
-
-    Raises:
-        ConfigError: It is not an integer in 0..2^64 - 1.
-    """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < _LARGEST:
-        raise ConfigError(f"a seed is an integer from 0 to 2^64 - 1, got {seed!r}")
-    return seed
 
 
 def raw_bits(seed: int, stream: int, start: int, n: int, *, k: int = 0) -> NDArray[np.uint64]:

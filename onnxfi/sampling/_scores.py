@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onnxfi.bits import format_of
 from onnxfi.errors import ConfigError
 from onnxfi.faults import Columns, FaultSite, FaultSpace
+from onnxfi.sampling._sampler import Scores
 
 _TOGETHER = 1 << 16  # faults scored at once: their columns stay in the processor's cache
 
@@ -23,32 +24,6 @@ _Floats = TypeVar("_Floats", bound=NDArray[Any])
 
 Score = Callable[[FaultSite, NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
 """A user's own score: site, flat element index int64 (m,), bit int64 (m,) to float64 (m,)."""
-
-
-@runtime_checkable
-class Scores(Protocol):
-    """A number from 0 up for every fault; the higher, the likelier the fault is to fail."""
-
-    @property
-    def digest(self) -> str:
-        """Hash of everything that decides the numbers, hex."""
-        ...
-
-    def of(self, site: FaultSite, columns: Columns, count: int) -> NDArray[np.float64]:
-        """Scores of faults on one site.
-
-        Args:
-            site: The site.
-            columns: The faults; rows of one owner are one fault.
-            count: How many faults there are.
-
-        Returns:
-            float64 (count,), finite and not negative.
-
-        Raises:
-            ConfigError: There are no scores for this site, or for such faults.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,15 +8,17 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultSpace, Scenario, graphs_of
+from onnxfi.sampling._registry import SAMPLERS
 from onnxfi.sampling._sampler import (
+    EQUAL,
     BulkSampler,
-    DesignedSampler,
+    HeaderedSampler,
     Sampler,
     SingleFaultSampler,
     check_number,
 )
-from onnxfi.sampling._stratified import StratifiedSampler
 
 _TOGETHER = 1_000  # scenarios drawn at once, all held until the last one is used
 
@@ -49,6 +51,30 @@ class ScenarioSource(Protocol):
         ...
 
 
+def check_sampler(given: object) -> Sampler:
+    """What was given, if it is a sampler that says how rates follow from its scenarios.
+
+    Raises:
+        ConfigError: It lacks something.
+    """
+    if isinstance(given, Sampler) and not isinstance(given, type):
+        return given
+    needed = ("name", "design", "size", "scenario", "recipe")
+    missing = [name for name in needed if not hasattr(given, name)]
+    if isinstance(given, type) or len(missing) == len(needed):
+        raise ConfigError(
+            f"sampler is {given!r}; give a sampler, such as UniformSampler(n=1000, seed=0)"
+        )
+    hint = (
+        "; design says how rates follow from its scenarios: 'equal' if all that exist are equally"
+        " likely, 'top' if they are picked and no rate follows"
+    )
+    raise ConfigError(
+        f"sampler {type(given).__name__} lacks {', '.join(missing)}"
+        f"{hint if 'design' in missing else ''}"
+    )
+
+
 class SampledScenarios:
     """Scenarios of a sampler, made when asked for: a million of them cost no memory."""
 
@@ -63,7 +89,7 @@ class SampledScenarios:
             ConfigError: The sampler can't draw from this space.
         """
         self.space = space
-        self.sampler = sampler
+        self.sampler = check_sampler(sampler)
         self._size = sampler.size(space)
 
     def __len__(self) -> int:
@@ -113,12 +139,11 @@ class SampledScenarios:
             "seed": seed if isinstance(seed, int) else None,
             "fault_graphs": graphs_of(self.space.models) or None,
         }
-        if isinstance(self.sampler, DesignedSampler):
+        # Of ours the name alone tells that they are drawn with equal chances.
+        if self.sampler.design != EQUAL or self.sampler.name not in SAMPLERS.ours:
             fields["design"] = self.sampler.design
-            fields["next_key"] = self.sampler.next_key(self.space)
-        if written and isinstance(self.sampler, StratifiedSampler):
-            found = self.sampler.allotted(self.space).strata
-            fields["strata"] = {stratum.key: stratum.size for stratum in found}
+        if isinstance(self.sampler, HeaderedSampler):
+            fields |= self.sampler.header_fields(self.space, written=written)
         return fields
 
     def fault_numbers(self, start: int, stop: int) -> NDArray[np.int64] | None:

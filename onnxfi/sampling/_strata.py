@@ -67,10 +67,10 @@ class Stratum:
     def numbers(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """Fault numbers at positions 0..size - 1 of the stratum; int64 (n,)."""
         ends = np.cumsum([piece.size for piece in self.pieces])
-        home = np.searchsorted(ends, positions, side="right")
+        owner = np.searchsorted(ends, positions, side="right")
         found = np.empty(len(positions), np.int64)
-        for which in np.unique(home).tolist():
-            mine = home == which
+        for which in np.unique(owner).tolist():
+            mine = owner == which
             piece = self.pieces[which]
             found[mine] = piece.numbers(positions[mine] - (ends[which] - piece.size))
         return found

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
+from msgspec import Meta
 
 from onnxfi.errors import ConfigError
-from onnxfi.faults import FaultSpace, Scenario
-from onnxfi.sampling._permutation import permutation
-from onnxfi.sampling._random import Stream, check_seed
-from onnxfi.sampling._sampler import check_count, check_fits, check_numbers
-from onnxfi.sampling._strata import Stratum, strata
+from onnxfi.sampling._sampler import (
+    Seed,
+    Size,
+    check_count,
+    check_fits,
+    check_listed,
+    check_numbers,
+    check_seed,
+    single_scenarios,
+)
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-class Allotted(NamedTuple):
-    """Strata and what falls to each.
-
-    Attributes:
-        strata: The strata.
-        home: int64 (n,), the stratum of each scenario.
-        rank: int64 (n,), the how manieth scenario of its stratum each is.
-    """
-
-    strata: tuple[Stratum, ...]
-    home: NDArray[np.int64]
-    rank: NDArray[np.int64]
+    from onnxfi.faults import FaultSpace, Scenario
+    from onnxfi.sampling._allotment import Allotment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +44,36 @@ class StratifiedSampler:
         least: Scenarios that every stratum gets at least, as far as it has so many faults.
     """
 
-    n: int
-    by: Sequence[str] = ("site",)
-    seed: int = 0
-    rates: Mapping[str, float] | None = None
-    least: int = 1
-    kind: str = field(default="stratified", init=False)
-    design: str = field(default="stratified", init=False, repr=False)
-    _allotted: dict[FaultSpace, Allotted] = field(
+    name: ClassVar[str] = "stratified"
+    help: ClassVar[str] = "a fixed part for each of --strata"
+    design: ClassVar[str] = "stratified"
+
+    n: Size
+    by: Annotated[
+        Sequence[str],
+        Meta(
+            description="What single faults of one stratum share: site, layer, op_type, kind, bit, "
+            "field, step, or several, such as layer,bit.",
+            extra={"flag": "--strata", "metavar": "FACETS", "implies": True, "always": True},
+        ),
+    ] = ("site",)
+    seed: Seed = 0
+    rates: (
+        Annotated[
+            Mapping[str, float],
+            Meta(
+                description="Allot scenarios to strata by their failure rates in this earlier "
+                "campaign of the same model and faults, more where these are uncertain.",
+                extra={"flag": "--pilot", "key": "pilot", "metavar": "DIR", "implies": True},
+            ),
+        ]
+        | None
+    ) = None
+    least: Annotated[
+        int,
+        Meta(description="Scenarios that every stratum gets at least.", ge=0, extra={"cli": False}),
+    ] = 1
+    _allotted: dict[FaultSpace, Allotment] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -74,22 +93,25 @@ class StratifiedSampler:
         Raises:
             ConfigError: More than the space has faults, or too few for all strata.
         """
-        if not space.enumerable:
-            raise ConfigError("stratified sampling needs faults that can be listed")
+        check_listed(self.name, space)
         return check_fits(self.n, space)
 
-    def allotted(self, space: FaultSpace) -> Allotted:
+    def allotted(self, space: FaultSpace) -> Allotment:
         """Which scenario falls to which stratum; found once for a space."""
+        from onnxfi.sampling._allotment import allotment
+        from onnxfi.sampling._strata import strata
+
         if space not in self._allotted:
             self._allotted.clear()
             found = strata(space, self.by)
-            counts = allot(found, self.size(space), self.rates, self.least)
-            self._allotted[space] = Allotted(found, *_in_turns(counts))
+            self._allotted[space] = allotment(found, self.size(space), self.rates, self.least)
         return self._allotted[space]
 
-    def next_key(self, space: FaultSpace) -> None:
-        """None: strata have no priorities."""
-        del space
+    def header_fields(self, space: FaultSpace, *, written: bool) -> Mapping[str, Any]:
+        """Faults of each stratum, of a list that is written out."""
+        if not written:
+            return {}
+        return {"strata": {each.key: each.size for each in self.allotted(space).strata}}
 
     def scenario(self, space: FaultSpace, k: int) -> Scenario:
         """Scenario k."""
@@ -98,13 +120,13 @@ class StratifiedSampler:
 
     def scenarios(self, space: FaultSpace, numbers: Sequence[int]) -> list[Scenario]:
         """Many scenarios, each what :meth:`scenario` gives for its number."""
-        size = self.size(space)
-        wanted = check_numbers(numbers, size)
-        groups = space.single_groups(self._faults(space, wanted))
-        return [Scenario(number=k, groups=each) for k, each in zip(numbers, groups, strict=True)]
+        wanted = check_numbers(numbers, self.size(space))
+        return single_scenarios(space, numbers, self._faults(space, wanted))
 
     def fault_numbers(self, space: FaultSpace, start: int, stop: int) -> NDArray[np.int64]:
         """Fault numbers of scenarios ``start`` to ``stop``."""
+        import numpy as np
+
         return self._faults(space, np.arange(start, stop))
 
     def population(self, space: FaultSpace) -> None:
@@ -114,7 +136,7 @@ class StratifiedSampler:
     def recipe(self) -> dict[str, object]:
         """JSON form."""
         recipe: dict[str, object] = {
-            "kind": self.kind,
+            "kind": self.name,
             "n": self.n,
             "by": list(self.by),
             "seed": self.seed,
@@ -123,114 +145,17 @@ class StratifiedSampler:
         return recipe if self.rates is None else recipe | {"rates": dict(self.rates)}
 
     def _faults(self, space: FaultSpace, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+        import numpy as np
+
+        from onnxfi.sampling._permutation import permutation
+        from onnxfi.sampling._random import Stream
+
         found = np.empty(len(wanted), np.int64)
         allotted = self.allotted(space)
-        home, rank = allotted.home[wanted], allotted.rank[wanted]
-        for which in np.unique(home).tolist():
-            mine = home == which
+        codes, rank = allotted.codes[wanted], allotted.rank[wanted]
+        for which in np.unique(codes).tolist():
+            mine = codes == which
             stratum = allotted.strata[which]
             order = permutation(stratum.size, self.seed, Stream.STRATUM, which)
             found[mine] = stratum.numbers(order.many(rank[mine]))
         return found
-
-
-class Sized(Protocol):
-    """A stratum as far as allotting goes."""
-
-    @property
-    def key(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Faults."""
-        ...
-
-
-class _Named(NamedTuple):
-    key: str
-    size: int
-
-
-def homes(sizes: Mapping[str, int], recipe: Mapping[str, Any]) -> NDArray[np.int64]:
-    """The stratum of each scenario of a sample that is known by its recipe; int64 (n,).
-
-    Args:
-        sizes: Faults of each stratum, in their order.
-        recipe: Of the sampler.
-
-    Raises:
-        ConfigError: The recipe does not fit the strata.
-    """
-    found = [_Named(key, size) for key, size in sizes.items()]
-    counts = allot(found, recipe["n"], recipe.get("rates"), recipe.get("least", 1))
-    return _in_turns(counts)[0]
-
-
-def allot(
-    found: Sequence[Sized], n: int, rates: Mapping[str, float] | None, least: int
-) -> NDArray[np.int64]:
-    """Scenarios of each stratum, int64 (H,), which sum to ``n``.
-
-    Args:
-        found: The strata.
-        n: Scenarios in all.
-        rates: Expected failure rates by stratum; None for parts by size.
-        least: Scenarios that each gets at least.
-
-    Raises:
-        ConfigError: ``n`` is too small for that, or rates name strata that don't exist or miss one.
-    """
-    sizes = np.array([stratum.size for stratum in found], np.int64)
-    floor = np.minimum(sizes, least)
-    if floor.sum() > n:
-        raise ConfigError(
-            f"{len(found)} strata with at least {least} scenarios each need n = {int(floor.sum())}"
-            f" or more, got {n}; raise n, lower least, or make fewer strata"
-        )
-    wanted = sizes.astype(np.float64) * _spread(found, rates)
-    # What a full stratum can't take goes to the others, in their proportions.
-    counts = floor.copy()
-    while counts.sum() < n:
-        room = sizes - counts
-        parts = np.where(room > 0, wanted, 0.0)
-        if parts.sum() == 0:
-            parts = room.astype(np.float64)
-        counts += np.minimum(room, _rounded(parts / parts.sum() * (n - int(counts.sum()))))
-    return counts
-
-
-def _spread(found: Sequence[Sized], rates: Mapping[str, float] | None) -> NDArray[np.float64]:
-    """sqrt(p (1 - p)) of each stratum, 1 where nothing is known."""
-    if rates is None:
-        return np.ones(len(found))
-    keys = [stratum.key for stratum in found]
-    unknown = sorted(set(rates) - set(keys))
-    missing = [key for key in keys if key not in rates]
-    if unknown or missing:
-        what = f"there is no stratum {unknown[0]!r}" if unknown else f"none for {missing[0]!r}"
-        raise ConfigError(
-            f"the rates don't fit the strata: {what}; a pilot must have the same model, sites and"
-            " fault models"
-        )
-    values = np.array([rates[key] for key in keys])
-    return np.asarray(np.sqrt(values * (1 - values)))
-
-
-def _rounded(parts: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Whole numbers near the parts with their sum, by largest remainder; at least one in all."""
-    whole = np.floor(parts).astype(np.int64)
-    left = round(float(parts.sum())) - int(whole.sum())
-    order = np.argsort(-(parts - whole), kind="stable")
-    whole[order[: max(0, left)]] += 1
-    return whole
-
-
-def _in_turns(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Stratum and rank of each scenario, each stratum's spread evenly over the whole."""
-    home = np.repeat(np.arange(len(counts)), counts)
-    first = np.cumsum(counts) - counts
-    rank = np.arange(len(home)) - first[home]
-    order = np.lexsort((home, (rank + 0.5) / counts[home]))
-    return home[order], rank[order]

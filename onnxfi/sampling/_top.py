@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
+from msgspec import Meta
 
-from onnxfi.errors import ConfigError
-from onnxfi.faults import FaultSpace, Scenario
-from onnxfi.sampling._best import Best, Rows
-from onnxfi.sampling._random import Stream, check_seed, uniforms
-from onnxfi.sampling._sampler import check_count, check_fits, check_numbers
-from onnxfi.sampling._scores import Scores, scored
+from onnxfi.sampling._sampler import (
+    Scores,
+    Seed,
+    Size,
+    check_count,
+    check_fits,
+    check_numbers,
+    check_seed,
+    single_scenarios,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from onnxfi.faults import FaultSpace, Scenario
+    from onnxfi.sampling._orders import Rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +41,19 @@ class TopSampler:
         seed: Of the order of faults with equal scores, 0..2^64 - 1.
     """
 
-    n: int
-    scores: Scores
-    seed: int = 0
-    kind: str = field(default="top", init=False)
-    design: str = field(default="top", init=False, repr=False)
+    name: ClassVar[str] = "top"
+    help: ClassVar[str] = "the highest --scores only: finds failures, gives no rate"
+    design: ClassVar[str] = "top"
+
+    n: Annotated[Size, Meta(extra={"usual": 100})]
+    scores: Annotated[
+        Scores,
+        Meta(
+            description="How likely faults are to fail: a .npz with an array a site, a number for "
+            "each element, or for each bit of each element."
+        ),
+    ]
+    seed: Seed = 0
     _drawn: dict[FaultSpace, Rows] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -53,14 +72,12 @@ class TopSampler:
 
     def order(self, space: FaultSpace) -> Rows:
         """The faults in order, their scores as keys; found once for a space."""
+        from onnxfi.sampling._orders import top_order
+
         if space not in self._drawn:
             self._drawn.clear()
             self._drawn[space] = top_order(space, self.scores, n=self.size(space), seed=self.seed)
         return self._drawn[space]
-
-    def next_key(self, space: FaultSpace) -> None:
-        """None: nothing follows from the score of the fault that comes next."""
-        del space
 
     def scenario(self, space: FaultSpace, k: int) -> Scenario:
         """Scenario k; its key is its score."""
@@ -69,12 +86,9 @@ class TopSampler:
 
     def scenarios(self, space: FaultSpace, numbers: Sequence[int]) -> list[Scenario]:
         """Many scenarios, each what :meth:`scenario` gives for its number."""
-        size = self.size(space)
-        wanted = check_numbers(numbers, size)
+        wanted = check_numbers(numbers, self.size(space))
         order = self.order(space)
-        groups = space.single_groups(order.numbers[wanted])
-        columns = zip(numbers, groups, order.key[wanted].tolist(), strict=True)
-        return [Scenario(number=k, groups=each, key=key) for k, each, key in columns]
+        return single_scenarios(space, numbers, order.numbers[wanted], key=order.key[wanted])
 
     def fault_numbers(self, space: FaultSpace, start: int, stop: int) -> NDArray[np.int64]:
         """Fault numbers of scenarios ``start`` to ``stop``."""
@@ -87,30 +101,8 @@ class TopSampler:
     def recipe(self) -> dict[str, object]:
         """JSON form; the scores are named by their hash, since they don't follow from it."""
         return {
-            "kind": self.kind,
+            "kind": self.name,
             "n": self.n,
             "seed": self.seed,
             "scores_sha256": self.scores.digest,
         }
-
-
-def top_order(space: FaultSpace, scores: Scores, *, n: int, seed: int) -> Rows:
-    """The first ``n`` faults by falling score, ties by a hash of seed and fault number.
-
-    Takes one pass over the space and memory for ``n`` faults.
-
-    Raises:
-        ConfigError: A fault model is random, or there are no scores for a site.
-    """
-    if not space.enumerable:
-        models = ", ".join(model.spec() for model in space.models if not model.enumerable)
-        raise ConfigError(f"sampler top needs faults that can be listed, {models} is random")
-    best = Best(n)
-    for start, values in scored(space, scores):
-        numbers = np.arange(start, start + len(values))
-
-        def tie(kept: NDArray[np.int64], start: int = start) -> NDArray[np.float64]:
-            return uniforms(seed, Stream.TIE, kept + start)
-
-        best.add(numbers, values, tie)
-    return best.sorted()

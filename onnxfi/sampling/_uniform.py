@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
+from msgspec import Meta
 
 from onnxfi.errors import ConfigError
-from onnxfi.faults import FaultSpace, Scenario
-from onnxfi.sampling._permutation import permutation
-from onnxfi.sampling._random import Stream, check_seed, generator
-from onnxfi.sampling._sampler import check_count, check_fits, check_number, check_numbers
-from onnxfi.sampling._size import sample_size
+from onnxfi.sampling._sampler import (
+    EQUAL,
+    Seed,
+    Size,
+    check_count,
+    check_fits,
+    check_number,
+    check_numbers,
+    check_seed,
+    single_scenarios,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from onnxfi.faults import FaultSpace, Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +47,35 @@ class UniformSampler:
         confidence: Level of that interval.
     """
 
-    n: int | None = None
-    seed: int = 0
-    faults_per_scenario: int = 1
-    margin: float | None = None
-    confidence: float = 0.95
-    kind: str = field(default="uniform", init=False)
+    name: ClassVar[str] = "uniform"
+    help: ClassVar[str] = "the default; distinct scenarios, all equally likely"
+    design: ClassVar[str] = EQUAL
+
+    n: Size | None = None
+    seed: Seed = 0
+    faults_per_scenario: Annotated[
+        int,
+        Meta(
+            description="Faults present together in one uniform scenario.",
+            ge=1,
+            extra={"metavar": "K", "always": True},
+        ),
+    ] = 1
+    margin: (
+        Annotated[
+            float,
+            Meta(
+                description="Draw as many as it takes for an interval of this half-width.",
+                gt=0,
+                lt=1,
+                extra={"flag": "--plan-margin", "metavar": "E"},
+            ),
+        ]
+        | None
+    ) = None
+    confidence: Annotated[
+        float, Meta(description="Level of the interval planned for.", gt=0, lt=1)
+    ] = 0.95
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
@@ -72,6 +108,12 @@ class UniformSampler:
 
     def scenario(self, space: FaultSpace, k: int) -> Scenario:
         """Scenario k."""
+        import numpy as np
+
+        from onnxfi.faults import Scenario
+        from onnxfi.sampling._permutation import permutation
+        from onnxfi.sampling._random import Stream, generator
+
         check_number(k, self.size(space))
         if self.faults_per_scenario > 1:
             order = permutation(space.size, self.seed, Stream.SUBSET, k)
@@ -83,14 +125,15 @@ class UniformSampler:
 
     def scenarios(self, space: FaultSpace, numbers: Sequence[int]) -> list[Scenario]:
         """Many scenarios, each what :meth:`scenario` gives for its number."""
+        from onnxfi.sampling._permutation import permutation
+        from onnxfi.sampling._random import Stream
+
         if self.population(space) is None:
             return [self.scenario(space, k) for k in numbers]
-        size = self.size(space)
-        positions = check_numbers(numbers, size)
+        positions = check_numbers(numbers, self.size(space))
         # Without replacement there is only one turn.
         faults = permutation(space.size, self.seed, Stream.ORDER).many(positions)
-        groups = space.single_groups(faults)
-        return [Scenario(number=k, groups=each) for k, each in zip(numbers, groups, strict=True)]
+        return single_scenarios(space, numbers, faults)
 
     def fault_numbers(self, space: FaultSpace, start: int, stop: int) -> NDArray[np.int64] | None:
         """Fault numbers of scenarios ``start`` to ``stop``; None if they have several faults."""
@@ -102,7 +145,7 @@ class UniformSampler:
 
     def recipe(self) -> dict[str, object]:
         """JSON form."""
-        recipe: dict[str, Any] = {"kind": self.kind, "seed": self.seed}
+        recipe: dict[str, Any] = {"kind": self.name, "seed": self.seed}
         if self.n is not None:
             recipe["n"] = self.n
         else:
@@ -110,6 +153,11 @@ class UniformSampler:
         return recipe | {"faults_per_scenario": self.faults_per_scenario}
 
     def _single(self, space: FaultSpace, start: int, stop: int) -> NDArray[np.int64]:
+        import numpy as np
+
+        from onnxfi.sampling._permutation import permutation
+        from onnxfi.sampling._random import Stream
+
         parts = []
         for turn in range(start // space.size, -(-stop // space.size)):
             order = permutation(space.size, self.seed, Stream.ORDER, turn)
@@ -120,3 +168,31 @@ class UniformSampler:
             else:
                 parts.append(order.many(np.arange(first, last)))
         return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+
+def sample_size(
+    population: int | None, margin: float, confidence: float = 0.95, p: float = 0.5
+) -> int:
+    """Scenarios to draw, without replacement, for an interval of half-width ``margin``.
+
+    n = N / (1 + e^2 (N - 1) / (t^2 p (1 - p))), rounded up (Leveugle et al., DATE 2009).
+
+    Args:
+        population: Scenarios in all (N), None for no limit.
+        margin: Half-width e of the interval of a rate, absolute, 0..1.
+        confidence: Level of the interval, 0..1.
+        p: Rate expected; 0.5 is safe for every rate.
+
+    Raises:
+        ConfigError: A value is out of range.
+    """
+    for name, value in (("margin", margin), ("confidence", confidence), ("p", p)):
+        if not 0 < value < 1:
+            raise ConfigError(f"{name} must be above 0 and below 1, got {value}")
+    t = NormalDist().inv_cdf(0.5 + confidence / 2)
+    unlimited = t * t * p * (1 - p) / (margin * margin)
+    if population is None:
+        return math.ceil(unlimited)
+    if population < 1:
+        raise ConfigError(f"a population has at least 1 scenario, got {population}")
+    return min(population, math.ceil(population / (1 + (population - 1) / unlimited)))

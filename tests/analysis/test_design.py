@@ -5,13 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxfi.analysis import (
-    Domain,
-    EqualDesign,
-    PriorityDesign,
-    StratifiedDesign,
-    look_confidence,
-)
+from onnxfi.analysis import Domain, EqualDesign, PriorityDesign, StratifiedDesign, look_confidence
 from onnxfi.errors import ConfigError
 
 SHARE = 0.1

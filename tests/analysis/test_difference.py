@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxfi.analysis._difference import difference_total
+from onnxfi.analysis import difference_total
 
 
 def sample(seed: int, n: int = 40, size: int = 1_000):

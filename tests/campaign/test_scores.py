@@ -70,7 +70,7 @@ def test_a_file_draws_what_its_scores_draw(measured: Measured, tmp_path: Path) -
     measured.sensitivity.save(path)
     for kind in (ImportanceSampler, TopSampler):
         direct = kind(n=50, scores=measured.sensitivity.scores)
-        drawn = _sampler(measured, path, kind=direct.kind)
+        drawn = _sampler(measured, path, kind=direct.name)
         assert drawn.recipe() == direct.recipe()
         one, other = (s.fault_numbers(measured.space, 0, 50) for s in (direct, drawn))
         assert (one == other).all()

@@ -85,9 +85,9 @@ def test_texts_become_values(name, text, value):
 @pytest.mark.parametrize(
     ("name", "value", "match"),
     [
-        ("loaves", 0, "oven: loaves is 0; expected `int` >= 1"),
-        ("loaves", True, "expected `int`, got `bool`"),
-        ("loaves", "3", "expected `int`, got `str`"),
+        ("loaves", 0, "oven: loaves is 0; expected int >= 1"),
+        ("loaves", True, "expected int, got bool"),
+        ("loaves", "3", "expected int, got str"),
         ("heat", 0.0, "heat is 0.0"),
         ("mode", "coal", "mode is 'coal'; invalid enum value"),
         ("doughs", ["rye", 1], "doughs is"),

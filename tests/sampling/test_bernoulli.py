@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from onnxfi.errors import ConfigError
-from onnxfi.sampling import bernoulli_positions
-from onnxfi.sampling._bernoulli import _minus_log1m, _uniform
+from onnxfi.sampling import bernoulli_positions, minus_log1m, open_uniforms
 
 
 def rows(size: int, probability: float, runs: int) -> list[np.ndarray]:
@@ -76,7 +75,7 @@ def test_a_longer_row_begins_as_a_shorter_one():
 
 def test_chunks_join_without_a_seam(monkeypatch):
     whole = [bernoulli_positions(50_000, 0.01, seed, 3, 2) for seed in range(20)]
-    monkeypatch.setattr("onnxfi.sampling._bernoulli._chunk", lambda expected: 7)
+    monkeypatch.setattr("onnxfi.sampling._bit_errors._chunk", lambda expected: 7)
     pieces = [bernoulli_positions(50_000, 0.01, seed, 3, 2) for seed in range(20)]
     assert all(np.array_equal(one, other) for one, other in zip(whole, pieces, strict=True))
 
@@ -86,12 +85,12 @@ def test_the_logarithm():
     values = np.concatenate([rng.random(20_000), 10.0 ** rng.uniform(-19, 0, 20_000)])
     values = values[(values > 0) & (values < 1)]
     expected = np.array([-math.log1p(-value) for value in values])
-    assert np.max(np.abs(_minus_log1m(values) / expected - 1)) < 2e-15
+    assert np.max(np.abs(minus_log1m(values) / expected - 1)) < 2e-15
 
 
 def test_uniform_words_keep_small_probabilities():
     words = np.array([0, 1, 2**63, 2**64 - 1], np.uint64)
-    small, next_one, half, top = _uniform(words).tolist()
+    small, next_one, half, top = open_uniforms(words).tolist()
     assert Fraction(small) == Fraction(1, 2**65)
     assert Fraction(next_one) == Fraction(3, 2**65)
     assert half == 0.5

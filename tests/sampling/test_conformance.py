@@ -10,7 +10,6 @@ import pytest
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FaultListHeader, FaultSpace, Scenario, read_fault_list, write_fault_list
 from onnxfi.sampling import (
-    SCORED,
     BitErrorRateSampler,
     ExhaustiveSampler,
     FunctionScores,
@@ -21,6 +20,7 @@ from onnxfi.sampling import (
     StratifiedSampler,
     TopSampler,
     UniformSampler,
+    by_scores,
     from_recipe,
 )
 
@@ -75,12 +75,12 @@ def sampler(make) -> Sampler:
 def _again(sampler: Sampler) -> Sampler:
     """The sampler from its recipe, the scores given again where it has some."""
     recipe = json.loads(json.dumps(sampler.recipe()))
-    if recipe["kind"] not in SCORED:
+    if not by_scores(recipe["kind"]):
         return from_recipe(recipe)
     with pytest.raises(ConfigError, match="needs its scores"):
         from_recipe(recipe)
     assert recipe.pop("scores_sha256") == SCORES.digest
-    return SCORED[recipe.pop("kind")](scores=SCORES, **recipe)
+    return from_recipe(recipe, scores=SCORES)
 
 
 def _faults(space: FaultSpace, scenario: Scenario) -> int:
@@ -96,7 +96,7 @@ class TestConformance:
     def test_recipe_survives_json(self, sampler, mixed):
         again = _again(sampler)
         assert again == sampler
-        assert sampler.recipe()["kind"] == sampler.kind
+        assert sampler.recipe()["kind"] == sampler.name
         assert list(SampledScenarios(mixed, again)) == list(SampledScenarios(mixed, sampler))
 
     def test_the_seed_alone_makes_the_difference(self, make, mixed):
@@ -134,7 +134,7 @@ class TestConformance:
         source = SampledScenarios(mixed, sampler)
         numbers = source.fault_numbers(0, len(source))
         if numbers is None:
-            assert source.scenario(0).size != 1 or sampler.kind == "ber"
+            assert source.scenario(0).size != 1 or sampler.name == "ber"
             return
         assert isinstance(sampler, SingleFaultSampler)
         assert len(numbers) == len(source)
@@ -145,7 +145,7 @@ class TestConformance:
 
     def test_only_equal_chances_have_a_population(self, sampler, mixed):
         single = sampler.recipe().get("faults_per_scenario", 1) == 1
-        equal = sampler.kind in ("uniform", "exhaustive") and single
+        equal = sampler.name in ("uniform", "exhaustive") and single
         assert SampledScenarios(mixed, sampler).population == (SIZE if equal else None)
 
     def test_the_header_tells_how_they_were_drawn(self, sampler, mixed, tmp_path):
@@ -155,8 +155,8 @@ class TestConformance:
         assert fields["space"] == mixed.describe()
         assert fields["seed"] == 3
         designs = {"importance": "priority", "stratified": "stratified", "top": "top"}
-        assert fields.get("design") == designs.get(sampler.kind)
-        assert (fields.get("next_key") is not None) == (sampler.kind == "importance")
+        assert fields.get("design") == designs.get(sampler.name)
+        assert (fields.get("next_key") is not None) == (sampler.name == "importance")
         path = tmp_path / "faults.jsonl"
         sites = {site.name: site for site in mixed.sites}
         write_fault_list(path, FaultListHeader(**fields), source, sites)

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from onnxfi.sampling import permutation, raw_bits
-from onnxfi.sampling._permutation import Feistel
+from onnxfi.sampling import Feistel, permutation, raw_bits
 
 
 def network(size: int, seed: int) -> Feistel:

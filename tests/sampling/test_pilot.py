@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from onnxfi.errors import ConfigError
-from onnxfi.sampling import UniformSampler, expected_rates, strata
-from onnxfi.sampling._stratified import allot
+from onnxfi.sampling import UniformSampler, allot, expected_rates, strata
 
 
 def test_strata_know_their_own_faults(mixed):

@@ -196,12 +196,15 @@ def test_per_sample_with_two_models_on_one_site(mixed):
             "each of 5 samples, the workload has 8",
         ),
         (lambda: BitErrorRateSampler(ber=0.1, n=2, samples=0), "samples must be"),
-        (lambda: from_recipe({"kind": "psychic"}), "kind 'psychic'; expected uniform"),
-        (lambda: from_recipe({}), "kind None"),
+        (lambda: from_recipe({"kind": "psychic"}), "unknown sampler 'psychic'; there are: uniform"),
+        (lambda: from_recipe({}), "unknown sampler None"),
         (lambda: from_recipe({"kind": "uniform", "n": 3, "sed": 1}), "no field 'sed'"),
         (lambda: from_recipe({"kind": "ber", "n": 3}), "needs a value for ber"),
-        (lambda: from_recipe({"kind": "ber", "n": 3, "ber": "x"}), "wrong type"),
-        (lambda: from_recipe({"kind": "uniform", "n": "3"}), "n must be a positive integer"),
+        (
+            lambda: from_recipe({"kind": "ber", "n": 3, "ber": "x"}),
+            "ber is 'x'; expected float",
+        ),
+        (lambda: from_recipe({"kind": "uniform", "n": "3"}), "n is '3'; expected int"),
     ],
 )
 def test_wrong_values_are_named(build, said):
@@ -246,9 +249,10 @@ def test_a_population_has_members():
         sample_size(0, 0.1)
 
 
-def test_a_users_own_sampler_needs_four_methods_only(mixed):
+def test_a_users_own_sampler_needs_a_few_things_only(mixed):
     class FirstBits:
-        kind = "first-bits"
+        name = "first-bits"
+        design = "equal"
 
         def size(self, space):
             return 3
@@ -257,7 +261,7 @@ def test_a_users_own_sampler_needs_four_methods_only(mixed):
             return Scenario(number=k, groups=space.scenario_groups(np.array([k, k + 8])))
 
         def recipe(self):
-            return {"kind": self.kind}
+            return {"kind": self.name}
 
     source = SampledScenarios(mixed, FirstBits())
     assert [scenario.size for scenario in source] == [2, 2, 2]

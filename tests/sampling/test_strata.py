@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults import BitFlip, Burst, FaultSpace, StuckAt
-from onnxfi.sampling import SampledScenarios, StratifiedSampler, homes, strata
-from onnxfi.sampling._stratified import allot
+from onnxfi.sampling import SampledScenarios, StratifiedSampler, allot, strata, strata_of_sample
 
 FACETS = ["site", "layer", "op_type", "kind", "bit", "field"]
 
@@ -78,7 +77,7 @@ def test_prefixes_have_about_the_same_parts(mixed):
 
 
 def test_small_strata_have_their_turn_in_the_middle_not_all_at_once():
-    turns = homes({"a": 1, "b": 3, "c": 1}, {"n": 5})
+    turns = strata_of_sample({"a": 1, "b": 3, "c": 1}, {"n": 5})
     assert turns.tolist() == [1, 0, 1, 2, 1]
 
 

@@ -20,7 +20,7 @@ from onnxfi.engine import (
 from onnxfi.faults import BitFlip, FaultSite, FaultSpace, Scenario, SiteFilter, enumerate_sites
 from onnxfi.graph import load
 from onnxfi.outcome import choose_criterion
-from onnxfi.sampling._scores import scored
+from onnxfi.sampling import scored
 from onnxfi.sensitivity import Sensitivity, measure
 from onnxfi.settings import SensitivityOptions
 from onnxfi.workload import Workload

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from onnxfi.analysis._design import Domain, Flags, Values
+from onnxfi.analysis._design import Design, Domain, Flags, Values
 from onnxfi.analysis._interval import SEARCH, Interval, check_confidence, check_drawn
+from onnxfi.faults import FaultListHeader
+from onnxfi.sampling import ScenarioSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ObservedDesign:
+class PickedDesign(Design):
     """A search for failures: shares are of the scenarios run, and have no error."""
+
+    name: ClassVar[str] = "top"
+    help: ClassVar[str] = "picked to find failures: shares are of the scenarios run"
+    picked: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, source: ScenarioSource, header: FaultListHeader, n: int) -> PickedDesign:
+        """The design of a source's scenarios."""
+        del source, header, n
+        return cls()
 
     def rate(
         self,
