@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from onnxfi.cli._samplers import sampler_recipe
 from onnxfi.settings import CampaignSettings, settings_of
 
 if TYPE_CHECKING:
@@ -14,11 +13,6 @@ if TYPE_CHECKING:
     from onnxfi.faults import FaultModel, FaultSite, FaultSpace
     from onnxfi.sampling import Sampler
 
-DEFAULT_MARGIN = 0.03
-DEFAULT_BER_SCENARIOS = 100
-DEFAULT_SEARCH = 100
-#: Options that say which sampler is meant: option, sampler.
-IMPLIED = {"ber": "ber", "strata": "stratified", "pilot": "stratified", "scores": "importance"}
 COMPUTED = ("activation", "input", "state")
 
 
@@ -81,35 +75,6 @@ def check_inputs_given(targets: tuple[str, ...], inputs: str | None) -> None:
         )
 
 
-def sampler_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The recipe of the sampler options, as ``onnxfi.sampling.from_recipe`` takes it.
-
-    Raises:
-        UsageError: Options of different samplers are mixed.
-    """
-    kind = options["sampler"] or implied(options) or "uniform"
-    _refuse_mixtures(kind, options)
-    recipe: dict[str, Any] = {"kind": kind, "seed": options["seed"]}
-    if kind == "uniform":
-        recipe |= _size(options)
-        recipe["faults_per_scenario"] = options["faults_per_scenario"] or 1
-    elif kind == "stratified":
-        recipe |= {"n": _scenarios(options), "by": list(options["strata"] or ("site",))}
-        if options["pilot"] is not None:
-            recipe["pilot"] = options["pilot"]
-    elif kind == "importance":
-        recipe |= {"n": _scenarios(options), "scores": options["scores"]}
-        for name in ("uniform_share", "power"):
-            if options[name] is not None:
-                recipe[name] = float(options[name])
-    elif kind == "top":
-        recipe |= {"n": options["n"] or DEFAULT_SEARCH, "scores": options["scores"]}
-    elif kind == "ber":
-        recipe |= {"n": _ber_scenarios(options), "ber": options["ber"]}
-        recipe["per_sample"] = options["ber_per_sample"]
-    return recipe
-
-
 def build_sampler(options: Mapping[str, Any], space: FaultSpace, subject: LoadedModel) -> Sampler:
     """The sampler of the options; --ber-per-sample needs the subject's workload."""
     from onnxfi.campaign import piloted, sampler_of
@@ -134,68 +99,3 @@ def build_space(
     from onnxfi.faults import FaultSpace
 
     return FaultSpace(choose_sites(subject, options, targets), fault_models(options))
-
-
-def _refuse_mixtures(kind: str, options: Mapping[str, Any]) -> None:
-    belongs = {
-        "n": ("uniform", "stratified", "importance", "top", "ber"),
-        "plan_margin": ("uniform", "stratified", "importance", "ber"),
-        "strata": ("stratified",),
-        "pilot": ("stratified",),
-        "scores": ("importance", "top"),
-        "uniform_share": ("importance",),
-        "power": ("importance",),
-        "faults_per_scenario": ("uniform",),
-        "ber": ("ber",),
-        "ber_per_sample": ("ber",),
-    }
-    for name, kinds in belongs.items():
-        if options[name] and kind not in kinds:
-            raise click.UsageError(f"{_flag(name)} does not go with --sampler {kind}")
-    if options["n"] is not None and options["plan_margin"] is not None:
-        raise click.UsageError("-n and --plan-margin both say how many scenarios; give one")
-    if kind == "ber" and options["ber"] is None:
-        raise click.UsageError("--sampler ber needs --ber, the probability of each bit")
-    if kind in ("importance", "top") and options["scores"] is None:
-        raise click.UsageError(
-            f"--sampler {kind} needs --scores: a file that `onnxfi sensitivity MODEL --inputs FILE "
-            "-o scores.npz` makes, or a .npz of your own with an array for each site"
-        )
-    if kind == "top" and (options.get("margin") or options.get("relative_margin")):
-        raise click.UsageError(
-            "a margin is for estimating a rate, and no rate can be had from --sampler top; stop "
-            "with --find, or use --sampler importance, stratified or uniform"
-        )
-
-
-def _flag(name: str) -> str:
-    return "-n" if name == "n" else f"--{name.replace('_', '-')}"
-
-
-def _size(options: Mapping[str, Any]) -> dict[str, Any]:
-    if options["n"] is not None:
-        return {"n": options["n"]}
-    return {
-        "margin": options["plan_margin"] or DEFAULT_MARGIN,
-        "confidence": options["confidence"],
-    }
-
-
-def _ber_scenarios(options: Mapping[str, Any]) -> int:
-    if options["plan_margin"] is None and options["n"] is None:
-        return DEFAULT_BER_SCENARIOS
-    return _scenarios(options)
-
-
-def _scenarios(options: Mapping[str, Any]) -> int:
-    """As many as are asked for, or as an interval of the planned margin needs."""
-    from onnxfi.sampling import sample_size
-
-    if options["n"] is not None:
-        return int(options["n"])
-    return sample_size(None, options["plan_margin"] or DEFAULT_MARGIN, options["confidence"])
-
-
-def implied(options: Mapping[str, Any]) -> str | None:
-    """The sampler that belongs to the options given, where none is named; None if any may."""
-    return next((kind for name, kind in IMPLIED.items() if options[name] is not None), None)

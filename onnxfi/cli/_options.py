@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from onnxfi.cli._output import Talk
-from onnxfi.cli._types import Names, PluginName, PluginOption, param_type
+from onnxfi.cli._types import PluginName, PluginOption, param_type
 from onnxfi.plugins import Option
 from onnxfi.settings import (
     CampaignSettings,
@@ -23,7 +23,7 @@ from onnxfi.settings import (
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
-def _stack(*decorators: Callable[[Any], Any]) -> Callable[[AnyFunction], AnyFunction]:
+def stacked(*decorators: Callable[[Any], Any]) -> Callable[[AnyFunction], AnyFunction]:
     """Apply decorators so that the first one listed is the first one in the help."""
 
     def apply(function: AnyFunction) -> AnyFunction:
@@ -48,7 +48,7 @@ def _debugging(ctx: click.Context, _param: click.Parameter, on: bool) -> None:
 
 
 #: Taken by the group and by every command, wherever on the line they stand.
-common_options = _stack(
+common_options = stacked(
     click.option(
         "-v",
         "--verbose",
@@ -88,7 +88,7 @@ def setting_options(
             a resumed campaign can tell it from one that is given.
     """
     options = settings_of(record, *groups).values()
-    return _stack(*(_setting_option(option, fixed) for option in options))
+    return stacked(*(_setting_option(option, fixed) for option in options))
 
 
 def _setting_option(option: Option, fixed: bool) -> Callable[[Any], Any]:
@@ -126,7 +126,7 @@ study_options = setting_options(
     CampaignSettings, "judging", "engine", "provider", "graph", "runs", "watching"
 )
 #: How the work is done; none of it changes a result.
-work_options = _stack(
+work_options = stacked(
     setting_options(RunOptions, "work", fixed=True),
     setting_options(RunOptions, "executor", "memory"),
     setting_options(StopRule, "stop"),
@@ -136,95 +136,12 @@ effort_options = setting_options(SensitivityOptions, "effort", fixed=True)
 confidence_option = setting_options(StopRule, "level", fixed=True)
 
 #: What is done to the bits of sites.
-fault_options = _stack(
+fault_options = stacked(
     setting_options(CampaignSettings, "faults"),
     click.option(
         "--bits",
         metavar="BITS",
         help="Only these bits: a number (0 is the least significant), a list 0,3, a range 0-7, or "
         "a field: sign, exponent, mantissa, magnitude.",
-    ),
-)
-
-#: Which scenarios are drawn.
-sampler_options = _stack(
-    click.option(
-        "--sampler",
-        type=click.Choice(["uniform", "stratified", "importance", "top", "exhaustive", "ber"]),
-        help="uniform (the default; distinct scenarios, all equally likely), stratified (a fixed "
-        "part for each of --strata), importance (likely failures first, by --scores), top (the "
-        "highest --scores only: finds failures, gives no rate), exhaustive (all of them), or ber "
-        "(each bit on its own with probability --ber).",
-    ),
-    click.option(
-        "-n",
-        "--scenarios",
-        "n",
-        type=click.IntRange(min=1),
-        help="How many scenarios to draw.  [default: as --plan-margin 0.03, at most 1068; 100 "
-        "with --ber and --sampler top]",
-    ),
-    click.option(
-        "--plan-margin",
-        type=click.FloatRange(0, 1, min_open=True, max_open=True),
-        metavar="E",
-        help="Draw as many as it takes for an interval of half-width E, whatever the rate.",
-    ),
-    confidence_option,
-    click.option(
-        "--seed",
-        type=click.IntRange(min=0),
-        default=0,
-        show_default=True,
-        help="Seed of all draws.",
-    ),
-    click.option(
-        "--faults-per-scenario",
-        type=click.IntRange(min=1),
-        metavar="K",
-        help="Faults present together in one uniform scenario.  [default: 1]",
-    ),
-    click.option(
-        "--strata",
-        type=Names(),
-        metavar="FACETS",
-        help="What single faults of one stratum share: site, layer, op_type, kind, bit, field, "
-        "step, or several, such as layer,bit; implies --sampler stratified.  [default: site]",
-    ),
-    click.option(
-        "--pilot",
-        type=click.Path(exists=True, file_okay=False),
-        metavar="DIR",
-        help="Allot scenarios to strata by their failure rates in this earlier campaign of the "
-        "same model and faults, more where these are uncertain.",
-    ),
-    click.option(
-        "--scores",
-        type=click.Path(exists=True, dir_okay=False),
-        help="How likely faults are to fail: a .npz with an array a site, a number for each "
-        "element, or for each bit of each element; implies --sampler importance.",
-    ),
-    click.option(
-        "--uniform-share",
-        type=click.FloatRange(0, 1, min_open=True),
-        metavar="E",
-        help="Part of an importance sample's weight that all faults share alike: 0.05 to find "
-        "failures, 0.3 to trust scores less.  [default: 0.1]",
-    ),
-    click.option(
-        "--power",
-        type=click.FloatRange(0, 100, max_open=True),
-        metavar="A",
-        help="Exponent of the scores: 1 to estimate rates, 8 to find failures.  [default: 1]",
-    ),
-    click.option(
-        "--ber",
-        type=click.FloatRange(0, 1, min_open=True),
-        help="Bit-error rate; implies --sampler ber.",
-    ),
-    click.option(
-        "--ber-per-sample",
-        is_flag=True,
-        help="Redraw the bit errors of activations and inputs for every sample.",
     ),
 )

@@ -18,11 +18,11 @@ from onnxfi.cli._options import (
     json_option,
     list_option,
     model_option,
-    sampler_options,
     site_options,
     study_options,
     work_options,
 )
+from onnxfi.cli._samplers import sampler_options
 from onnxfi.cli._settings import (
     SETTING_OPTIONS,
     changed_settings,

@@ -18,9 +18,9 @@ from onnxfi.cli._options import (
     inputs_option,
     json_option,
     model_argument,
-    sampler_options,
     site_options,
 )
+from onnxfi.cli._samplers import sampler_options
 
 if TYPE_CHECKING:
     from onnxfi.cli._subject import LoadedModel

@@ -9,14 +9,12 @@ import click
 import msgspec
 
 from onnxfi.cli._choose import (
-    IMPLIED,
     check_inputs_given,
     fault_graphs,
     fault_specs,
     given_settings,
-    implied,
-    sampler_recipe,
 )
+from onnxfi.cli._samplers import over_recipe, sampler_flags, sampler_names, sampler_recipe
 from onnxfi.settings import CampaignSettings, absolute_paths, settings_of
 
 #: Groups of settings that go into a campaign as the options say them.
@@ -35,48 +33,13 @@ _GROUPS = (
 )
 _PLAIN = settings_of(CampaignSettings, *_GROUPS)
 _FAULT = ("fault_models", "bits")
-_SAMPLER = (
-    "sampler",
-    "n",
-    "plan_margin",
-    "confidence",
-    "seed",
-    "ber",
-    "ber_per_sample",
-    "faults_per_scenario",
-    "strata",
-    "pilot",
-    "scores",
-    "uniform_share",
-    "power",
-)
+_SAMPLER = sampler_names()
 SETTING_OPTIONS = (*_PLAIN, *_FAULT, *_SAMPLER, "faults")
-_AS_IN_RECIPE = (
-    "n",
-    "ber",
-    "faults_per_scenario",
-    "confidence",
-    "pilot",
-    "scores",
-    "uniform_share",
-    "power",
-)
 #: What a fault list decides by itself: option, flag.
 _DECIDED_BY_LIST = {
     **{name: each.flag for name, each in settings_of(CampaignSettings, "sites", "faults").items()},
     "bits": "--bits",
-    "sampler": "--sampler",
-    "n": "-n",
-    "plan_margin": "--plan-margin",
-    "seed": "--seed",
-    "ber": "--ber",
-    "ber_per_sample": "--ber-per-sample",
-    "faults_per_scenario": "--faults-per-scenario",
-    "strata": "--strata",
-    "pilot": "--pilot",
-    "scores": "--scores",
-    "uniform_share": "--uniform-share",
-    "power": "--power",
+    **sampler_flags(),
 }
 
 
@@ -133,7 +96,7 @@ def changed_settings(
         _refuse_with_faults(given)
         changes |= {"faults": options["faults"], "sampler": {}}
     elif any(name in given for name in _SAMPLER):
-        asked = _over_recipe(stored.sampler, options, given)
+        asked = over_recipe(stored.sampler, options, given)
         recipe = sampler_recipe(asked)
         if recipe.get("per_sample") and changes.get("inputs", stored.inputs) == stored.inputs:
             recipe["samples"] = stored.sampler.get("samples")
@@ -175,33 +138,3 @@ def _refuse_with_faults(given: Collection[str]) -> None:
     for name, flag in _DECIDED_BY_LIST.items():
         if name in given:
             raise click.UsageError(f"{flag} does not go with --faults, which lists the scenarios")
-
-
-def _over_recipe(
-    recipe: Mapping[str, Any], options: Mapping[str, Any], given: Collection[str]
-) -> dict[str, Any]:
-    """Sampler options as the stored recipe has them, but for those that are given."""
-    kind = options["sampler"] if "sampler" in given else recipe.get("kind")
-    if "sampler" not in given:
-        told = {name: options[name] if name in given else None for name in IMPLIED}
-        if kind == "top":  # it goes by scores, too
-            told["scores"] = None
-        kind = implied(told) or kind
-    asked: dict[str, Any] = dict.fromkeys(_SAMPLER) | {"ber_per_sample": False, "seed": 0}
-    asked["confidence"] = options["confidence"]
-    if kind == recipe.get("kind"):
-        for name, key in (("plan_margin", "margin"), ("ber_per_sample", "per_sample")):
-            asked[name] = recipe.get(key) or asked[name]
-        for name in _AS_IN_RECIPE:
-            asked[name] = recipe.get(name, asked[name])
-        asked["strata"] = recipe.get("by")
-        asked["seed"] = recipe.get("seed", 0)
-    asked["sampler"] = kind
-    if "n" in given:
-        asked["plan_margin"] = None
-    if "plan_margin" in given:
-        asked["n"] = None
-    for name in _SAMPLER:
-        if name in given and name != "sampler":
-            asked[name] = options[name]
-    return asked

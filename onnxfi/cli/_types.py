@@ -176,7 +176,11 @@ class ReportFile(click.ParamType):  # type: ignore[type-arg]  # generic from cli
 
 
 #: Where the registry of each kind of plug-in is; imported when its names are needed.
-_REGISTRIES = {"engine": "onnxfi.engine:ENGINES", "executor": "onnxfi.campaign:EXECUTORS"}
+_REGISTRIES = {
+    "engine": "onnxfi.engine:ENGINES",
+    "executor": "onnxfi.campaign:EXECUTORS",
+    "sampler": "onnxfi.sampling:SAMPLERS",
+}
 #: Kinds whose classes import what they compute with; the setting's help tells of them itself.
 _NOT_LISTED = ("engine",)
 

@@ -78,7 +78,7 @@ class ImportanceSampler:
         Meta(
             description="How likely faults are to fail: a .npz with an array a site, a number for "
             "each element, or for each bit of each element.",
-            extra={"implies": True},
+            extra={"path": "file", "implies": True},
         ),
     ]
     seed: Seed = 0

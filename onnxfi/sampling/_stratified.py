@@ -54,7 +54,13 @@ class StratifiedSampler:
         Meta(
             description="What single faults of one stratum share: site, layer, op_type, kind, bit, "
             "field, step, or several, such as layer,bit.",
-            extra={"flag": "--strata", "metavar": "FACETS", "implies": True, "always": True},
+            extra={
+                "flag": "--strata",
+                "metavar": "FACETS",
+                "reads": "names",
+                "implies": True,
+                "always": True,
+            },
         ),
     ] = ("site",)
     seed: Seed = 0
@@ -64,7 +70,13 @@ class StratifiedSampler:
             Meta(
                 description="Allot scenarios to strata by their failure rates in this earlier "
                 "campaign of the same model and faults, more where these are uncertain.",
-                extra={"flag": "--pilot", "key": "pilot", "metavar": "DIR", "implies": True},
+                extra={
+                    "flag": "--pilot",
+                    "key": "pilot",
+                    "metavar": "DIR",
+                    "path": "folder",
+                    "implies": True,
+                },
             ),
         ]
         | None

@@ -50,7 +50,8 @@ class TopSampler:
         Scores,
         Meta(
             description="How likely faults are to fail: a .npz with an array a site, a number for "
-            "each element, or for each bit of each element."
+            "each element, or for each bit of each element.",
+            extra={"path": "file"},
         ),
     ]
     seed: Seed = 0
