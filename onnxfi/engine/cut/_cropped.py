@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from onnxfi.engine.cut._deviation import Deviation, Region, Samples, crop, insert, whole
 from onnxfi.graph import Model, Part, Receptive, receptive_field
+from onnxfi.graph.ops import operator
 
 _DOMAIN = "com.microsoft.nchwc"
 _READ, _SUM = 0, 3
@@ -116,7 +117,7 @@ def find_cropped(model: Model, part: Part, block: int | None) -> Cropped | None:
     if block is None or len(part.nodes) != 1 or len(part.makes) != 1:
         return None
     node = model.index.producer(part.makes[0])
-    if node is None or node.domain != _DOMAIN or node.op_type != "Conv":
+    if node is None or node.domain != _DOMAIN or operator(node.op_type).layout != "convolution":
         return None
     read = model.index.producer(node.inputs[_READ])
     summed = node.inputs[_SUM] if len(node.inputs) > _SUM else ""

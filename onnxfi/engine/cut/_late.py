@@ -30,8 +30,11 @@ from onnxfi.engine.runtime import RunFailedError, Watchdog, same
 from onnxfi.errors import BackendError, UnsupportedModelError
 from onnxfi.faults import SampleLayout, Scenario
 from onnxfi.graph import Cuts, initializer_words, partition
+from onnxfi.graph.ops import operator
 from onnxfi.inject import BatchWindow, layout_of, window_columns
 from onnxfi.outcome import RunOutputs
+
+_CONVOLUTIONS = ("convolution", "quantized_convolution")
 
 _MANY = 1 / 2
 _COMPARED = 8
@@ -107,7 +110,7 @@ class LateStart:
             use.node.name
             for name in traced
             for use in graph.model.index.consumers(name)
-            if use.node.op_type in ("Conv", "QLinearConv")
+            if operator(use.node.op_type).layout in _CONVOLUTIONS
         }
         cuts = Cuts(
             behind=frozenset(

@@ -13,10 +13,9 @@ from onnxfi.engine.runtime import EngineSettings
 from onnxfi.errors import BackendError, ModelError
 from onnxfi.faults import FaultSite, SiteKind, enumerate_sites
 from onnxfi.graph import Model, expose, node_attributes
+from onnxfi.graph.ops import is_a
 
 _HALVES = frozenset({ElementType.FLOAT16, ElementType.BFLOAT16})
-# Operators of float models whose weights have few bits.
-_LOW_BIT = frozenset({"GatherBlockQuantized", "MatMulBnb4", "MatMulNBits", "QMoE"})
 # They round what they read to 8 bits, and do so only while their weights are constants.
 _ROUNDING_LEVEL = 4
 
@@ -112,7 +111,7 @@ def low_bit_kernels(model: Model | None) -> Counter[str]:
     """Operators of an optimised graph that compute with integers or on packed weights, by type."""
     nodes = () if model is None else model.index.nodes
     return Counter(
-        node.op_type for node in nodes if _integer(node.op_type) or node.op_type in _LOW_BIT
+        node.op_type for node in nodes if _integer(node.op_type) or is_a(node.op_type, "low_bit")
     )
 
 

@@ -15,12 +15,11 @@ from onnxfi.engine.executable._twins import unsaturated
 from onnxfi.engine.runtime import EngineSettings
 from onnxfi.faults import enumerate_sites
 from onnxfi.graph import Initializer, Model, Node, densify, initializer_words, rename
+from onnxfi.graph.ops import is_a
 from onnxfi.inject import layout_of
 
 # What onnxruntime appends to names that it makes, counting as it goes.
 _COUNTER = re.compile(r"_token_\d+$")
-# Operators that onnxruntime inserts to hand a value on in another layout or precision.
-_REDRESSING = frozenset({"Cast", "ReorderInput", "ReorderOutput", "Transpose"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +179,7 @@ def _redressed(executable: Model, name: str) -> Iterator[str]:
 
 
 def _redresses(executable: Model, node: Node) -> bool:
-    if node.op_type not in _REDRESSING or not node.inputs or node.scope:
+    if not is_a(node.op_type, "redresses") or not node.inputs or node.scope:
         return False
     ends = [executable.index.element_of(name) for name in (node.inputs[0], node.outputs[0])]
     return ends[0] is ends[1] or all(map(_is_float, ends))
@@ -222,6 +221,6 @@ def _stands_for(model: Model, node: Node, values: Mapping[str, str]) -> Iterator
                 yield use.node.name
     for name in node.outputs:
         maker = model.index.producer(values.get(name, name))
-        inserted = maker is not None and node.op_type in _REDRESSING
+        inserted = maker is not None and is_a(node.op_type, "redresses")
         if maker is not None and (not inserted or maker.op_type == node.op_type):
             yield maker.name

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from onnxfi.engine.executable._inputs import TensorChange
 from onnxfi.engine.golden import Observation
 from onnxfi.graph import Model, Node, Part
+from onnxfi.graph.ops import operator
 
 _BLOCKED = "com.microsoft.nchwc"
 _WORTH = 1 / 2
@@ -101,9 +102,10 @@ def find_narrow(model: Model, part: Part, seen: Observation, stored: set[str]) -
     node = model.index.producer(part.makes[0])
     if node is None:
         return None
-    if node.op_type == "Conv" and node.domain == _BLOCKED:
+    layout = operator(node.op_type).layout
+    if layout == "convolution" and node.domain == _BLOCKED:
         found = _blocked(model, node)
-    elif node.op_type == "QLinearConv":
+    elif layout == "quantized_convolution":
         found = _integer(model, node, seen)
     else:
         return None

@@ -26,18 +26,8 @@ from onnxfi.graph import (
     rejoin,
     separate,
 )
+from onnxfi.graph.ops import is_a
 from onnxfi.inject import stored_array
-
-# Operators that pack constant inputs for their kernels when the session starts. Lifted, such an
-# input costs time in every run, so it is lifted only where a scenario touches it. The blocked
-# convolutions (com.microsoft.nchwc) take a filter that is already laid out.
-_PACKING = frozenset(
-    """
-    Attention ConvInteger ConvTranspose DynamicQuantizeLSTM DynamicQuantizeMatMul FusedGemm
-    FusedMatMul GRU Gemm LSTM MatMul MatMulInteger MatMulIntegerToFloat MatMulNBits QAttention
-    QGemm QLinearConv QLinearMatMul
-    """.split()  # noqa: SIM905 - as a list of words it is easier to read
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +226,9 @@ def _matrices(executable: Model, settings: EngineSettings) -> frozenset[str]:
 
 
 def _packs(executable: Model, name: str) -> bool:
-    return any(use.node.op_type in _PACKING for use in executable.index.consumers(name))
+    # Lifted, such an input costs time in every run, so it is lifted only where a scenario touches
+    # it. The blocked convolutions (com.microsoft.nchwc) take a filter that is already laid out.
+    return any(is_a(use.node.op_type, "packs") for use in executable.index.consumers(name))
 
 
 def packed_for(graph: OpenGraph, changed: Set[str]) -> tuple[str, ...]:

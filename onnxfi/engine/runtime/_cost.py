@@ -6,10 +6,10 @@ Never from the clock of the run: the same plan must come out on every machine.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from onnxfi.graph import Model, Node
+from onnxfi.graph.ops import operator
 
 # Minima of CPU time over five sessions, one thread of an AMD EPYC core with AVX-512, onnxruntime
 # 1.31.1 at level "all", editing the model included: 0.8 ms (LeNet-5, 12 nodes), 1.1 ms (ResNet-8),
@@ -23,25 +23,6 @@ _SESSION_BYTE_S = 1.5e-9
 # 5.1e-12 s (the same, int8 QDQ), 1.8e-11 s (SNNs) and 2.6e-11 s (LeNet-5, whose pooling and ReLU
 # weigh more than its convolutions).
 _MAC_S = 1e-11
-
-_WEIGHT_SLOT: Mapping[str, int] = MappingProxyType(
-    {
-        "Conv": 1,
-        "ConvInteger": 1,
-        "ConvTranspose": 1,
-        "QLinearConv": 3,
-        "Gemm": 1,
-        "MatMul": 1,
-        "MatMulInteger": 1,
-        "QLinearMatMul": 3,
-        "QGemm": 3,
-        "DynamicQuantizeMatMul": 1,
-        "FusedConv": 1,
-        "FusedGemm": 1,
-        "FusedMatMul": 1,
-        "MatMulIntegerToFloat": 1,
-    }
-)
 
 
 def session_seconds(model: Model) -> float:
@@ -66,11 +47,12 @@ def multiply_accumulates(model: Model) -> int:
 
 def node_multiply_accumulates(model: Model, node: Node) -> int:
     """The share of one node; 0 for anything but a convolution or a matrix product."""
-    slot = _WEIGHT_SLOT.get(node.op_type)
+    known = operator(node.op_type)
+    slot = known.weights
     if slot is None or slot >= len(node.inputs):
         return 0
     weight = _product(model.index.shape_of(node.inputs[slot]))
-    convolution = "Conv" in node.op_type
+    convolution = "convolution" in known.traits
     # Each weight of a convolution meets each place of the output, each weight of a matrix product
     # each row of it.
     shape = model.index.shape_of(node.outputs[0]) or ()

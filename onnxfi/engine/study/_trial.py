@@ -15,11 +15,9 @@ from onnxfi.engine.study._independence import Mode, Verdict, judge
 from onnxfi.engine.study._layouts import of_one_sample
 from onnxfi.engine.study._probe import Prober
 from onnxfi.graph import Model
+from onnxfi.graph.ops import is_a
 from onnxfi.workload import Reading, Workload
 
-#: Operators that take the range of their numbers over all samples of a run. Samples are samples
-#: none the less: they differ by rounding only, and run alone.
-_RANGED = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"})
 _RANGES = 0.5  # of the length of an output, by which such rounding may change it
 _KERNELS = 0.05  # the same for kernels that round otherwise in a batch than alone
 _SAMPLES = 3
@@ -99,7 +97,8 @@ def _proof(model: Model, prober: Prober, workload: Workload, verdict: Verdict) -
         return Proof.NONE
     if workload.samples == 1:
         return Proof.SINGLE
-    ranged = any(node.op_type in _RANGED for node in model.index.nodes)
+    # Samples are samples none the less: they differ by rounding only, and run alone.
+    ranged = any(is_a(node.op_type, "ranged") for node in model.index.nodes)
     if not verdict.isolated and _alike(prober, verdict, _RANGES if ranged else 0.0):
         return Proof.ROUNDED
     # What random operators do is no matter of samples; the golden run refuses them.

@@ -17,6 +17,7 @@ from onnxfi.faults.sites import (
     transparent,
 )
 from onnxfi.graph import TAPPED, Body, GraphIndex, Node, TensorSpec
+from onnxfi.graph.ops import is_a
 
 PORT_TYPES = frozenset(
     {
@@ -53,20 +54,6 @@ _HOST_TYPES = frozenset(
 """Those whose bits only the host can change, between two runs: the graph is cut there."""
 
 _READS_SHAPE = ("Shape", "Size")
-_NEVER_STATIC = frozenset(
-    {
-        "Bernoulli",
-        "If",
-        "Loop",
-        "Multinomial",
-        "RandomNormal",
-        "RandomNormalLike",
-        "RandomUniform",
-        "RandomUniformLike",
-        "Scan",
-        "SequenceMap",
-    }
-)
 
 
 # Number and condition, which a Loop gives its body before the state.
@@ -210,7 +197,7 @@ def static_values(index: GraphIndex) -> frozenset[str]:
     """Values made from stored tensors and shapes alone, in nested graphs too."""
     static = set(index.initializers)
     for node in index.nodes:
-        if node.op_type in _NEVER_STATIC:
+        if is_a(node.op_type, "varies"):
             continue
         read = [value for value in node.inputs if value]
         fixed = bool(read) or node.op_type == "Constant"

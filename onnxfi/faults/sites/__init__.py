@@ -14,7 +14,7 @@ from onnxfi.faults.sites._left_out import (
     no_port,
     not_a_tensor,
 )
-from onnxfi.faults.sites._roles import SLOT_ROLES, Role, role_of, transparent
+from onnxfi.faults.sites._roles import Role, role_of, transparent
 from onnxfi.faults.sites._site import (
     FaultSite,
     NeuronPart,
@@ -25,7 +25,6 @@ from onnxfi.faults.sites._site import (
 )
 
 __all__ = [
-    "SLOT_ROLES",
     "FaultSite",
     "LeftOut",
     "LeftOutGroup",

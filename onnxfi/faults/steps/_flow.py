@@ -9,44 +9,12 @@ from typing import TypeVar
 
 from onnxfi.faults.sites import transparent
 from onnxfi.graph import Body, GraphIndex, Node
+from onnxfi.graph.ops import having
 
 _T = TypeVar("_T", bound=Hashable)
 
-COMPARISONS = frozenset({"Greater", "GreaterOrEqual", "Less", "LessOrEqual"})
-_ELEMENTWISE = COMPARISONS | frozenset(
-    {
-        "Abs",
-        "Add",
-        "And",
-        "BitShift",
-        "Ceil",
-        "Clip",
-        "Div",
-        "Equal",
-        "Exp",
-        "Floor",
-        "Max",
-        "Min",
-        "Mul",
-        "Neg",
-        "Not",
-        "Or",
-        "Pow",
-        "QLinearAdd",
-        "QLinearMul",
-        "Reciprocal",
-        "Relu",
-        "Round",
-        "Sigmoid",
-        "Sign",
-        "Sqrt",
-        "Sub",
-        "Sum",
-        "Tanh",
-        "Where",
-        "Xor",
-    }
-)
+COMPARISONS = having("comparison")
+_ELEMENTWISE = having("elementwise")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,24 +8,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from onnxfi.graph import GraphIndex, Node, Use
+from onnxfi.graph.ops import having
 
-PRODUCTS = frozenset(
-    {
-        "Conv",
-        "ConvInteger",
-        "ConvTranspose",
-        "FusedConv",
-        "FusedGemm",
-        "FusedMatMul",
-        "Gemm",
-        "MatMul",
-        "MatMulInteger",
-        "MatMulNBits",
-        "QGemm",
-        "QLinearConv",
-        "QLinearMatMul",
-    }
-)
+PRODUCTS = having("product")
 """Operators that multiply by a matrix or a kernel of weights."""
 
 

@@ -14,14 +14,14 @@ from onnx import ModelProto, TensorProto
 
 from onnxfi.bits import ElementType, from_words, has_format
 from onnxfi.errors import ModelError
-from onnxfi.graph.cut._partition import RANDOM
 from onnxfi.graph.index import Model
+from onnxfi.graph.ops import is_a
 from onnxfi.graph.proto import captures, known_element, raw_bytes, tensor_words
 
 
 def draws(model: Model) -> bool:
     """Whether some operator of a model may draw random numbers."""
-    return any(node.op_type in RANDOM for node in model.index.nodes)
+    return any(is_a(node.op_type, "random") for node in model.index.nodes)
 
 
 def read_tensor(path: str | os.PathLike[str]) -> NDArray[Any]:

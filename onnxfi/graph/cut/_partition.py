@@ -12,35 +12,8 @@ from onnxfi.bits import ElementType
 from onnxfi.errors import ModelError
 from onnxfi.graph.cut._groups import bound_groups
 from onnxfi.graph.index import Model, stored_names
+from onnxfi.graph.ops import is_a
 from onnxfi.graph.proto import captures
-
-# Operators whose results differ from call to call: they must run once.
-RANDOM = frozenset(
-    """
-    Bernoulli Dropout Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike
-    """.split()  # noqa: SIM905 - as a list of words it is easier to read
-)
-# Operators that do the bulk of the work: a part begins with one, and takes what follows it.
-_HEAVY = frozenset(
-    """
-    Attention Conv ConvInteger ConvTranspose DynamicQuantizeLSTM DynamicQuantizeMatMul FusedConv
-    FusedGemm FusedMatMul GRU Gemm If LSTM Loop MatMul MatMulInteger MatMulIntegerToFloat
-    MatMulNBits MultiHeadAttention QAttention QGemm QLinearConv QLinearMatMul RNN Scan
-    """.split()  # noqa: SIM905
-)
-
-
-# Operators that only move or re-type values.
-_MOVING = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
-# Operators that keep different values apart, but for rounding.
-_FAITHFUL = frozenset(
-    """
-    Add AveragePool BatchNormalization Concat Conv ConvTranspose DequantizeLinear Div Flatten
-    FusedConv FusedGemm FusedMatMul Gemm GlobalAveragePool Identity InstanceNormalization
-    LayerNormalization MatMul Mul Neg ReduceMean ReduceSum ReorderInput ReorderOutput Reshape
-    Split Squeeze Sub Transpose Unsqueeze
-    """.split()  # noqa: SIM905
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +211,7 @@ class _Partitioner:
 
     def _begins(self, node: NodeProto) -> bool:
         """Whether a part should begin with a node."""
-        if (self._cuts.work and node.op_type in _HEAVY) or node.name in self._cuts.alone:
+        if (self._cuts.work and is_a(node.op_type, "heavy")) or node.name in self._cuts.alone:
             return True
         stored = self._cuts.before
         return any(name in stored for name in self._depends(node.name))
@@ -279,7 +252,7 @@ class _Partitioner:
             if not kept.isdisjoint(made):
                 continue
             reads = self._reads[name]
-            static = node.op_type not in RANDOM and known.issuperset(reads)
+            static = not is_a(node.op_type, "random") and known.issuperset(reads)
             if static and (reads or node.op_type == "Constant"):
                 known.update(made)
                 repeated.add(name)
@@ -290,7 +263,9 @@ class _Partitioner:
     def _moves(self, node: NodeProto, repeated: AbstractSet[str]) -> bool:
         """Whether a node only moves what is made again anyway."""
         reads = self._reads[node.name]
-        return node.op_type in _MOVING and bool(reads) and self._makers.get(reads[0]) in repeated
+        return (
+            is_a(node.op_type, "moves") and bool(reads) and self._makers.get(reads[0]) in repeated
+        )
 
 
 def _made(node: NodeProto) -> list[str]:
@@ -299,7 +274,7 @@ def _made(node: NodeProto) -> list[str]:
 
 def _masks(node: NodeProto) -> bool:
     """Whether a node may well turn different values into equal ones."""
-    if node.op_type not in _FAITHFUL:
+    if not is_a(node.op_type, "faithful"):
         return True
     # What onnxruntime has fused into it, such as Relu.
     return any(attribute.name.startswith("activation") for attribute in node.attribute)

@@ -19,6 +19,7 @@ from onnxfi.graph.edit._opset import raise_opset
 from onnxfi.graph.edit._stored import initializer_words
 from onnxfi.graph.index import Model
 from onnxfi.graph.io import Limits, load, serialize
+from onnxfi.graph.ops import is_a
 from onnxfi.graph.proto import (
     TensorSpec,
     bodies,
@@ -30,12 +31,6 @@ from onnxfi.graph.proto import (
 
 _LIMITS = Limits(
     file_bytes=16 << 20, nodes=10_000, tensor_bytes=16 << 20, expansion_nodes=10_000, nesting=8
-)
-# onnxruntime goes on with their generators from run to run, a seed notwithstanding.
-_RANDOM = frozenset(
-    """
-    Bernoulli Dropout Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike
-    """.split()  # noqa: SIM905 - as a list of words it is easier to read
 )
 _RANKS = (None, 1, 2)
 
@@ -212,7 +207,8 @@ def _check_nodes(model: Model) -> None:
             what = f"{node.op_type} of domain {node.domain!r}; only operators of ONNX itself are"
         elif any(True for _ in bodies(node)):
             what = f"{node.op_type}, which has graphs inside; control flow is not"
-        elif node.op_type in _RANDOM:
+        # Their generators go on from run to run, a seed notwithstanding.
+        elif is_a(node.op_type, "random"):
             what = (
                 f"{node.op_type}, and onnxruntime gives other numbers in every run, whatever its"
                 " seed; random operators are not"

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 
+from onnxfi.graph.ops import OPERATORS, operator
+
 _LARGEST = 2**24  # elements: larger tensors are not followed through nodes
 _SHIFT = 40  # elements of a source are numbered below it
 _SAME = frozenset({"Identity", "Cast", "CastLike", "DequantizeLinear"})
@@ -129,9 +131,8 @@ def _value(attributes: Mapping[str, AttributeProto], name: str, default: Any) ->
     return default if item is None else helper.get_attribute_value(item)
 
 
-# In the order in which the operators pack them.
-_ORDER = {"LSTM": "iofc", "DynamicQuantizeLSTM": "iofc", "GRU": "zrh", "RNN": "i"}
-RECURRENT = frozenset(_ORDER)
+RECURRENT = frozenset(name for name, row in OPERATORS.items() if row.gates)
+_LSTM = "iofc"
 _PEEPHOLES = "iof"
 _W, _R, _B, _P = 1, 2, 3, 7
 _QUANTIZATION = (8, 9, 10, 11)  # scales and zero points of W and R in DynamicQuantizeLSTM
@@ -179,14 +180,14 @@ def find_gates(nodes: Sequence[tuple[str, Sequence[str]]], origins: Origins) -> 
 
 def _slots(op_type: str) -> Iterator[tuple[int, int, str]]:
     """Inputs of an operator that are packed: slot, axis, and the gates along it."""
-    order = _ORDER.get(op_type)
-    if order is None:
+    order = operator(op_type).gates
+    if not order:
         return
     quantized = op_type == "DynamicQuantizeLSTM"
     yield _W, 2 if quantized else 1, order
     yield _R, 2 if quantized else 1, order
     yield _B, 1, 2 * order
-    if order == _ORDER["LSTM"]:
+    if order == _LSTM:
         yield _P, 1, _PEEPHOLES
     if quantized:
         for slot in _QUANTIZATION:

@@ -9,10 +9,9 @@ from types import MappingProxyType
 from onnx import NodeProto
 
 from onnxfi.bits import ElementType
+from onnxfi.graph.ops import is_a
 
 _ELEMENTS = MappingProxyType({2: ElementType.UINT2, 4: ElementType.UINT4})
-# What leaves the order of a tensor's bytes alone.
-_RESHAPES = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +74,7 @@ def packed_elements(
             packing = _PACKINGS.get(node.op_type) if node.domain == "com.microsoft" else None
             if packing is not None and slot in packing.slots:
                 found.add(_width(node, packing))
-            elif node.op_type in _RESHAPES and not slot and outputs:
+            elif is_a(node.op_type, "keeps_bytes") and not slot and outputs:
                 found |= widths(outputs[0])
             elif node.op_type != "Shape":
                 found.add(None)

@@ -11,6 +11,7 @@ from onnx import AttributeProto, GraphProto, NodeProto, helper
 from onnxfi.errors import ModelError
 from onnxfi.graph.index._index import Node
 from onnxfi.graph.index._model import Edits, Model
+from onnxfi.graph.ops import operator
 from onnxfi.graph.proto import captures, scopes
 
 _SAME = frozenset({"Cast", "CastLike", "Identity"})
@@ -172,7 +173,7 @@ def receptive_field(model: Model, node: str) -> Receptive | None:
         None if it is no two-dimensional convolution with explicit padding and a stored filter.
     """
     found = next((each for each in model._proto.graph.node if each.name == node), None)
-    if found is None or found.op_type != "Conv" or len(found.input) < 2:
+    if found is None or operator(found.op_type).layout != "convolution" or len(found.input) < 2:
         return None
     entry = model.index.initializers.get(found.input[1])
     if entry is None or len(entry.shape) != 4 or _text(found, "auto_pad") not in ("", "NOTSET"):
@@ -193,7 +194,7 @@ def unpadded(model: Model) -> Model:
     """The model with no padding in any of its top-level convolutions: they are fed with it."""
     proto = model._copy()
     for node in proto.graph.node:
-        if node.op_type == "Conv":
+        if operator(node.op_type).layout == "convolution":
             kept = [attribute for attribute in node.attribute if attribute.name != "pads"]
             del node.attribute[:]
             node.attribute.extend([*kept, helper.make_attribute("pads", [0, 0, 0, 0])])

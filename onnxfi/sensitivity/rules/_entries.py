@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onnxfi.bits import from_words, has_format
 from onnxfi.faults import FaultSite
 from onnxfi.graph import Form, Model, Operand, initializer_words, operands
+from onnxfi.graph.ops import operator
 
 
 class EntryKind(enum.Enum):
@@ -160,7 +161,7 @@ def _entry(model: Model, site: FaultSite, use: Operand) -> Entry | None:
         return _of_scale(model, site, use)
     if use.dressing or site.layout is None or use.node.domain not in _DOMAINS:
         return None
-    rule = _RULES.get(use.node.op_type)
+    rule = _RULES.get(operator(use.node.op_type).layout)
     found = None if rule is None else rule(site.name, use, site.layout.shape)
     if found is None:
         return None
@@ -175,7 +176,7 @@ def _of_scale(model: Model, site: FaultSite, use: Operand) -> Entry | None:
     weight = model.index.initializers.get(use.data)
     if weight is None or site.layout is None or len(site.layout.shape) != 1:
         return None
-    rule = _RULES.get(use.node.op_type)
+    rule = _RULES.get(operator(use.node.op_type).layout)
     found = None if rule is None else rule(site.name, use, weight.shape)
     if found is None or found.out is None or found.kind is not EntryKind.MULTIPLIED:
         return None
@@ -202,8 +203,9 @@ def _conv(site: str, use: Operand, shape: tuple[int, ...]) -> Entry | None:
         return None
     source = (ValueChannels(value=use.node.inputs[0], axis=1),)
     groups = int(use.attributes.get("group", 1))
-    out, into = (0, 1) if use.node.op_type == "Conv" else (1, 0)
-    if groups > 1 and use.node.op_type != "Conv":
+    plain = operator(use.node.op_type).layout == "convolution"
+    out, into = (0, 1) if plain else (1, 0)
+    if groups > 1 and not plain:
         return None  # its filters are laid out by group of inputs
     return Entry(
         site=site,
@@ -330,18 +332,15 @@ def _only_axis(shape: tuple[int, ...]) -> int | None:
 
 _RULES: Mapping[str, _Rule] = MappingProxyType(
     {
-        "Conv": _conv,
-        "ConvTranspose": _conv,
-        "Gemm": _gemm,
-        "MatMul": _matmul,
-        "QLinearConv": _quantized_conv,
-        "QGemm": _quantized_gemm,
-        "QLinearMatMul": _quantized_matmul,
-        "BatchNormalization": _batch_norm,
-        "InstanceNormalization": _batch_norm,
-        "LayerNormalization": _layer_norm,
-        "Add": _elementwise,
-        "Sub": _elementwise,
-        "Mul": _elementwise,
+        "convolution": _conv,
+        "transposed_convolution": _conv,
+        "gemm": _gemm,
+        "matmul": _matmul,
+        "quantized_convolution": _quantized_conv,
+        "quantized_gemm": _quantized_gemm,
+        "quantized_matmul": _quantized_matmul,
+        "normalization": _batch_norm,
+        "layer_normalization": _layer_norm,
+        "elementwise": _elementwise,
     }
 )

@@ -3,53 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.graph import Model, Node, Use, node_attributes
+from onnxfi.graph.ops import is_a, operator
 from onnxfi.sensitivity.rules._entries import stored_number, stored_numbers
-
-# Shifts pass these as they are, up to their size.
-_PASSING = frozenset(
-    {
-        "Add",
-        "AveragePool",
-        "Cast",
-        "Concat",
-        "DequantizeLinear",
-        "Flatten",
-        "GlobalAveragePool",
-        "Identity",
-        "MaxPool",
-        "ReduceMean",
-        "Reshape",
-        "Squeeze",
-        "Sub",
-        "Sum",
-        "Transpose",
-        "Unsqueeze",
-    }
-)
-# Below their bend these let through hardly anything; the number is how deep they dip below 0.
-_ONE_SIDED = MappingProxyType(
-    {"Relu": 0.0, "Gelu": 0.17, "HardSwish": 0.38, "Swish": 0.28, "Softplus": 0.0, "Elu": 1.0}
-)
-_SLOPED = MappingProxyType({"LeakyRelu": 0.01, "PRelu": 0.25})
-_BOUNDED = MappingProxyType(
-    {
-        "Sigmoid": (0.0, 1.0),
-        "HardSigmoid": (0.0, 1.0),
-        "Tanh": (-1.0, 1.0),
-        "Softmax": (0.0, 1.0),
-        "Erf": (-1.0, 1.0),
-        "Greater": (0.0, 1.0),
-        "GreaterOrEqual": (0.0, 1.0),
-        "Less": (0.0, 1.0),
-        "LessOrEqual": (0.0, 1.0),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,18 +79,19 @@ def _passed(model: Model, use: Use) -> NDArray[np.float64] | None:
         epsilon = float(node_attributes(model, node.name).get("epsilon", 1e-5))
         factor: NDArray[np.float64] = scale / np.sqrt(variance + epsilon)
         return factor
-    return np.ones(1) if node.op_type in _PASSING else None
+    return np.ones(1) if is_a(node.op_type, "passes") else None
 
 
 def _bound(model: Model, node: Node, value: str) -> Following | None:
     kind = node.op_type
-    if kind in _ONE_SIDED:
-        return Following(value=value, low=-_ONE_SIDED[kind])
-    if kind in _SLOPED:
-        slope = float(node_attributes(model, node.name).get("alpha", _SLOPED[kind]))
+    known = operator(kind)
+    if known.dip is not None:
+        return Following(value=value, low=-known.dip)
+    if known.slope is not None:
+        slope = float(node_attributes(model, node.name).get("alpha", known.slope))
         return Following(value=value, low=0.0, slope=slope)
-    if kind in _BOUNDED:
-        low, high = _BOUNDED[kind]
+    if known.bounds is not None:
+        low, high = known.bounds
         return Following(value=value, low=low, high=high, fixed=True)
     if kind == "Clip":
         low, high = _limits(model, node)
