@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import warnings
 
 import ml_dtypes
@@ -134,3 +136,15 @@ def test_the_ir_version_is_one_that_the_runtime_takes():
     graph = small()
     assert load(graph).ir_version <= 13
     assert serialize(load(graph)).data
+
+
+def test_a_file_is_loaded_without_graphsurgeon(tmp_path, parse):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(
+        parse("agraph (float[1] x) => (float[1] y) { y = Relu(x) }").SerializeToString()
+    )
+    code = (
+        "import sys; from onnxfi.graph import load, operators; operators(load(sys.argv[1]));"
+        "sys.exit('onnx_graphsurgeon' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 0
