@@ -60,6 +60,11 @@ KINDS = (
         chosen="`--fault-model NAME:OPTION=VALUE`, or an object for `fault_model=`.",
     ),
     Kind(
+        title="Criteria",
+        registry="onnxfi.outcome:CRITERIA",
+        chosen="`--criterion NAME:VALUES`, or an object for `criterion=`.",
+    ),
+    Kind(
         title="Engines",
         registry="onnxfi.engine:ENGINES",
         chosen="`--engine NAME`, or `engine=`; `auto` takes the one of the lowest estimated cost.",

@@ -1,6 +1,6 @@
 """Outcomes: what a scenario did to each sample, by which criterion, and the result record."""
 
-from onnxfi.outcome._choose import choose_criterion, parse_criterion
+from onnxfi.outcome._choose import choose_criterion
 from onnxfi.outcome._classify import (
     answered,
     classify,
@@ -8,7 +8,7 @@ from onnxfi.outcome._classify import (
     correct_samples,
 )
 from onnxfi.outcome._counts import OutcomeCounts, scenario_failed
-from onnxfi.outcome._criterion import BoundCriterion, Criterion, Metric
+from onnxfi.outcome._criterion import AllOutputs, BoundCriterion, Criterion, Metric
 from onnxfi.outcome._divergence import Divergence, divergence
 from onnxfi.outcome._function import FunctionCriterion
 from onnxfi.outcome._graphuse import GraphKind, GraphUse
@@ -22,6 +22,7 @@ from onnxfi.outcome._record import (
     SPIKES,
     InjectionRecord,
 )
+from onnxfi.outcome._registry import CRITERIA, CriterionPlugin, parse_criterion
 from onnxfi.outcome._rows import rows_first
 from onnxfi.outcome._spikes import SpikeCount, spike_counts, spikes_document, spikes_from
 from onnxfi.outcome._statistics import (
@@ -36,11 +37,14 @@ from onnxfi.outcome._topk import LabelLost, Top1, TopK
 
 __all__ = [
     "COUNT_COLUMNS",
+    "CRITERIA",
     "MONITORS",
     "RECORD_COLUMNS",
     "SPIKES",
+    "AllOutputs",
     "BoundCriterion",
     "Criterion",
+    "CriterionPlugin",
     "Divergence",
     "FunctionCriterion",
     "GraphKind",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, cast
@@ -12,13 +11,12 @@ from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults import SampleLayout
-from onnxfi.outcome._criterion import BoundCriterion, Criterion
+from onnxfi.outcome._criterion import AllOutputs, BoundCriterion, Criterion
 from onnxfi.outcome._function import FunctionCriterion
 from onnxfi.outcome._outputs import RunOutputs
+from onnxfi.outcome._registry import criterion_forms, parse_criterion
 from onnxfi.outcome._rows import presented
 from onnxfi.outcome._steps import EachStep, steps_as_rows
-from onnxfi.outcome._threshold import Threshold
-from onnxfi.outcome._tolerance import Tolerance
 from onnxfi.outcome._topk import (
     LabelLost,
     Top1,
@@ -31,54 +29,6 @@ from onnxfi.outcome._topk import (
     is_value,
 )
 from onnxfi.workload import Labels
-
-_FORMS = "top1 or top1:AXIS, top5, label, threshold:VALUE, tolerance:ABS or tolerance:ABS,REL"
-_STEPS = "steps:"
-
-
-def parse_criterion(text: str) -> Criterion:
-    """The criterion of a text such as ``top1``, ``top5``, ``label`` or ``tolerance:0.1,0.01``.
-
-    Raises:
-        ConfigError: It is none of them.
-    """
-    plain: dict[str, Criterion] = {"top1": Top1(), "top5": TopK(5), "label": LabelLost()}
-    if text in plain:
-        return plain[text]
-    if text.startswith(_STEPS):
-        return EachStep(parse_criterion(text.removeprefix(_STEPS)))
-    name, colon, numbers = text.partition(":")
-    if name == "top1":
-        return Top1(_axis(text, numbers))
-    if name not in ("tolerance", "threshold"):
-        raise ConfigError(f"unknown criterion '{text}'; expected {_FORMS}")
-    try:
-        values = [float(part) for part in numbers.split(",")] if colon else []
-    except ValueError:
-        values = []
-    if name == "threshold":
-        if len(values) != 1 or not math.isfinite(values[0]):
-            raise ConfigError(f"criterion '{text}' needs one number, as in threshold:0.5")
-        return Threshold(values[0])
-    if len(values) not in (1, 2) or any(not math.isfinite(v) or v < 0 for v in values):
-        raise ConfigError(
-            f"criterion '{text}' needs one or two numbers >= 0, as in tolerance:0.1 (absolute) or "
-            "tolerance:0.1,0.01 (absolute, relative to the golden value)"
-        )
-    return Tolerance(values[0], *values[1:])
-
-
-def _axis(text: str, number: str) -> int:
-    try:
-        axis = int(number)
-    except ValueError:
-        axis = 0
-    if axis == 0:
-        raise ConfigError(
-            f"criterion '{text}' needs the axis that classes are on, as in top1:1; axis 0 is that"
-            " of the samples"
-        )
-    return axis
 
 
 def choose_criterion(
@@ -134,6 +84,9 @@ def choose_criterion(
         criterion = EachStep(criterion)
     if _of_labels(criterion) and labels is None:
         raise ConfigError("criterion label needs labels in the inputs; without them use top1")
+    if isinstance(criterion, AllOutputs):
+        answer = output or next(iter(golden))
+        return BoundCriterion(criterion=criterion, output=answer, reason="of all outputs")
     names = [output] if output else _suited(criterion, golden, layouts)
     return _only(criterion, names, golden, layouts, labels)
 
@@ -146,8 +99,8 @@ def _resolve(requested: str | Criterion | Callable[..., Any]) -> Criterion:
     if callable(requested):
         return FunctionCriterion(requested)
     raise ConfigError(
-        f"a criterion is a text ({_FORMS}), a criterion or a function of golden, faulty and "
-        f"labels, got {type(requested).__name__}"
+        f"a criterion is a text ({criterion_forms()}), a criterion or a function of golden, faulty"
+        f" and labels, got {type(requested).__name__}"
     )
 
 

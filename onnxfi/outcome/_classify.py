@@ -8,10 +8,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxfi.errors import ConfigError
 from onnxfi.faults import SampleLayout
 from onnxfi.outcome._compare import differs, has_nonfinite, turned_nonfinite
 from onnxfi.outcome._counts import OutcomeCounts
-from onnxfi.outcome._criterion import BoundCriterion
+from onnxfi.outcome._criterion import AllOutputs, BoundCriterion
 from onnxfi.outcome._kinds import Outcome
 from onnxfi.outcome._outputs import RunOutputs
 from onnxfi.outcome._rows import per_sample, presented, samples_first, samples_in
@@ -78,8 +79,12 @@ def classify_samples(
     codes = np.zeros(count, np.int8)
     if not changed.any():
         return codes
-    layout, pair = layouts[bound.output], (golden[bound.output], faulty[bound.output])
-    decided = _decided(*pair, layout, bound, None if labels is None else labels[:count], count)
+    answers = None if labels is None else labels[:count]
+    if isinstance(bound.criterion, AllOutputs):
+        decided = _decided_by_all(golden, faulty, layouts, bound, answers, count)
+    else:
+        layout, pair = layouts[bound.output], (golden[bound.output], faulty[bound.output])
+        decided = _decided(*pair, layout, bound, answers, count)
     codes[changed] = Outcome.TOLERABLE
     codes[changed & decided] = Outcome.CRITICAL
     codes[changed & nonfinite] = Outcome.DUE_NONFINITE
@@ -167,3 +172,24 @@ def _decided(
     mine = presented(golden, layout, count, by_row=by_row)
     theirs = presented(faulty, layout, count, by_row=by_row)
     return per_sample(bound.criterion.decide(mine, theirs, labels), layout, count)
+
+
+def _decided_by_all(
+    golden: RunOutputs,
+    faulty: RunOutputs,
+    layouts: Layouts,
+    bound: BoundCriterion,
+    labels: Labels | None,
+    count: int,
+) -> Flags:
+    if any(golden[name].shape != faulty[name].shape for name in golden):
+        return np.ones(count, np.bool_)
+    mine = {name: samples_first(each, layouts[name], count) for name, each in golden.items()}
+    theirs = {name: samples_first(faulty[name], layouts[name], count) for name in golden}
+    changed = np.asarray(bound.criterion.decide(mine, theirs, labels))
+    if changed.dtype != np.bool_ or changed.shape != (count,):
+        raise ConfigError(
+            f"criterion {bound.criterion.spec()} returned {changed.dtype} {list(changed.shape)}, "
+            f"expected bool [{count}], one a sample"
+        )
+    return changed

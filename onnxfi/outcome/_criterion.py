@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxfi.errors import ConfigError
 from onnxfi.outcome._outputs import RunOutputs
+from onnxfi.plugins import options_of, unknown_name
 from onnxfi.workload import Labels
 
 
@@ -21,6 +24,8 @@ class Criterion(Protocol):
     criterion that judges by row, and a sample's decision has changed if any of its rows has; to
     others it comes as (B, m, ...). Judged by row, (B, C, 1, 1) comes as (B, C). An
     output that exists once per run comes as (1, ...).
+
+    :class:`AllOutputs` criteria get all outputs by name in place of one.
     """
 
     @property
@@ -36,15 +41,76 @@ class Criterion(Protocol):
         """Raise ConfigError if outputs like ``golden`` can't be judged by this criterion."""
         ...
 
-    def decide(
-        self, golden: NDArray[Any], faulty: NDArray[Any], labels: Labels | None
-    ) -> NDArray[np.bool_]:
-        """True where the decision changed, bool (B,)."""
+    def decide(self, golden: Any, faulty: Any, labels: Labels | None) -> NDArray[np.bool_]:
+        """True where the decision changed, bool (B,); of one output, or of all by name."""
         ...
 
     def correct(self, output: NDArray[Any], labels: Labels) -> NDArray[np.bool_] | None:
         """True where the answer is the label, bool (B,); None if the output has no such answer."""
         ...
+
+
+class AllOutputs(ABC):
+    """The base of criteria that look at all outputs: text and options from annotated fields.
+
+    A criterion is a frozen dataclass that is derived from it, has a ``name`` and a ``help``, and
+    says what a changed decision is. With labels, accuracy is that of the output which
+    ``--criterion-output`` names, or of the first one.
+    """
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    help: ClassVar[str]
+    forms: ClassVar[tuple[str, ...]] = ()
+    by_row: ClassVar[bool] = False
+
+    @abstractmethod
+    def decide(
+        self, golden: RunOutputs, faulty: RunOutputs, labels: Labels | None
+    ) -> NDArray[np.bool_]:
+        """True where the decision changed, bool (B,).
+
+        Args:
+            golden: Fault-free outputs by name, samples on axis 0.
+            faulty: Those of the faulty run, of the same shapes.
+            labels: The right answers (B,), or None.
+        """
+
+    @classmethod
+    def read(cls, text: str, values: str | None) -> Self:
+        """The criterion of ``NAME`` or ``NAME:OPTION=VALUE,OPTION=VALUE``."""
+        options = {option.name: option for option in options_of(cls)}
+        found: dict[str, Any] = {}
+        for part in filter(None, (values or "").split(",")):
+            key, _, value = part.partition("=")
+            if key not in options:
+                where = f"criterion '{text}'"
+                raise ConfigError(unknown_name("option", key, options, where=where))
+            found[key] = options[key].read(value, f"criterion {cls.name}")
+        missing = [key for key, each in options.items() if each.required and key not in found]
+        if missing:
+            raise ConfigError(f"criterion '{text}' needs {cls.name}:{missing[0]}=VALUE")
+        return cls(**found)
+
+    def spec(self) -> str:
+        """The name, and the options that differ from their defaults."""
+        given = [
+            f"{option.name}={getattr(self, option.name)}"
+            for option in options_of(type(self))
+            if option.required or getattr(self, option.name) != option.default
+        ]
+        return ":".join([self.name, *filter(None, [",".join(given)])])
+
+    def check(self, output: str, golden: NDArray[Any]) -> None:
+        """Every output will do."""
+        del output, golden
+
+    def correct(self, output: NDArray[Any], labels: Labels) -> NDArray[np.bool_] | None:
+        """Whether the largest score, or the integer, is the label; None for other outputs."""
+        from onnxfi.outcome._topk import argmax_correct
+
+        return argmax_correct(output, labels)
 
 
 class Metric(Protocol):

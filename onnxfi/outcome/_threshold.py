@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
-from onnxfi.outcome._topk import has_order, is_text
+from onnxfi.outcome._topk import has_order, is_text, numbers_of
 from onnxfi.workload import Labels
 
 
@@ -24,8 +25,20 @@ class Threshold:
         value: The threshold.
     """
 
+    name: ClassVar[str] = "threshold"
+    help: ClassVar[str] = "an element of the output is on the other side of a value (detectors)"
+    forms: ClassVar[tuple[str, ...]] = ("threshold:VALUE",)
+
     value: float
     by_row: bool = field(default=False, init=False)
+
+    @classmethod
+    def read(cls, text: str, values: str | None) -> Self:
+        """``threshold:VALUE``."""
+        numbers = numbers_of(values)
+        if len(numbers) != 1 or not math.isfinite(numbers[0]):
+            raise ConfigError(f"criterion '{text}' needs one number, as in threshold:0.5")
+        return cls(numbers[0])
 
     def spec(self) -> str:
         """``threshold:VALUE``."""

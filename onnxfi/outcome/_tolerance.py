@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
-from onnxfi.outcome._topk import argmax_correct
+from onnxfi.outcome._topk import argmax_correct, numbers_of
 from onnxfi.workload import Labels
 
 
@@ -20,9 +21,24 @@ class Tolerance:
     A NaN, or an infinity that golden hasn't, is always outside.
     """
 
+    name: ClassVar[str] = "tolerance"
+    help: ClassVar[str] = "an element of the output moved further than allowed"
+    forms: ClassVar[tuple[str, ...]] = ("tolerance:ABS", "tolerance:ABS,REL")
+
     absolute: float
     relative: float = 0.0
     by_row: bool = field(default=False, init=False)
+
+    @classmethod
+    def read(cls, text: str, values: str | None) -> Self:
+        """``tolerance:ABS`` or ``tolerance:ABS,REL``."""
+        numbers = numbers_of(values)
+        if len(numbers) not in (1, 2) or any(not math.isfinite(v) or v < 0 for v in numbers):
+            raise ConfigError(
+                f"criterion '{text}' needs one or two numbers >= 0, as in tolerance:0.1 (absolute)"
+                " or tolerance:0.1,0.01 (absolute, relative to the golden value)"
+            )
+        return cls(*numbers)
 
     def spec(self) -> str:
         """``tolerance:ABS`` or ``tolerance:ABS,REL``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +98,21 @@ def _fits(rows: NDArray[Any]) -> bool:
     return is_decided(rows) or (rows.ndim in (2, 3) and rows.shape[-1] >= 2 and has_order(rows))
 
 
+def numbers_of(values: str | None) -> list[float]:
+    """Numbers separated by commas; none where one of them is no number."""
+    try:
+        return [float(part) for part in values.split(",")] if values is not None else []
+    except ValueError:
+        return []
+
+
+def _without_values(text: str, values: str | None) -> None:
+    """Refuse values where a criterion takes none."""
+    if values is not None:
+        name = text.partition(":")[0]
+        raise ConfigError(f"criterion '{text}' takes no values; use {name}")
+
+
 def _refuse(spec: str, output: str, golden: NDArray[Any], expected: str) -> ConfigError:
     shape = ", ".join(map(str, golden.shape[1:]))
     return ConfigError(
@@ -118,8 +133,28 @@ class Top1:
         axis: Where the classes are, samples on axis 0; None for the last axis.
     """
 
+    name: ClassVar[str] = "top1"
+    help: ClassVar[str] = "the class with the largest score is another one"
+    forms: ClassVar[tuple[str, ...]] = ("top1", "top1:AXIS")
+
     axis: int | None = None
     by_row: bool = field(default=True, init=False)
+
+    @classmethod
+    def read(cls, text: str, values: str | None) -> Self:
+        """``top1``, or ``top1:AXIS``."""
+        if values is None:
+            return cls()
+        try:
+            axis = int(values)
+        except ValueError:
+            axis = 0
+        if axis == 0:
+            raise ConfigError(
+                f"criterion '{text}' needs the axis that classes are on, as in top1:1; axis 0 is"
+                " that of the samples"
+            )
+        return cls(axis)
 
     def spec(self) -> str:
         """``top1``, or ``top1:1`` for classes on axis 1."""
@@ -158,8 +193,18 @@ class Top1:
 class TopK:
     """The golden top-1 class is no longer among the k largest scores (SDC-5 for k = 5)."""
 
+    name: ClassVar[str] = "top5"
+    help: ClassVar[str] = "the best class is no longer among the five best"
+    forms: ClassVar[tuple[str, ...]] = ("top5",)
+
     k: int = 5
     by_row: bool = field(default=True, init=False)
+
+    @classmethod
+    def read(cls, text: str, values: str | None) -> Self:
+        """``top5``."""
+        _without_values(text, values)
+        return cls()
 
     def spec(self) -> str:
         """``top5`` for k = 5."""
@@ -202,7 +247,17 @@ class TopK:
 class LabelLost:
     """A right answer turned wrong; a wrong one that stays wrong or turns right is no change."""
 
+    name: ClassVar[str] = "label"
+    help: ClassVar[str] = "a right answer turns wrong"
+    forms: ClassVar[tuple[str, ...]] = ("label",)
+
     by_row: bool = field(default=True, init=False)
+
+    @classmethod
+    def read(cls, text: str, values: str | None) -> Self:
+        """``label``."""
+        _without_values(text, values)
+        return cls()
 
     def spec(self) -> str:
         """``label``."""

@@ -25,9 +25,9 @@ FENCED = r"```{}\n(.*?)^```$"
 
 MODEL = """
 <ir_version: 10, opset_import: ["" : 20]>
-quadrants (float[batch, 2] point) => (float[batch, 4] score)
+quadrants (float[batch, 2] point) => (float[batch, 4] score, float[batch, 4] second)
     <float[2, 4] direction = {1, -1, -1, 1, 1, 1, -1, -1}, float[4] offset = {0, 0, 0, 0}>
-{ score = Gemm(point, direction, offset) }
+{ score = Gemm(point, direction, offset)  second = Neg(score) }
 """
 
 
@@ -63,9 +63,11 @@ def _edited(text: str, lines: str) -> str:
 
 
 EXAMPLES = _examples()
+ANSWER = ("--criterion-output", "score")
 #: How each is used in a campaign.
 USES = {
     "nibble": ("--fault-model", "nibble", "-n", "20"),
+    "several": ("--criterion", "several-changed:least=2", "-n", "20"),
     "fresh": ("--executor", "fresh:units=9", "-n", "6"),
     "feed": ("--engine", "feed", "--targets", "input", "-n", "20"),
     "worst": ("--bits", "exponent", "-n", "40"),
@@ -108,7 +110,7 @@ def test_the_page_has_them_all():
 
 @pytest.mark.parametrize("name", USES)
 def test_an_example(package: Path, name: str):
-    data = ("--model", "model.onnx", "--inputs", "inputs.npz")
+    data = ("--model", "model.onnx", "--inputs", "inputs.npz", *ANSWER)
     assert "failure" in _run(package, "onnxfi", "run", name, *data, *USES[name])
     if name == "worst":
         _run(package, "onnxfi", "report", name, "-o", "report.md")
