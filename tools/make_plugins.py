@@ -55,6 +55,11 @@ class Kind:
 
 KINDS = (
     Kind(
+        title="Samplers",
+        registry="onnxfi.sampling:SAMPLERS",
+        chosen="`--sampler NAME` with its options as `--OPTION`, or an object for `sampler=`.",
+    ),
+    Kind(
         title="Fault models",
         registry="onnxfi.faults:FAULT_MODELS",
         chosen="`--fault-model NAME:OPTION=VALUE`, or an object for `fault_model=`.",

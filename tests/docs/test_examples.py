@@ -32,7 +32,7 @@ quadrants (float[batch, 2] point) => (float[batch, 4] score, float[batch, 4] sec
 
 
 class Example(NamedTuple):
-    """A new file, and the lines that make it known."""
+    """A new file, if there is one, and the lines that make it known."""
 
     path: str
     code: str
@@ -46,19 +46,24 @@ def _examples() -> dict[str, Example]:
     for section in re.split(r"^### ", PAGE, flags=re.MULTILINE)[1:]:
         new = re.search(r"<!-- example: (\S+) -->\n" + FENCED.format("python"), section, FLAGS)
         edit = re.search(r"ine, in `(\S+)`:\n\n" + FENCED.format(""), section, FLAGS)
-        if new and edit:
-            name = Path(new[1]).stem.removeprefix("_")
-            found[name] = Example(new[1], new[2], f"onnxfi/{edit[1]}", edit[2])
+        if edit:
+            path, code = new.groups() if new else ("", "")
+            name = Path(path or edit[1]).stem.removeprefix("_")
+            found[name] = Example(path, code, f"onnxfi/{edit[1]}", edit[2])
     return found
 
 
 def _edited(text: str, lines: str) -> str:
-    """A file with the new lines: imports before others, entries first in the table."""
+    """A file with the new lines: imports before others, entries at the end of the table."""
     for line in lines.splitlines(keepends=True):
-        place = r"^from onnxfi\." if line.startswith("from ") else r"(?<=    \{\n|\] = \(\n)"
-        found = re.search(place, text, re.MULTILINE)
-        assert found, line
-        text = text[: found.start()] + line + text[found.start() :]
+        if line.startswith("from "):
+            place = text.index("from onnxfi.")
+        else:
+            table = re.search(r"^( *)(?:\{|.*\] = ([({]))\n", text, re.MULTILINE)
+            assert table, line
+            closing = table[1] + (")" if table[2] == "(" else "}")
+            place = text.index(f"\n{closing}", table.end()) + 1
+        text = text[:place] + line + text[place:]
     return text
 
 
@@ -66,6 +71,7 @@ EXAMPLES = _examples()
 ANSWER = ("--criterion-output", "score")
 #: How each is used in a campaign.
 USES = {
+    "independent": ("--sampler", "independent", "-n", "20", "--seed", "1"),
     "nibble": ("--fault-model", "nibble", "-n", "20"),
     "several": ("--criterion", "several-changed:least=2", "-n", "20"),
     "fresh": ("--executor", "fresh:units=9", "-n", "6"),
@@ -82,7 +88,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ROOT / "onnxfi", folder / "onnxfi", ignore=shutil.ignore_patterns("__pycache__")
     )
     for example in EXAMPLES.values():
-        (folder / example.path).write_text(example.code, encoding="utf-8")
+        if example.path:
+            (folder / example.path).write_text(example.code, encoding="utf-8")
         edited = folder / example.edited
         edited.write_text(_edited(edited.read_text("utf-8"), example.lines), encoding="utf-8")
     onnx.save(onnx.parser.parse_model(MODEL), folder / "model.onnx")
@@ -105,7 +112,27 @@ def _run(package: Path, *arguments: str) -> str:
 
 
 def test_the_page_has_them_all():
-    assert set(EXAMPLES) == set(USES)
+    assert set(EXAMPLES) == {*USES, "ops"}
+
+
+CUSTOM = """
+<ir_version: 10, opset_import: ["" : 20, "com.example" : 1]>
+g (float[n, 2] x) => (float[n, 2] y)
+    <float[2, 2] w = {1, 2, 3, 4}, float[2] b = {5, 6}, float s = {7}>
+{ y = com.example.ScaledGemm(x, w, b, s) }
+"""
+KINDS = """
+import onnxfi
+
+sites = onnxfi.enumerate_sites("custom.onnx", targets=["weight", "bias", "scale"])
+print({site.name: str(site.kind) for site in sites})
+"""
+
+
+def test_an_operator(package: Path):
+    onnx.save(onnx.parser.parse_model(CUSTOM), package / "custom.onnx")
+    (package / "kinds.py").write_text(KINDS, encoding="utf-8")
+    assert _run(package, "kinds") == "{'w': 'weight', 'b': 'bias', 's': 'scale'}\n"
 
 
 @pytest.mark.parametrize("name", USES)

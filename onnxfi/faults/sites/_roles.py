@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from onnxfi.graph import Node
-from onnxfi.graph.ops import is_a, operator
+from onnxfi.graph.ops import OPERATORS, is_a, operator
 
 
 class Role(enum.Enum):
@@ -30,7 +30,7 @@ def transparent(node: Node) -> bool:
 
 def role_of(node: Node, slot: int) -> Role:
     """What a node takes its input ``slot`` (0-based) for."""
-    if node.domain not in _DOMAINS:
+    if node.domain not in _DOMAINS and f"{node.domain}:{node.op_type}" not in OPERATORS:
         return Role.DATA
     if node.op_type == "QLinearConcat":
         return (Role.DATA, Role.SCALE, Role.ZERO_POINT)[(slot + 1) % 3]
