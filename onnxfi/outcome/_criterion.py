@@ -5,15 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
-from onnxfi.outcome._outputs import RunOutputs
 from onnxfi.plugins import options_of, unknown_name
-from onnxfi.workload import Labels
+
+if TYPE_CHECKING:
+    from onnxfi.outcome._outputs import RunOutputs
+    from onnxfi.workload import Labels
 
 
 class Criterion(Protocol):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from onnxfi.errors import WorkloadError
-from onnxfi.graph import TensorSpec
 from onnxfi.workload._dims import Dim, first_axes, fits, is_free, shape_text, symbol_of, without
 from onnxfi.workload._reading import EACH, MOST_WAYS, WHOLE, InputRole, Reading, SampleChoice, Ways
+
+if TYPE_CHECKING:
+    from onnxfi.graph import TensorSpec
 
 Shapes = Mapping[str, tuple[int, ...]]
 

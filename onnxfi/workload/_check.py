@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.bits import ElementType, format_of
 from onnxfi.errors import UnsupportedModelError, WorkloadError
-from onnxfi.graph import TensorSpec
 from onnxfi.workload._dims import is_free, shape_text
 from onnxfi.workload._reading import EACH, Reading
 from onnxfi.workload._workload import Labels, Workload, digest, read_labels
+
+if TYPE_CHECKING:
+    from onnxfi.graph import TensorSpec
 
 LABELS = "labels"
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from onnxfi.faults import SampleLayout
-from onnxfi.workload._workload import Workload
+if TYPE_CHECKING:
+    from onnxfi.faults import SampleLayout
+    from onnxfi.workload._workload import Workload
 
 _ALIKE = 4  # values of one shape in a row that are named; LLMs have dozens of them
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from onnxfi.graph import TensorSpec
+if TYPE_CHECKING:
+    from onnxfi.graph import TensorSpec
 
 Dim = int | str | None
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.bits import ElementType
 from onnxfi.errors import WorkloadError
-from onnxfi.graph import TensorSpec
 from onnxfi.sampling import raw_bits
 from onnxfi.workload._check import numpy_dtype
 from onnxfi.workload._dims import Dim, Family, families, first_axes, is_free, symbol_of
 from onnxfi.workload._reading import EACH, WHOLE, InputRole, Reading, SampleChoice, Ways
-from onnxfi.workload._stream import StateStream
+
+if TYPE_CHECKING:
+    from onnxfi.graph import TensorSpec
+    from onnxfi.workload._stream import StateStream
 
 _FORM = re.compile(r"random:(?P<samples>\d+):(?P<seed>\d+)(?:[:,](?P<dims>.*))?")
 # Apart from the streams of samplers, and one sequence an input.

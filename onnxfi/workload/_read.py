@@ -6,13 +6,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.errors import WorkloadError
-from onnxfi.graph import TensorSpec
 from onnxfi.workload._candidates import Given, array_ways
 from onnxfi.workload._check import checked, workload_of
 from onnxfi.workload._files import dataset_ways, joined_sets, read_datasets, read_npz
@@ -25,8 +24,11 @@ from onnxfi.workload._random import (
 )
 from onnxfi.workload._reading import Reading, SampleChoice, Ways, check_choice, output_axes
 from onnxfi.workload._sequences import SequenceArrays, sequences_of, stream_ways
-from onnxfi.workload._stream import StateStream
-from onnxfi.workload._workload import Workload
+
+if TYPE_CHECKING:
+    from onnxfi.graph import TensorSpec
+    from onnxfi.workload._stream import StateStream
+    from onnxfi.workload._workload import Workload
 
 Source = str | os.PathLike[str] | Mapping[str, NDArray[Any]]
 

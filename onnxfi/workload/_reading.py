@@ -6,9 +6,12 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from onnxfi.errors import ConfigError
-from onnxfi.graph import TensorSpec
+
+if TYPE_CHECKING:
+    from onnxfi.graph import TensorSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

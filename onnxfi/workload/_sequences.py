@@ -6,13 +6,12 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.errors import WorkloadError
-from onnxfi.graph import TensorSpec
 from onnxfi.workload._check import LABELS, Arrays, agree, numpy_dtype, typed
 from onnxfi.workload._dims import (
     Dim,
@@ -25,8 +24,11 @@ from onnxfi.workload._dims import (
     without,
 )
 from onnxfi.workload._reading import EACH, MOST_WAYS, WHOLE, InputRole, Reading, SampleChoice, Ways
-from onnxfi.workload._stream import StateStream
 from onnxfi.workload._workload import Labels, Workload, digest, read_labels
+
+if TYPE_CHECKING:
+    from onnxfi.graph import TensorSpec
+    from onnxfi.workload._stream import StateStream
 
 
 @dataclass(slots=True, kw_only=True)

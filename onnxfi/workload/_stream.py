@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from onnxfi.errors import ConfigError
-from onnxfi.graph import TensorSpec
+
+if TYPE_CHECKING:
+    from onnxfi.graph import TensorSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

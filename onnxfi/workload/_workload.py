@@ -6,14 +6,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError, WorkloadError
-from onnxfi.workload._reading import Reading
-from onnxfi.workload._stream import StateStream
+
+if TYPE_CHECKING:
+    from onnxfi.workload._reading import Reading
+    from onnxfi.workload._stream import StateStream
 
 Labels: TypeAlias = NDArray[np.int64 | np.str_]
 """The right answer of each sample: the number of its class, or its name as the model says it."""

@@ -7,7 +7,8 @@ import pytest
 
 from onnxfi.engine import complete_types
 from onnxfi.errors import ModelError
-from onnxfi.graph import Cuts, closed_values, cut, downstream, held_together, load, partition
+from onnxfi.graph import Cuts, closed_values, downstream, held_together, load, partition
+from onnxfi.graph.cut import cut
 
 MODELS = Path(__file__).parents[2] / "models"
 

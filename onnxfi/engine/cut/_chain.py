@@ -13,7 +13,8 @@ from onnxfi.engine.golden import EngineContext
 from onnxfi.engine.runtime import Session, Watchdog
 from onnxfi.errors import BackendError
 from onnxfi.faults import SampleLayout
-from onnxfi.graph import Model, Part, cut, lift_initializers, unpadded
+from onnxfi.graph import Model, Part, lift_initializers, unpadded
+from onnxfi.graph.cut import cut
 from onnxfi.outcome import RunOutputs
 
 _COPIES = 2  # of a session's weights: as onnxruntime reads them, and as it packs them for kernels

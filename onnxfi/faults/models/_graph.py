@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,9 @@ from onnxfi.faults.models._patterns import shape_of_site
 from onnxfi.faults.models._scenario import FaultGraph, FaultGroup
 from onnxfi.faults.models._text import ModelText
 from onnxfi.faults.sites import FaultSite
-from onnxfi.graph import Snippet, check_rows, load_snippet
+
+if TYPE_CHECKING:
+    from onnxfi.graph import Snippet
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SHORT = 12  # digits of a hash in messages
@@ -54,6 +56,8 @@ class GraphFault:
     graph: FaultGraph = field(init=False)
 
     def __post_init__(self) -> None:
+        from onnxfi.graph import check_rows, load_snippet
+
         try:
             snippet = load_snippet(self.source, self.parameters)
             check_rows(snippet)
@@ -150,6 +154,8 @@ _ALL = 2**64 - 1
 @functools.lru_cache(maxsize=64)
 def snippet_of(graph: FaultGraph) -> Snippet:
     """The graph of a fault, loaded."""
+    from onnxfi.graph import load_snippet
+
     return load_snippet(graph.data)
 
 
@@ -171,6 +177,8 @@ def known_graph(sha256: str, graphs: Mapping[str, bytes], *, whole: bool = False
     data = graphs.get(sha256)
     if data is None:
         raise FaultError(f"fault graph {sha256[:_SHORT]} is not in the header's 'fault_graphs'")
+    from onnxfi.graph import load_snippet
+
     try:
         found = load_snippet(data)
     except ModelError as error:

@@ -5,24 +5,53 @@ records :class:`FaultSite`, :class:`SampleLayout` and :class:`LeftOut`, and the 
 an operator gives to each of its inputs.
 """
 
-from onnxfi.faults.sites._left_out import (
-    LeftOut,
-    LeftOutGroup,
-    Reason,
-    grouped,
-    no_format,
-    no_port,
-    not_a_tensor,
-)
-from onnxfi.faults.sites._roles import Role, role_of, transparent
-from onnxfi.faults.sites._site import (
-    FaultSite,
-    NeuronPart,
-    SampleLayout,
-    SiteKind,
-    StoredWords,
-    in_tensor,
-)
+from typing import TYPE_CHECKING
+
+from onnxfi.plugins import lazy_exports
+
+if TYPE_CHECKING:
+    from onnxfi.faults.sites._left_out import (
+        LeftOut,
+        LeftOutGroup,
+        Reason,
+        grouped,
+        no_format,
+        no_port,
+        not_a_tensor,
+    )
+    from onnxfi.faults.sites._roles import Role, role_of, transparent
+    from onnxfi.faults.sites._site import (
+        FaultSite,
+        NeuronPart,
+        SampleLayout,
+        SiteKind,
+        StoredWords,
+        in_tensor,
+    )
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "_left_out": [
+                "LeftOut",
+                "LeftOutGroup",
+                "Reason",
+                "grouped",
+                "no_format",
+                "no_port",
+                "not_a_tensor",
+            ],
+            "_roles": ["Role", "role_of", "transparent"],
+            "_site": [
+                "FaultSite",
+                "NeuronPart",
+                "SampleLayout",
+                "SiteKind",
+                "StoredWords",
+                "in_tensor",
+            ],
+        },
+    )
 
 __all__ = [
     "FaultSite",

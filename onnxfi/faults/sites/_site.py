@@ -6,13 +6,17 @@ import enum
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.bits import ElementType, Words
 from onnxfi.errors import FaultError
-from onnxfi.graph import Form, Gates
+from onnxfi.graph.forms import Form
+
+if TYPE_CHECKING:
+    from onnxfi.graph import Gates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,20 @@ sites and the index of their graph. Out: the same sites with ``step``, ``series`
 ``part`` filled in where the network has steps.
 """
 
-from onnxfi.faults.steps._flow import COMPARISONS, reach
-from onnxfi.faults.steps._labels import labelled, spike_values
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "COMPARISONS",
-    "labelled",
-    "reach",
-    "spike_values",
-]
+from onnxfi.plugins import lazy_exports
+
+if TYPE_CHECKING:
+    from onnxfi.faults.steps._flow import COMPARISONS, reach
+    from onnxfi.faults.steps._labels import labelled, spike_values
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "_flow": ["COMPARISONS", "reach"],
+            "_labels": ["labelled", "spike_values"],
+        },
+    )
+
+__all__ = ["COMPARISONS", "labelled", "reach", "spike_values"]

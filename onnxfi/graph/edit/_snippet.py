@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from onnx import FunctionProto, ModelProto, NodeProto
-from onnx.reference import ReferenceEvaluator
 
 from onnxfi.bits import ElementType, format_of, from_words, has_format, to_words
 from onnxfi.errors import ModelError, UnsupportedModelError
@@ -274,6 +273,9 @@ def run_snippet(snippet: Snippet, values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _evaluated(model: Model, feeds: dict[str, NDArray[Any]], made: str) -> NDArray[Any]:
+    # Takes longer to load than all the rest of onnx.
+    from onnx.reference import ReferenceEvaluator
+
     with np.errstate(all="ignore"):
         try:
             (found,) = ReferenceEvaluator(model._proto).run([made], feeds)

@@ -5,6 +5,7 @@ tensors, users and types under one name for each value, nested graphs included, 
 questions about it (gates, operands, what depends on a value). Nothing here reads files.
 """
 
+from onnxfi.graph.forms import Form
 from onnxfi.graph.index._alike import align, fingerprint
 from onnxfi.graph.index._attributes import (
     attribute_words,
@@ -16,7 +17,6 @@ from onnxfi.graph.index._build import infer_types
 from onnxfi.graph.index._gates import Gates
 from onnxfi.graph.index._index import (
     Body,
-    Form,
     GraphIndex,
     Handover,
     Home,

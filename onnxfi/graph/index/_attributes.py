@@ -9,7 +9,8 @@ from onnx import AttributeProto, NodeProto, TensorProto
 
 from onnxfi.bits import ElementType, Words
 from onnxfi.errors import ModelError
-from onnxfi.graph.index._index import Form, Initializer
+from onnxfi.graph.forms import Form
+from onnxfi.graph.index._index import Initializer
 from onnxfi.graph.proto import (
     Reader,
     data_bytes,

@@ -12,11 +12,11 @@ import onnx.shape_inference
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 from onnxfi.bits import ElementType, format_of
+from onnxfi.graph.forms import Form
 from onnxfi.graph.index._attributes import attribute_data, settings_bits
 from onnxfi.graph.index._gates import RECURRENT, Gates, Origins, find_gates
 from onnxfi.graph.index._index import (
     Body,
-    Form,
     GraphIndex,
     Handover,
     Home,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from onnxfi.bits import ElementType
+from onnxfi.graph.forms import Form
 from onnxfi.graph.index._gates import Gates
 from onnxfi.graph.proto import Shape, TensorSpec
 
@@ -53,18 +53,6 @@ class Handover:
 
     node: Node
     value: str
-
-
-class Form(enum.Enum):
-    """How stored data lies in the file."""
-
-    TENSOR = "tensor"
-    SPARSE = "sparse"
-    """The non-zero values of a sparse tensor."""
-    INDICES = "indices"
-    """Where the values of a sparse tensor belong."""
-    ATTRIBUTE = "attribute"
-    """A list or tensor in an attribute of a node."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

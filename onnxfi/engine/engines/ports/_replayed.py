@@ -16,7 +16,8 @@ from onnxfi.engine.executable import TensorChange, TensorPlace
 from onnxfi.engine.golden import EngineContext, GoldenSession, golden_room
 from onnxfi.engine.runtime import Session, Watchdog
 from onnxfi.faults import FaultGroup, FaultSite, SampleLayout, Scenario
-from onnxfi.graph import Cuts, cut, lift_initializers, partition
+from onnxfi.graph import Cuts, lift_initializers, partition
+from onnxfi.graph.cut import cut
 from onnxfi.inject import (
     BatchWindow,
     Instrumented,
