@@ -8,13 +8,13 @@ import pytest
 from onnxfi.bits import ElementType
 from onnxfi.errors import RewriteError
 from onnxfi.graph import (
-    cut,
     downstream,
     lift_initializers,
     load,
     verify_cut,
     verify_untouched,
 )
+from onnxfi.graph.cut import cut
 
 TWO = """
 two (float[n, 4] x, bool late) => (float[n, 4] y, float[n, 4] z)
