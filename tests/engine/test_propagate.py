@@ -251,7 +251,7 @@ def test_when_it_looks_for_golden_samples_changes_nothing(study_of, scenario, mo
         def now(self):
             return next(turn) % 3 == 0 if habit == "in turns" else habit
 
-    monkeypatch.setattr(_propagate, "_Looking", Looking)
+    monkeypatch.setattr(_propagate, "Looking", Looking)
     for faults, expected in zip(scenarios, usual, strict=True):
         assert _bits(study.found(faults)[0]) == expected
 
