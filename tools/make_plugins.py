@@ -70,6 +70,11 @@ KINDS = (
         chosen="`--criterion NAME:VALUES`, or an object for `criterion=`.",
     ),
     Kind(
+        title="Metrics",
+        registry="onnxfi.outcome:METRICS",
+        chosen="`--metric NAME:OPTION=VALUE`, or an object among `metrics=`.",
+    ),
+    Kind(
         title="Engines",
         registry="onnxfi.engine:ENGINES",
         chosen="`--engine NAME`, or `engine=`; `auto` takes the one of the lowest estimated cost.",

@@ -73,7 +73,7 @@ from os import PathLike
 from typing import Any, Literal, Required, TypedDict
 
 from onnxfi.faults import FaultModel
-from onnxfi.outcome import Criterion
+from onnxfi.outcome import Criterion, Metric
 from onnxfi.sampling import Sampler
 from onnxfi.settings import StopRule
 '''

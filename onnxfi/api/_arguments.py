@@ -12,13 +12,21 @@ from onnxfi.api._keywords import CampaignKeywords
 from onnxfi.campaign import CustomParts, InMemory
 from onnxfi.errors import ConfigError
 from onnxfi.faults import FAULT_MODELS, FaultModel, graphs_of, parse_fault_model
-from onnxfi.outcome import Criterion, FunctionCriterion
+from onnxfi.outcome import METRICS, Criterion, FunctionCriterion, Metric, parse_metric
 from onnxfi.plugins import Option, unknown_name
 from onnxfi.sampling import SAMPLERS, Sampler, UniformSampler, check_sampler, from_recipe
 from onnxfi.settings import CampaignSettings, keyword_of, settings_of
 
 #: Settings that objects are given for; the rest is taken over as it is.
-_OBJECTS = ("model", "inputs", "fault_models", "fault_graphs", "sampler", "criterion")
+_OBJECTS = (
+    "model",
+    "inputs",
+    "fault_models",
+    "fault_graphs",
+    "sampler",
+    "criterion",
+    "metrics",
+)
 
 
 def resolve(given: CampaignKeywords) -> tuple[CampaignSettings, CustomParts, InMemory]:
@@ -33,6 +41,7 @@ def resolve(given: CampaignKeywords) -> tuple[CampaignSettings, CustomParts, InM
     if sampler is None and given.get("faults") is None:
         sampler = UniformSampler(n=1_000, seed=0)
     text, criterion = _criterion(given.get("criterion", "auto"))
+    metrics = _metrics(given.get("metrics", ()))
     settings = CampaignSettings(
         model=_path_or_none(model) or InMemory.MODEL,
         inputs=_path_or_none(inputs) or InMemory.INPUTS,
@@ -40,6 +49,7 @@ def resolve(given: CampaignKeywords) -> tuple[CampaignSettings, CustomParts, InM
         fault_graphs=graphs_of(models),
         sampler={} if sampler is None else dict(sampler.recipe()),
         criterion=text,
+        metrics=tuple(each.spec() for each in metrics),
         **plain_settings(given),
     )
     objects = InMemory(
@@ -51,6 +61,7 @@ def resolve(given: CampaignKeywords) -> tuple[CampaignSettings, CustomParts, InM
         fault_models=() if all(_written(each) for each in models) else models,
         sampler=None if sampler is None or _rebuilt(sampler) else sampler,
         criterion=criterion,
+        metrics=() if all(map(_measured_anywhere, metrics)) else metrics,
     )
     return settings, custom, objects
 
@@ -124,6 +135,16 @@ def _criterion(given: str | Callable[..., Any] | Criterion) -> tuple[str, Criter
     return criterion.spec(), criterion
 
 
+def _metrics(given: str | Sequence[str | Metric]) -> tuple[Metric, ...]:
+    """Metrics, some of them given as texts; a single text will do."""
+    found: list[Metric] = []
+    for each in (given,) if isinstance(given, str) else given:
+        if not isinstance(each, str | Metric):
+            raise ConfigError(f"metrics has {each!r}; give names, or objects derived from Metric")
+        found.append(parse_metric(each) if isinstance(each, str) else each)
+    return tuple(found)
+
+
 def _path_or_none(value: object) -> str | None:
     return fspath(value) if isinstance(value, str | PathLike) else None
 
@@ -166,3 +187,8 @@ def _rebuilt(sampler: Sampler) -> bool:
         return SAMPLERS.lasting(sampler.name) and from_recipe(sampler.recipe()) == sampler
     except ConfigError:
         return False
+
+
+def _measured_anywhere(metric: Metric) -> bool:
+    """Whether the metric's text makes an equal metric, in other processes too."""
+    return METRICS.lasting(metric.name) and parse_metric(metric.spec()) == metric

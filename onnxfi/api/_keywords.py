@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any, Literal, Required, TypedDict
 
 from onnxfi.faults import FaultModel
-from onnxfi.outcome import Criterion
+from onnxfi.outcome import Criterion, Metric
 from onnxfi.sampling import Sampler
 from onnxfi.settings import StopRule
 
@@ -118,6 +118,7 @@ class CampaignKeywords(StudyKeywords, total=False):
         monitors: Keep statistics of the computed values that match for every injection (min, max,
             mean, std, sum, zeros, non-finite, changed).
         spikes: Count the spikes of each layer of an unrolled spiking network in every injection.
+        metrics: Measure this of every sample as well, such as relative-error; rows have its sum.
     """
 
     model: Required[Any]
@@ -128,6 +129,7 @@ class CampaignKeywords(StudyKeywords, total=False):
     block_size: int | None
     monitors: Sequence[str]
     spikes: bool
+    metrics: Sequence[str | Metric]
 
 
 class SensitivityKeywords(StudyKeywords, total=False):

@@ -16,7 +16,7 @@ from onnxfi.settings import CampaignSettings, SensitivityOptions, settings_of
 
 _EFFORT = settings_of(SensitivityOptions, "effort", "more effort")
 #: Settings of a campaign that say nothing about which faults are likely to fail.
-_NO_PART = ("sampler", "faults", "block_size", "monitors", "spikes", "engine")
+_NO_PART = ("sampler", "faults", "block_size", "monitors", "spikes", "metrics", "engine")
 
 
 def measure_sensitivity(

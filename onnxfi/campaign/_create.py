@@ -26,7 +26,7 @@ from onnxfi.campaign._document import (
     identity_of,
     surroundings,
 )
-from onnxfi.campaign._experiment import CustomParts, Experiment
+from onnxfi.campaign._experiment import CustomParts, Experiment, chosen_metrics
 from onnxfi.campaign._folder import (
     CampaignFolder,
     put_in_place,
@@ -161,7 +161,8 @@ def _fill(
         settings = by_recipe(settings, header)
     sampler = fitted_recipe(settings.sampler, subject.workload.samples)
     sampler, pilot = piloted(sampler)
-    settings = msgspec.structs.replace(settings, sampler=sampler)
+    metrics = tuple(chosen_metrics(settings, custom))
+    settings = msgspec.structs.replace(settings, sampler=sampler, metrics=metrics)
     prepared = prepare(settings, custom, subject, header)
     if pilot is not None:
         pilot.check(subject.model.sha256, prepared.experiment.space)
@@ -224,6 +225,8 @@ def _identity_parts(
         "plan": decided,
         **surroundings(),
     }
+    if settings.metrics:
+        parts["metrics"] = sorted(settings.metrics)
     if settings.custom_ops:
         parts["custom_ops"] = [file_sha256(Path(path)) for path in settings.custom_ops]
     return parts

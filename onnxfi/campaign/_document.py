@@ -142,7 +142,11 @@ class CampaignDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 def encode_document(document: CampaignDocument) -> bytes:
     """The document as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    values = msgspec.to_builtins(document)
+    if not document.settings.metrics:
+        # Left out, so that the file of a campaign without metrics is what it always was.
+        del values["settings"]["metrics"]
+    return msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
 
 
 def read_document(folder: CampaignFolder) -> CampaignDocument:

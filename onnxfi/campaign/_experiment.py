@@ -28,7 +28,7 @@ from onnxfi.faults import (
     spike_values,
     untied,
 )
-from onnxfi.outcome import Criterion
+from onnxfi.outcome import Criterion, Metric, metrics_by_key, parse_metric
 from onnxfi.sampling import (
     ListedScenarios,
     SampledScenarios,
@@ -49,11 +49,13 @@ class CustomParts:
         fault_models: In place of the specs in the settings.
         sampler: In place of the recipe in the settings.
         criterion: In place of the text in the settings.
+        metrics: In place of the texts in the settings.
     """
 
     fault_models: tuple[FaultModel, ...] = ()
     sampler: Sampler | None = None
     criterion: Criterion | None = None
+    metrics: tuple[Metric, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,15 @@ def _known_space(header: FaultListHeader, sites: Sequence[FaultSite]) -> FaultSp
         return recipe_space(header, {site.name: site for site in sites})
     except (ConfigError, FaultError):
         return None
+
+
+def chosen_metrics(settings: CampaignSettings, custom: CustomParts) -> dict[str, Metric]:
+    """The metrics of the settings, or the user's own, by their key in the rows.
+
+    Raises:
+        ConfigError: There is no such metric, or it was not given again.
+    """
+    return metrics_by_key(custom.metrics or tuple(map(parse_metric, settings.metrics)))
 
 
 def sample_layouts(entries: Mapping[str, LayoutEntry]) -> dict[str, SampleLayout]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxfi.campaign._blocks import default_block_size
 from onnxfi.campaign._document import LayoutEntry, Plan, RemovedEntry
-from onnxfi.campaign._experiment import CustomParts, Experiment
+from onnxfi.campaign._experiment import CustomParts, Experiment, chosen_metrics
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._layout import build_experiment
 from onnxfi.campaign._subject import Subject, engine_settings
@@ -87,7 +87,7 @@ def fault_free(
         labels=workload.labels,
         states=None if workload.stream is None else workload.stream.state_outputs,
     )
-    return run, bound
+    return run, replace(bound, metrics=chosen_metrics(settings, custom))
 
 
 def _plan(

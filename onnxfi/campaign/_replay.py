@@ -94,13 +94,14 @@ class Replay:
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """Counts and monitored values in which the stored record is another one."""
+        """Counts, monitored values and metrics in which the stored record is another one."""
         if self.stored is None:
             return ()
         before = self.stored.counts
         counts = [n for n in COUNT_COLUMNS if getattr(before, n) != getattr(self.counts, n)]
         values = [n for n, seen in self.stored.monitors.items() if self.monitors.get(n) != seen]
-        return (*counts, *values)
+        metrics = [n for n, sum_ in before.metrics.items() if self.counts.metrics.get(n) != sum_]
+        return (*counts, *values, *metrics)
 
     @property
     def same(self) -> bool | None:

@@ -19,6 +19,7 @@ from onnxfi.outcome import (
     GraphUse,
     InjectionRecord,
     OutcomeCounts,
+    metrics_from,
     spikes_from,
     statistics_from,
 )
@@ -255,7 +256,7 @@ def _record(row: tuple[object, ...]) -> InjectionRecord:
     spikes = spikes_from(metrics.pop(SPIKES, {}))
     counts = OutcomeCounts(
         **{name: values[name] for name in COUNT_COLUMNS},  # type: ignore[arg-type]
-        metrics=metrics,
+        metrics=metrics_from(metrics),
     )
     return InjectionRecord(
         scenario=values["scenario"],  # type: ignore[arg-type]

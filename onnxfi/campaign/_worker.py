@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from onnxfi.campaign._campaign import open_campaign
-from onnxfi.campaign._experiment import CustomParts
+from onnxfi.campaign._experiment import CustomParts, chosen_metrics
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._layout import planned_profile
 from onnxfi.campaign._memory import worker_limit
@@ -85,7 +85,11 @@ class Worker:
             memory_limit_bytes=worker_limit(key.memory_limit_bytes, key.workers),
         )
         plan = campaign.plan
-        bound = BoundCriterion(criterion=campaign.criterion(), output=plan.criterion_output)
+        bound = BoundCriterion(
+            criterion=campaign.criterion(),
+            output=plan.criterion_output,
+            metrics=chosen_metrics(campaign.settings, campaign.custom),
+        )
         golden = golden_run(subject.model, subject.workload, profile, settings)
         GoldenFile.read(campaign.folder.golden).check(golden, bound, subject.workload)
         self.context = EngineContext(

@@ -7,13 +7,14 @@ from onnxfi.outcome._classify import (
     classify_samples,
     correct_samples,
 )
-from onnxfi.outcome._counts import OutcomeCounts, scenario_failed
-from onnxfi.outcome._criterion import AllOutputs, BoundCriterion, Criterion, Metric
+from onnxfi.outcome._counts import MetricSum, OutcomeCounts, scenario_failed
+from onnxfi.outcome._criterion import AllOutputs, BoundCriterion, Criterion
 from onnxfi.outcome._divergence import Divergence, divergence
 from onnxfi.outcome._function import FunctionCriterion
 from onnxfi.outcome._graphuse import GraphKind, GraphUse
 from onnxfi.outcome._kinds import Outcome
 from onnxfi.outcome._lost import at_stake, lost_shares
+from onnxfi.outcome._metric import METRICS, Metric, metrics_by_key, parse_metric
 from onnxfi.outcome._outputs import RunOutputs, blank, filled_up, flatten_outputs, storable
 from onnxfi.outcome._record import (
     COUNT_COLUMNS,
@@ -21,6 +22,7 @@ from onnxfi.outcome._record import (
     RECORD_COLUMNS,
     SPIKES,
     InjectionRecord,
+    metrics_from,
 )
 from onnxfi.outcome._registry import CRITERIA, CriterionPlugin, parse_criterion
 from onnxfi.outcome._rows import rows_first
@@ -38,6 +40,7 @@ from onnxfi.outcome._topk import LabelLost, Top1, TopK
 __all__ = [
     "COUNT_COLUMNS",
     "CRITERIA",
+    "METRICS",
     "MONITORS",
     "RECORD_COLUMNS",
     "SPIKES",
@@ -52,6 +55,7 @@ __all__ = [
     "InjectionRecord",
     "LabelLost",
     "Metric",
+    "MetricSum",
     "Outcome",
     "OutcomeCounts",
     "PartialStatistics",
@@ -72,7 +76,10 @@ __all__ = [
     "filled_up",
     "flatten_outputs",
     "lost_shares",
+    "metrics_by_key",
+    "metrics_from",
     "parse_criterion",
+    "parse_metric",
     "rows_first",
     "scenario_failed",
     "spike_counts",

@@ -14,6 +14,7 @@ from onnxfi.outcome._compare import differs, has_nonfinite, turned_nonfinite
 from onnxfi.outcome._counts import OutcomeCounts
 from onnxfi.outcome._criterion import AllOutputs, BoundCriterion
 from onnxfi.outcome._kinds import Outcome
+from onnxfi.outcome._metric import measured
 from onnxfi.outcome._outputs import RunOutputs
 from onnxfi.outcome._rows import per_sample, presented, samples_first, samples_in
 from onnxfi.outcome._topk import arranged, is_scores
@@ -43,7 +44,7 @@ def classify(
             outputs hold.
 
     Raises:
-        ConfigError: The user's criterion misbehaves.
+        ConfigError: The user's criterion or a metric misbehaves.
     """
     count = _count(golden, layouts, labels, samples)
     codes = classify_samples(golden, faulty, layouts, bound, labels, count)
@@ -53,11 +54,9 @@ def classify(
         if right is not None:  # golden has answers, so the faulty run has, if of the same shape
             same = golden[bound.output].shape == faulty[bound.output].shape
             right = correct_samples(faulty, layouts, bound, labels) if same else right & False
-    measured = {
-        name: float(np.sum(metric(golden, faulty, labels)[:count]))
-        for name, metric in bound.metrics.items()
-    }
-    return OutcomeCounts.of(codes, right, measured)
+    answers = None if labels is None else labels[:count]
+    pair = _by_sample(golden, faulty, layouts, count) if bound.metrics else None
+    return OutcomeCounts.of(codes, right, measured(bound.metrics, pair, answers, count))
 
 
 def classify_samples(
@@ -182,14 +181,28 @@ def _decided_by_all(
     labels: Labels | None,
     count: int,
 ) -> Flags:
-    if any(golden[name].shape != faulty[name].shape for name in golden):
+    pair = _by_sample(golden, faulty, layouts, count)
+    if pair is None:
         return np.ones(count, np.bool_)
-    mine = {name: samples_first(each, layouts[name], count) for name, each in golden.items()}
-    theirs = {name: samples_first(faulty[name], layouts[name], count) for name in golden}
-    changed = np.asarray(bound.criterion.decide(mine, theirs, labels))
+    changed = np.asarray(bound.criterion.decide(*pair, labels))
     if changed.dtype != np.bool_ or changed.shape != (count,):
         raise ConfigError(
             f"criterion {bound.criterion.spec()} returned {changed.dtype} {list(changed.shape)}, "
             f"expected bool [{count}], one a sample"
         )
     return changed
+
+
+def _by_sample(
+    golden: RunOutputs, faulty: RunOutputs, layouts: Layouts, count: int
+) -> tuple[RunOutputs, RunOutputs] | None:
+    """All outputs with all samples on axis 0; None where a fault changed a shape."""
+
+    def of(name: str, value: NDArray[np.generic]) -> NDArray[np.generic]:
+        first = samples_first(value, layouts[name], count)
+        return np.broadcast_to(first, (count, *first.shape[1:]))  # some exist once per run
+
+    if any(golden[name].shape != faulty[name].shape for name in golden):
+        return None
+    mine = {name: of(name, value) for name, value in golden.items()}
+    return mine, {name: of(name, faulty[name]) for name in golden}

@@ -17,6 +17,29 @@ _SUMMED = ("samples", *_LABELS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSum:
+    """A metric over some samples; sums of disjoint samples add up with ``+``.
+
+    Attributes:
+        samples: Samples of which it is defined.
+        total: Its sum over them.
+    """
+
+    samples: int = 0
+    total: float = 0.0
+
+    @property
+    def mean(self) -> float | None:
+        """The mean over those samples; None if there are none."""
+        return self.total / self.samples if self.samples else None
+
+    def __add__(self, other: MetricSum) -> MetricSum:
+        if not isinstance(other, MetricSum):
+            return NotImplemented
+        return MetricSum(samples=self.samples + other.samples, total=self.total + other.total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeCounts:
     """How many samples had which outcome. Counts of disjoint batches add up with ``+``.
 
@@ -31,8 +54,7 @@ class OutcomeCounts:
         due_crash: The run took its process down.
         correct: Samples answered as their label says, due samples counted wrong; None without
             labels.
-        metrics: Sums over the samples of the user's metrics, by name; divide by the samples
-            measured for a mean.
+        metrics: Sums over the samples by metric; runs without outputs have none.
     """
 
     samples: int
@@ -44,14 +66,14 @@ class OutcomeCounts:
     due_timeout: int = 0
     due_crash: int = 0
     correct: int | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, MetricSum] = field(default_factory=dict)
 
     @classmethod
     def of(
         cls,
         codes: NDArray[np.int8],
         correct: NDArray[np.bool_] | None = None,
-        metrics: Mapping[str, float] | None = None,
+        metrics: Mapping[str, MetricSum] | None = None,
     ) -> OutcomeCounts:
         """Counts from per-sample outcomes.
 
@@ -59,7 +81,7 @@ class OutcomeCounts:
             codes: int8 (B,), values of :class:`Outcome`.
             correct: bool (B,), answered right; due samples are counted wrong here whatever it
                 says.
-            metrics: Sums over the samples.
+            metrics: Sums over the samples by metric.
         """
         by_code = np.bincount(codes, minlength=len(_LABELS)).tolist()
         named: dict[str, int] = dict(zip(_LABELS, by_code, strict=True))
@@ -102,7 +124,8 @@ class OutcomeCounts:
             return NotImplemented
         sums = {name: getattr(self, name) + getattr(other, name) for name in _SUMMED}
         keys = {**self.metrics, **other.metrics}
-        metrics = {key: self.metrics.get(key, 0.0) + other.metrics.get(key, 0.0) for key in keys}
+        none = MetricSum()
+        metrics = {key: self.metrics.get(key, none) + other.metrics.get(key, none) for key in keys}
         return OutcomeCounts(correct=_add_correct(self, other), metrics=metrics, **sums)
 
 

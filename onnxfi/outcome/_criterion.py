@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.errors import ConfigError
-from onnxfi.plugins import options_of, unknown_name
+from onnxfi.plugins import read_options, written_options
 
 if TYPE_CHECKING:
+    from onnxfi.outcome._metric import Metric
     from onnxfi.outcome._outputs import RunOutputs
     from onnxfi.workload import Labels
 
@@ -82,27 +82,12 @@ class AllOutputs(ABC):
     @classmethod
     def read(cls, text: str, values: str | None) -> Self:
         """The criterion of ``NAME`` or ``NAME:OPTION=VALUE,OPTION=VALUE``."""
-        options = {option.name: option for option in options_of(cls)}
-        found: dict[str, Any] = {}
-        for part in filter(None, (values or "").split(",")):
-            key, _, value = part.partition("=")
-            if key not in options:
-                where = f"criterion '{text}'"
-                raise ConfigError(unknown_name("option", key, options, where=where))
-            found[key] = options[key].read(value, f"criterion {cls.name}")
-        missing = [key for key, each in options.items() if each.required and key not in found]
-        if missing:
-            raise ConfigError(f"criterion '{text}' needs {cls.name}:{missing[0]}=VALUE")
-        return cls(**found)
+        del text
+        return cls(**read_options(cls, values or "", "criterion"))
 
     def spec(self) -> str:
         """The name, and the options that differ from their defaults."""
-        given = [
-            f"{option.name}={getattr(self, option.name)}"
-            for option in options_of(type(self))
-            if option.required or getattr(self, option.name) != option.default
-        ]
-        return ":".join([self.name, *filter(None, [",".join(given)])])
+        return written_options(self)
 
     def check(self, output: str, golden: NDArray[Any]) -> None:
         """Every output will do."""
@@ -115,25 +100,15 @@ class AllOutputs(ABC):
         return argmax_correct(output, labels)
 
 
-class Metric(Protocol):
-    """A user's own measure: ``metric(golden, faulty, labels)`` gives float (B,), one a sample."""
-
-    def __call__(
-        self, golden: RunOutputs, faulty: RunOutputs, labels: Labels | None
-    ) -> NDArray[np.float64]:
-        """Measure each sample of a batch."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundCriterion:
-    """A criterion, the output that it reads, and the measures taken beside it.
+    """A criterion, the output that it reads, and the metrics of the same samples.
 
     Attributes:
         criterion: What a changed decision is.
         output: Name of the output that carries the decision.
         reason: Why that one, and what of it is judged, in words.
-        metrics: Measures whose sums over the samples go into the counts, by name.
+        metrics: Metrics whose sums over the samples go into the counts, by their key in the rows.
     """
 
     criterion: Criterion

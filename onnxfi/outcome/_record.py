@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf, isfinite
 from typing import Any
 
-from onnxfi.outcome._counts import OutcomeCounts
+from onnxfi.outcome._counts import MetricSum, OutcomeCounts
 from onnxfi.outcome._graphuse import GraphUse
 from onnxfi.outcome._kinds import Outcome
 from onnxfi.outcome._spikes import SpikeCount, spikes_document
@@ -50,9 +51,22 @@ class InjectionRecord:
     @property
     def metrics(self) -> dict[str, Any]:
         """What was measured beside the outcomes, as one JSON object."""
-        measured: dict[str, Any] = dict(self.counts.metrics)
+        measured: dict[str, Any] = {
+            key: {"samples": each.samples, "total": each.total if isfinite(each.total) else None}
+            for key, each in self.counts.metrics.items()
+        }
         if self.monitors:
             measured[MONITORS] = statistics_document(self.monitors)
         if self.spikes:
             measured[SPIKES] = spikes_document(self.spikes)
         return measured
+
+
+def metrics_from(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, MetricSum]:
+    """Sums by metric from plain dictionaries; a total of None is beyond float64."""
+    return {
+        key: MetricSum(
+            samples=given["samples"], total=inf if given["total"] is None else given["total"]
+        )
+        for key, given in documents.items()
+    }

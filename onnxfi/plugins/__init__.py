@@ -28,6 +28,16 @@ exports its names by :func:`lazy_exports`.
 from onnxfi.plugins._lazy import lazy_exports
 from onnxfi.plugins._options import Option, options_of
 from onnxfi.plugins._registry import Plugin, Registry
+from onnxfi.plugins._text import read_options, written_options
 from onnxfi.plugins._unknown import unknown_name
 
-__all__ = ["Option", "Plugin", "Registry", "lazy_exports", "options_of", "unknown_name"]
+__all__ = [
+    "Option",
+    "Plugin",
+    "Registry",
+    "lazy_exports",
+    "options_of",
+    "read_options",
+    "unknown_name",
+    "written_options",
+]

@@ -247,6 +247,19 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             extra={"group": "watching"},
         ),
     ] = False
+    metrics: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Measure this of every sample as well, such as relative-error; rows have "
+            "its sum.",
+            extra={
+                "group": "watching",
+                "flag": "--metric",
+                "metavar": "NAME",
+                "takes": "Sequence[str | Metric]",
+            },
+        ),
+    ] = ()
     fault_graphs: Annotated[
         dict[str, bytes],
         Meta(description="Small ONNX models that are faults, by the sha256 that the specs name."),

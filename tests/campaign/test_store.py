@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from onnxfi.campaign import ResultStore, create_store
 from onnxfi.errors import StoreError
-from onnxfi.outcome import InjectionRecord, OutcomeCounts
+from onnxfi.outcome import InjectionRecord, MetricSum, OutcomeCounts
 
 
 def _record(scenario: int, critical: int = 1) -> InjectionRecord:
@@ -22,7 +22,7 @@ def _record(scenario: int, critical: int = 1) -> InjectionRecord:
         tolerable=1,
         critical=critical,
         correct=5,
-        metrics={"m": 2.5},
+        metrics={"m": MetricSum(samples=10, total=2.5)},
     )
     return InjectionRecord(
         scenario=scenario, counts=counts, run_s=0.25, worker="w", finished_at="2026-01-01T00:00:00"

@@ -190,19 +190,6 @@ def test_regression_has_no_right_answers(layout_of):
     assert (counts.correct, counts.critical) == (None, 3)
 
 
-def test_metrics_are_summed(layout_of):
-    def moved(golden, faulty, labels):
-        return np.abs(faulty["y"] - golden["y"]).sum(axis=1)
-
-    faulty = scores()
-    faulty[0, 0] += 2
-    faulty[3, 1] += 1
-    bound = BoundCriterion(criterion=Top1(), output="y", metrics={"moved": moved})
-    counts = classify({"y": scores()}, {"y": faulty}, {"y": layout_of(faulty)}, bound)
-    assert counts.metrics == {"moved": 3.0}
-    assert (counts + counts).metrics == {"moved": 6.0}
-
-
 def test_a_function_sees_whole_samples():
     shapes = []
 

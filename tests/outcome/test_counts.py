@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxfi.errors import ConfigError, GoldenError
-from onnxfi.outcome import InjectionRecord, Outcome, OutcomeCounts, scenario_failed
+from onnxfi.outcome import InjectionRecord, MetricSum, Outcome, OutcomeCounts, scenario_failed
 
 CODES = st.lists(st.sampled_from(list(Outcome)), min_size=1, max_size=30)
 
@@ -54,7 +54,7 @@ def test_a_run_without_outputs():
 def test_records_travel_between_processes():
     record = InjectionRecord(
         scenario=3,
-        counts=OutcomeCounts(samples=2, masked=2, metrics={"m": 0.5}),
+        counts=OutcomeCounts(samples=2, masked=2, metrics={"m": MetricSum(samples=2, total=0.5)}),
         run_s=0.1,
         worker="w0",
         finished_at="2024-01-01T00:00:00Z",

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, ClassVar, Protocol
 
-from onnxfi.errors import ConfigError
-from onnxfi.plugins import Registry, unknown_name
+from onnxfi.plugins import Registry, read_options
 
 
 class ExecutorPlugin(Protocol):
@@ -52,15 +51,6 @@ def parse_executor(text: str) -> Callable[[int], Executor]:
         ConfigError: There is no such executor, it has no such option, or a value is wrong.
     """
     name, _, rest = text.partition(":")
-    options = {option.name: option for option in EXECUTORS.options(name)}
-    values: dict[str, Any] = {}
-    for part in filter(None, rest.split(",")):
-        key, _, value = part.partition("=")
-        if key not in options:
-            raise ConfigError(unknown_name("option", key, options, where=f"executor {name}"))
-        values[key] = options[key].read(value, f"executor {name}")
-    missing = [key for key, option in options.items() if option.required and key not in values]
-    if missing:
-        raise ConfigError(f"executor {name} needs {missing[0]}; say {name}:{missing[0]}=VALUE")
-    chosen: Callable[[int], Executor] = EXECUTORS.get(name)(**values)
+    cls = EXECUTORS.get(name)
+    chosen: Callable[[int], Executor] = cls(**read_options(cls, rest, "executor"))
     return chosen
