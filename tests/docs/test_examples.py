@@ -74,6 +74,7 @@ USES = {
     "independent": ("--sampler", "independent", "-n", "20", "--seed", "1"),
     "nibble": ("--fault-model", "nibble", "-n", "20"),
     "several": ("--criterion", "several-changed:least=2", "-n", "20"),
+    "largest": ("--metric", "largest-error:output=score", "-n", "20"),
     "fresh": ("--executor", "fresh:units=9", "-n", "6"),
     "feed": ("--engine", "feed", "--targets", "input", "-n", "20"),
     "worst": ("--bits", "exponent", "-n", "40"),
