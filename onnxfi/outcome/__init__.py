@@ -1,4 +1,11 @@
-"""Outcomes: what a scenario did to each sample, by which criterion, and the result record."""
+"""Outcomes: what a scenario did to each sample, by which criterion, and the result record.
+
+In: golden and faulty outputs of a batch by name, where samples lie in them, labels, and a criterion
+(one of ``CRITERIA``, or the user's own) with the output that it reads. Out: an :class:`Outcome` of
+every sample, :class:`OutcomeCounts` with the sums of the metrics (``METRICS``), how far values are
+from golden ones, and the :class:`InjectionRecord` that is stored. Nothing here knows a model or a
+file.
+"""
 
 from onnxfi.outcome._choose import choose_criterion
 from onnxfi.outcome._classify import (
@@ -7,29 +14,37 @@ from onnxfi.outcome._classify import (
     classify_samples,
     correct_samples,
 )
-from onnxfi.outcome._counts import MetricSum, OutcomeCounts, scenario_failed
-from onnxfi.outcome._criterion import AllOutputs, BoundCriterion, Criterion
-from onnxfi.outcome._divergence import Divergence, divergence
-from onnxfi.outcome._function import FunctionCriterion
-from onnxfi.outcome._graphuse import GraphKind, GraphUse
-from onnxfi.outcome._kinds import Outcome
+from onnxfi.outcome._compare import Divergence, divergence
+from onnxfi.outcome._counts import MetricSum, Outcome, OutcomeCounts, scenario_failed
+from onnxfi.outcome._criterion import AllOutputs, BoundCriterion, Criterion, FunctionCriterion
 from onnxfi.outcome._lost import at_stake, lost_shares
 from onnxfi.outcome._metric import METRICS, Metric, metrics_by_key, parse_metric
-from onnxfi.outcome._outputs import RunOutputs, blank, filled_up, flatten_outputs, storable
+from onnxfi.outcome._outputs import (
+    RunOutputs,
+    blank,
+    filled_up,
+    flatten_outputs,
+    rows_first,
+    storable,
+)
 from onnxfi.outcome._record import (
     COUNT_COLUMNS,
     MONITORS,
     RECORD_COLUMNS,
     SPIKES,
+    GraphKind,
+    GraphUse,
     InjectionRecord,
     metrics_from,
 )
 from onnxfi.outcome._registry import CRITERIA, CriterionPlugin, parse_criterion
-from onnxfi.outcome._rows import rows_first
-from onnxfi.outcome._spikes import SpikeCount, spike_counts, spikes_document, spikes_from
 from onnxfi.outcome._statistics import (
     PartialStatistics,
+    SpikeCount,
     ValueStatistics,
+    spike_counts,
+    spikes_document,
+    spikes_from,
     statistics_document,
     statistics_from,
     value_statistics,

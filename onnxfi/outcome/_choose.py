@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults import SampleLayout
-from onnxfi.outcome._criterion import AllOutputs, BoundCriterion, Criterion
-from onnxfi.outcome._function import FunctionCriterion
-from onnxfi.outcome._outputs import RunOutputs
+from onnxfi.outcome._criterion import (
+    AllOutputs,
+    BoundCriterion,
+    Criterion,
+    EachStep,
+    FunctionCriterion,
+    steps_as_rows,
+)
+from onnxfi.outcome._outputs import RunOutputs, presented
 from onnxfi.outcome._registry import criterion_forms, parse_criterion
-from onnxfi.outcome._rows import presented
-from onnxfi.outcome._steps import EachStep, steps_as_rows
 from onnxfi.outcome._topk import (
     LabelLost,
     Top1,

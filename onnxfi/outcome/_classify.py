@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 from onnxfi.errors import ConfigError
 from onnxfi.faults import SampleLayout
 from onnxfi.outcome._compare import differs, has_nonfinite, turned_nonfinite
-from onnxfi.outcome._counts import OutcomeCounts
+from onnxfi.outcome._counts import Outcome, OutcomeCounts
 from onnxfi.outcome._criterion import AllOutputs, BoundCriterion
-from onnxfi.outcome._kinds import Outcome
 from onnxfi.outcome._metric import measured
-from onnxfi.outcome._outputs import RunOutputs
-from onnxfi.outcome._rows import per_sample, presented, samples_first, samples_in
+from onnxfi.outcome._outputs import RunOutputs, per_sample, presented, samples_first, samples_in
 from onnxfi.outcome._topk import arranged, is_scores
 from onnxfi.workload import Labels
 

@@ -1,7 +1,8 @@
-"""Outcome counts of one scenario over the workload, and when a scenario fails."""
+"""Outcomes of samples, their counts over the workload, and when a scenario fails."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,7 +10,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError, GoldenError
-from onnxfi.outcome._kinds import Outcome
+
+
+class Outcome(enum.IntEnum):
+    """What a scenario did to one sample; the value is its code in int8 arrays of outcomes.
+
+    ``DUE`` is a detected unrecoverable error: whoever runs the network can notice it.
+    """
+
+    MASKED = 0
+    TOLERABLE = 1
+    CRITICAL = 2
+    DUE_NONFINITE = 3
+    DUE_EXCEPTION = 4
+    DUE_TIMEOUT = 5
+    DUE_CRASH = 6
+
+    @property
+    def due(self) -> bool:
+        """True for the four detected unrecoverable errors."""
+        return self >= Outcome.DUE_NONFINITE
+
+    @property
+    def failed(self) -> bool:
+        """True for a sample that counts as failed: due or critical."""
+        return self >= Outcome.CRITICAL
+
+    @property
+    def label(self) -> str:
+        """The word used in files and tables, such as ``due_nonfinite``."""
+        return self.name.lower()
+
 
 #: By code: an outcome's value is its place here.
 _LABELS = tuple(kind.label for kind in Outcome)

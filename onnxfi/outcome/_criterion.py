@@ -1,15 +1,20 @@
-"""What a criterion is: the rule for a changed decision, and its binding to one output."""
+"""What a criterion is: the rule for a changed decision, and its binding to one output.
+
+The criteria here hold another rule: one over all outputs, one for each step, a user's function.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxfi.errors import ConfigError
+from onnxfi.outcome._topk import argmax_correct
 from onnxfi.plugins import read_options, written_options
 
 if TYPE_CHECKING:
@@ -95,8 +100,6 @@ class AllOutputs(ABC):
 
     def correct(self, output: NDArray[Any], labels: Labels) -> NDArray[np.bool_] | None:
         """Whether the largest score, or the integer, is the label; None for other outputs."""
-        from onnxfi.outcome._topk import argmax_correct
-
         return argmax_correct(output, labels)
 
 
@@ -119,3 +122,99 @@ class BoundCriterion:
     def spec(self) -> str:
         """Text for files and identities, such as ``top1 of logits``."""
         return f"{self.criterion.spec()} of {self.output}"
+
+
+CriterionFunction = Callable[[NDArray[Any], NDArray[Any], "Labels | None"], "NDArray[np.bool_]"]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCriterion:
+    """Calls ``function(golden, faulty, labels)``, which returns bool (B,): decision changed.
+
+    Arrays have shape (B, ...), or (B, m, ...) for an output with m > 1 rows a sample; labels are
+    int64 (B,) or None. The function is part of a campaign's identity by its qualified name, and
+    must be importable where workers run.
+    """
+
+    function: CriterionFunction
+    by_row: bool = field(default=False, init=False)
+
+    def spec(self) -> str:
+        """``function:module.name``."""
+        name = getattr(self.function, "__qualname__", type(self.function).__qualname__)
+        return f"function:{self.function.__module__}.{name}"
+
+    def check(self, output: str, golden: NDArray[Any]) -> None:
+        """Every output is the function's own business."""
+
+    def decide(
+        self, golden: NDArray[Any], faulty: NDArray[Any], labels: Labels | None
+    ) -> NDArray[np.bool_]:
+        """What the function says.
+
+        Raises:
+            ConfigError: It raised, or returned anything but B booleans.
+        """
+        try:
+            got = self.function(golden, faulty, labels)
+        except Exception as error:
+            raise ConfigError(
+                f"criterion {self.spec()} raised {type(error).__name__}: {error}; it is called as "
+                f"f(golden, faulty, labels) with arrays of shape {golden.shape}"
+            ) from error
+        answer = np.asarray(got)
+        if answer.dtype != np.bool_ or answer.shape != (len(golden),):
+            raise ConfigError(
+                f"criterion {self.spec()} returned {type(got).__name__} of {answer.dtype} "
+                f"{list(answer.shape)}, expected bool [{len(golden)}], one a sample"
+            )
+        return answer
+
+    def correct(self, output: NDArray[Any], labels: Labels) -> NDArray[np.bool_] | None:
+        """Top-1 accuracy where the output is class scores (B, C) or an integer class."""
+        return argmax_correct(output, labels)
+
+
+@dataclass(frozen=True, slots=True)
+class EachStep:
+    """A sequence's decision is the decisions of all its steps: one that changes changes it.
+
+    Rows are (T, ...), what the model answers in each of T steps. With labels, one a sequence, the
+    answer that counts is that of the last step.
+
+    Attributes:
+        inner: What a changed decision is in one step.
+    """
+
+    inner: Criterion
+    by_row: bool = field(default=True, init=False)
+
+    def spec(self) -> str:
+        """``steps:`` and the inner criterion's text."""
+        return f"steps:{self.inner.spec()}"
+
+    def check(self, output: str, golden: NDArray[Any]) -> None:
+        """Refuse what the inner criterion refuses."""
+        self.inner.check(output, steps_as_rows(golden))
+
+    def decide(
+        self, golden: NDArray[Any], faulty: NDArray[Any], labels: Labels | None
+    ) -> NDArray[np.bool_]:
+        """True where the decision of any step changed."""
+        repeated = None if labels is None else np.repeat(labels, golden.shape[1])
+        changed = self.inner.decide(steps_as_rows(golden), steps_as_rows(faulty), repeated)
+        return np.asarray(changed.reshape(len(golden), -1).any(axis=1))
+
+    def correct(self, output: NDArray[Any], labels: Labels) -> NDArray[np.bool_] | None:
+        """Whether the last step answers as labelled."""
+        return self.inner.correct(_squeezed(output[:, -1]), labels)
+
+
+def steps_as_rows(rows: NDArray[Any]) -> NDArray[Any]:
+    """Rows (R, T, ...) as rows (R * T, ...), in the form that criteria see single answers in."""
+    return _squeezed(rows.reshape(-1, *rows.shape[2:]))
+
+
+def _squeezed(rows: NDArray[Any]) -> NDArray[Any]:
+    """(R, C, 1, 1) as (R, C)."""
+    return rows.reshape(rows.shape[:2]) if rows.ndim > 3 and set(rows.shape[2:]) == {1} else rows

@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 
 from onnxfi.faults import SampleLayout
 from onnxfi.outcome._classify import Layouts, classify_samples, correct_samples
-from onnxfi.outcome._criterion import BoundCriterion, Criterion
-from onnxfi.outcome._kinds import Outcome
-from onnxfi.outcome._outputs import RunOutputs
-from onnxfi.outcome._rows import presented
-from onnxfi.outcome._steps import EachStep, steps_as_rows
+from onnxfi.outcome._counts import Outcome
+from onnxfi.outcome._criterion import BoundCriterion, Criterion, EachStep, steps_as_rows
+from onnxfi.outcome._outputs import RunOutputs, presented
 from onnxfi.outcome._threshold import Threshold
 from onnxfi.outcome._tolerance import Tolerance
 from onnxfi.outcome._topk import (

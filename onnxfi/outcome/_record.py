@@ -1,17 +1,19 @@
-"""The result record of one injection."""
+"""The result record of one injection: counts, what was measured, and the graph that it ran in."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, isfinite
-from typing import Any
+from typing import Any, Literal
 
-from onnxfi.outcome._counts import MetricSum, OutcomeCounts
-from onnxfi.outcome._graphuse import GraphUse
-from onnxfi.outcome._kinds import Outcome
-from onnxfi.outcome._spikes import SpikeCount, spikes_document
-from onnxfi.outcome._statistics import ValueStatistics, statistics_document
+from onnxfi.outcome._counts import MetricSum, Outcome, OutcomeCounts
+from onnxfi.outcome._statistics import (
+    SpikeCount,
+    ValueStatistics,
+    spikes_document,
+    statistics_document,
+)
 
 #: Counts of a record, as every table of results names them.
 COUNT_COLUMNS = ("samples", *(kind.label for kind in Outcome), "correct")
@@ -70,3 +72,27 @@ def metrics_from(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Metric
         )
         for key, given in documents.items()
     }
+
+
+#: ``executable``: what onnxruntime makes of the model, with some values kept. ``apart``: the same,
+#: optimised in pieces. ``stored``: the file's graph, cut or instrumented, which onnxruntime
+#: optimises. ``baked``: a model that holds the faults.
+GraphKind = Literal["executable", "apart", "stored", "baked"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphUse:
+    """The graph that an injection ran in.
+
+    Attributes:
+        graph: What kind of graph it is.
+        reason: Why that one, in words.
+        compared: Samples of the first batch, on which its fault-free answers were compared with
+            those of the file's own session.
+        differing: Those that it answers otherwise.
+    """
+
+    graph: GraphKind
+    reason: str
+    compared: int = 0
+    differing: int = 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol
 
-from onnxfi.outcome._criterion import Criterion
-from onnxfi.outcome._steps import EachStep
+from onnxfi.errors import ConfigError
+from onnxfi.outcome._criterion import AllOutputs, Criterion, EachStep
 from onnxfi.plugins import Plugin, Registry
 
 _STEPS = "steps:"
@@ -62,6 +62,9 @@ def parse_criterion(text: str) -> Criterion:
         ConfigError: It is none of them.
     """
     if text.startswith(_STEPS):
-        return EachStep(parse_criterion(text.removeprefix(_STEPS)))
+        inner = parse_criterion(text.removeprefix(_STEPS))
+        if isinstance(inner, AllOutputs):
+            raise ConfigError(f"criterion '{text}' can't judge each step: it is of all outputs")
+        return EachStep(inner)
     name, colon, values = text.partition(":")
     return CRITERIA.get(name).read(text, values if colon else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -202,3 +202,52 @@ def _difference(after: NDArray[Any], before: NDArray[Any]) -> float:
 
 def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpikeCount:
+    """Spikes of one layer over all its steps and all samples.
+
+    Attributes:
+        count: How many there were; None if no sample's run gave outputs, or float64 can't hold it.
+        change: How many more than in the fault-free run; likewise.
+    """
+
+    count: float | None
+    change: float | None
+
+
+def spike_counts(
+    monitors: Mapping[str, ValueStatistics], layers: Mapping[str, Sequence[str]]
+) -> dict[str, SpikeCount]:
+    """Spikes by layer, from the statistics of the values that hold them.
+
+    Args:
+        monitors: Statistics by value.
+        layers: The values that hold the spikes of each layer, one a step.
+    """
+    return {
+        layer: SpikeCount(
+            count=_sum([monitors[value].sum for value in values]),
+            change=_sum([monitors[value].sum_change for value in values]),
+        )
+        for layer, values in layers.items()
+    }
+
+
+def spikes_document(spikes: Mapping[str, SpikeCount]) -> dict[str, dict[str, Any]]:
+    """Spike counts by layer as plain dictionaries, for JSON."""
+    return {layer: asdict(count) for layer, count in spikes.items()}
+
+
+def spikes_from(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, SpikeCount]:
+    """Spike counts by layer from plain dictionaries."""
+    return {
+        layer: SpikeCount(count=given["count"], change=given["change"])
+        for layer, given in documents.items()
+    }
+
+
+def _sum(parts: Sequence[float | None]) -> float | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None

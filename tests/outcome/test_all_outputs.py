@@ -69,3 +69,9 @@ def test_an_unknown_name_names_near_ones():
     with pytest.raises(ConfigError, match="unknown criterion 'tolerence'; did you mean 'tol"):
         parse_criterion("tolerence:1")
     assert CRITERIA.names()[:5] == ("top1", "top5", "label", "threshold", "tolerance")
+
+
+def test_it_is_not_of_each_step():
+    CRITERIA.register(Both)
+    with pytest.raises(ConfigError, match="'steps:both-moved' can't judge each step"):
+        parse_criterion("steps:both-moved")
