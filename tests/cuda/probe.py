@@ -166,8 +166,8 @@ def flip(size: int, faults: int) -> dict[str, Any]:
     flipper.apply(tensor, patched)
     LOG.write_text("")
     flipper.apply(tensor, patched)
-    assert flipper._session is not None
-    return {**_seen(), **_session(flipper._session), "in_place": flipper.in_place}
+    assert flipper.session is not None
+    return {**_seen(), **_session(flipper.session), "in_place": flipper.in_place}
 
 
 def _seen() -> dict[str, Any]:
