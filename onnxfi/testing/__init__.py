@@ -6,5 +6,14 @@ Nothing in the package imports this room.
 
 from onnxfi.testing._executors import ExecutorSuite
 from onnxfi.testing._fault_models import FaultModelSuite, site_of
+from onnxfi.testing._outcome import CriterionSuite, MetricSuite
+from onnxfi.testing._samplers import SamplerSuite
 
-__all__ = ["ExecutorSuite", "FaultModelSuite", "site_of"]
+__all__ = [
+    "CriterionSuite",
+    "ExecutorSuite",
+    "FaultModelSuite",
+    "MetricSuite",
+    "SamplerSuite",
+    "site_of",
+]

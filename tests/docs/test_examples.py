@@ -145,10 +145,35 @@ def test_an_example(package: Path, name: str):
         assert "Worst sites" in (package / "report.md").read_text(encoding="utf-8")
 
 
-def test_the_suite_of_an_example(package: Path):
+SUITES = """
+from onnxfi.outcome._largest import LargestError
+from onnxfi.outcome._several import SeveralChanged
+from onnxfi.sampling._independent import IndependentSampler
+from onnxfi.testing import CriterionSuite, MetricSuite, SamplerSuite
+
+
+class TestIndependent(SamplerSuite):
+    def samplers(self, seed):
+        return [IndependentSampler(n=5, seed=seed)]
+
+
+class TestSeveral(CriterionSuite):
+    def criteria(self):
+        return [SeveralChanged(), SeveralChanged(least=1)]
+
+
+class TestLargest(MetricSuite):
+    def metrics(self):
+        return [LargestError(output="scores")]
+"""
+
+
+def test_the_suites_of_examples(package: Path):
     (code,) = re.findall(r"^```python\n(from onnxfi\.\S+ import NibbleFlip\n.*?)^```$", PAGE, FLAGS)
     (package / "test_nibble.py").write_text(code, encoding="utf-8")
-    assert " passed" in _run(package, "pytest", "-p", "no:cacheprovider", "test_nibble.py")
+    (package / "test_others.py").write_text(SUITES, encoding="utf-8")
+    files = ("test_nibble.py", "test_others.py")
+    assert " passed" in _run(package, "pytest", "-p", "no:cacheprovider", *files)
 
 
 def test_plug_ins_of_the_docs_are_those_of_the_registries():

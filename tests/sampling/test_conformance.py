@@ -1,28 +1,31 @@
-"""What every sampler keeps to, each in all its forms."""
+"""What samplers keep to, each in all its forms, and one of a user's."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pytest
+from msgspec import Meta
 
 from onnxfi.errors import ConfigError
-from onnxfi.faults import FaultListHeader, FaultSpace, Scenario, read_fault_list, write_fault_list
+from onnxfi.faults import Scenario
 from onnxfi.sampling import (
+    SAMPLERS,
     BitErrorRateSampler,
     ExhaustiveSampler,
     FunctionScores,
     ImportanceSampler,
     SampledScenarios,
     Sampler,
-    SingleFaultSampler,
     StratifiedSampler,
     TopSampler,
     UniformSampler,
     by_scores,
     from_recipe,
 )
+from onnxfi.testing import SamplerSuite
 
 SIZE = 1600  # faults of the space that all are tried on
 
@@ -62,6 +65,64 @@ PREFIXED = ["uniform", "uniform sets", "importance", "importance, sharp", "top",
 WHOLE = ["uniform", "stratified", "stratified by rates", "importance", "importance, sharp", "top"]
 
 
+class TestSamplers(SamplerSuite):
+    def samplers(self, seed):
+        return [make(seed) for make in MAKERS.values()]
+
+    def test_all_of_ours_are_here(self):
+        assert {sampler.name for sampler in self.samplers(0)} == set(SAMPLERS.ours)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EveryNth:
+    """Every n-th fault of the space."""
+
+    name: ClassVar[str] = "every-nth"
+    help: ClassVar[str] = "every n-th fault of the space"
+    design: ClassVar[str] = "top"
+
+    step: Annotated[int, Meta(description="Distance of two faults.", ge=1)] = 100
+
+    def size(self, space):
+        return -(-space.size // self.step)
+
+    def scenario(self, space, k):
+        if not 0 <= k < self.size(space):
+            raise ConfigError(f"no scenario {k}")
+        numbers = np.array([k * self.step])
+        return Scenario(number=k, groups=space.scenario_groups(numbers, None))
+
+    def recipe(self):
+        return {"kind": self.name, "step": self.step}
+
+
+class CountsOn(EveryNth):
+    """One whose scenarios depend on which were asked for before."""
+
+    name: ClassVar[str] = "counts-on"
+    asked: ClassVar[list[int]] = []
+
+    def scenario(self, space, k):
+        self.asked.append(k)
+        numbers = np.array([(k + len(self.asked)) % space.size])
+        return Scenario(number=k, groups=space.scenario_groups(numbers, None))
+
+
+class TestUsersSamplers(SamplerSuite):
+    def samplers(self, seed):
+        SAMPLERS.register(EveryNth)
+        return [EveryNth(), EveryNth(step=7)]
+
+
+def test_what_depends_on_the_order_is_found():
+    class Wrong(SamplerSuite):
+        def samplers(self, seed):
+            return [CountsOn()]
+
+    with pytest.raises(AssertionError, match="counts-on"):
+        Wrong().test_scenarios_do_not_depend_on_order()
+
+
 @pytest.fixture(params=MAKERS)
 def make(request):
     return MAKERS[request.param]
@@ -72,106 +133,43 @@ def sampler(make) -> Sampler:
     return make(3)
 
 
-def _again(sampler: Sampler) -> Sampler:
-    """The sampler from its recipe, the scores given again where it has some."""
-    recipe = json.loads(json.dumps(sampler.recipe()))
-    if not by_scores(recipe["kind"]):
-        return from_recipe(recipe)
-    with pytest.raises(ConfigError, match="needs its scores"):
-        from_recipe(recipe)
-    assert recipe.pop("scores_sha256") == SCORES.digest
-    return from_recipe(recipe, scores=SCORES)
+def test_samplers_can_not_be_changed(sampler):
+    with pytest.raises(AttributeError):
+        sampler.seed = 4
 
 
-def _faults(space: FaultSpace, scenario: Scenario) -> int:
-    return space.fault_number(scenario.groups)
+def test_the_seed_makes_a_difference(make, mixed):
+    one, other = (list(SampledScenarios(mixed, make(seed))) for seed in (3, 4))
+    assert [each.groups for each in one] != [each.groups for each in other]
 
 
-class TestConformance:
-    def test_is_a_sampler(self, sampler):
-        assert isinstance(sampler, Sampler)
-        with pytest.raises(AttributeError):
-            sampler.seed = 4
+def test_scores_are_given_again(sampler):
+    if by_scores(sampler.name):
+        assert sampler.recipe()["scores_sha256"] == SCORES.digest
+        with pytest.raises(ConfigError, match="needs its scores"):
+            from_recipe(sampler.recipe())
 
-    def test_recipe_survives_json(self, sampler, mixed):
-        again = _again(sampler)
-        assert again == sampler
-        assert sampler.recipe()["kind"] == sampler.name
-        assert list(SampledScenarios(mixed, again)) == list(SampledScenarios(mixed, sampler))
 
-    def test_the_seed_alone_makes_the_difference(self, make, mixed):
-        first, same, other = (list(SampledScenarios(mixed, make(seed))) for seed in (3, 3, 4))
-        assert first == same
-        assert [one.groups for one in first] != [one.groups for one in other]
+def test_single_faults_are_not_drawn_twice(sampler, mixed):
+    source = SampledScenarios(mixed, sampler)
+    numbers = source.fault_numbers(0, len(source))
+    if numbers is None:
+        assert source.scenario(0).size != 1 or sampler.name == "ber"
+        return
+    assert len(np.unique(numbers)) == len(numbers)
+    single = sampler.recipe().get("faults_per_scenario", 1) == 1
+    equal = sampler.name in ("uniform", "exhaustive") and single
+    assert source.population == (SIZE if equal else None)
 
-    def test_scenarios_are_numbered_and_do_not_depend_on_order(self, sampler, mixed):
-        source = SampledScenarios(mixed, sampler)
-        ahead = list(source)
-        assert len(ahead) == len(source) == sampler.size(mixed)
-        assert [scenario.number for scenario in ahead] == list(range(len(source)))
-        for k in reversed(range(min(len(source), 20))):
-            assert source.scenario(k) == ahead[k]
-        fresh = SampledScenarios(mixed, _again(sampler))
-        assert fresh.scenario(len(source) - 1) == ahead[-1]
 
-    def test_many_at_once_are_what_each_is_alone(self, sampler, mixed):
-        source = SampledScenarios(mixed, sampler)
-        numbers = [*reversed(range(len(source))), 0]
-        together = list(source.scenarios(numbers))
-        assert together == [source.scenario(k) for k in numbers]
-        assert list(source.scenarios([])) == []
-        for k in (-1, len(source)):
-            with pytest.raises(ConfigError, match=rf"no scenario {k}"):
-                list(source.scenarios([0, k]))
-
-    def test_there_is_nothing_beyond_the_end(self, sampler, mixed):
-        source = SampledScenarios(mixed, sampler)
-        for k in (-1, len(source)):
-            with pytest.raises(ConfigError, match=rf"no scenario {k}"):
-                source.scenario(k)
-
-    def test_fault_numbers_are_those_of_the_scenarios(self, sampler, mixed):
-        source = SampledScenarios(mixed, sampler)
-        numbers = source.fault_numbers(0, len(source))
-        if numbers is None:
-            assert source.scenario(0).size != 1 or sampler.name == "ber"
-            return
-        assert isinstance(sampler, SingleFaultSampler)
-        assert len(numbers) == len(source)
-        assert len(np.unique(numbers)) == len(numbers)
-        for k in range(0, len(source), 37):
-            assert _faults(mixed, source.scenario(k)) == numbers[k]
-        assert np.array_equal(source.fault_numbers(2, 4), numbers[2:4])
-
-    def test_only_equal_chances_have_a_population(self, sampler, mixed):
-        single = sampler.recipe().get("faults_per_scenario", 1) == 1
-        equal = sampler.name in ("uniform", "exhaustive") and single
-        assert SampledScenarios(mixed, sampler).population == (SIZE if equal else None)
-
-    def test_the_header_tells_how_they_were_drawn(self, sampler, mixed, tmp_path):
-        source = SampledScenarios(mixed, sampler)
-        fields = source.header_fields()
-        assert fields["sampler"] == sampler.recipe()
-        assert fields["space"] == mixed.describe()
-        assert fields["seed"] == 3
-        designs = {"importance": "priority", "stratified": "stratified", "top": "top"}
-        assert fields.get("design") == designs.get(sampler.name)
-        assert (fields.get("next_key") is not None) == (sampler.name == "importance")
-        path = tmp_path / "faults.jsonl"
-        sites = {site.name: site for site in mixed.sites}
-        write_fault_list(path, FaultListHeader(**fields), source, sites)
-        listed = read_fault_list(path, sites)
-        assert listed.scenarios == tuple(source)
-        assert listed.header.sampler == json.loads(json.dumps(sampler.recipe()))
-
-    def test_spaces_do_not_get_mixed_up(self, sampler, mixed, weights):
-        other = weights(SIZE * 2)
-        if sampler.recipe().get("rates"):
-            return  # made for the strata of one space
-        there = SampledScenarios(other, _again(sampler)).scenario(1)
-        here = SampledScenarios(mixed, sampler).scenario(1)
-        assert SampledScenarios(other, sampler).scenario(1) == there
-        assert SampledScenarios(mixed, sampler).scenario(1) == here
+def test_the_header_tells_how_they_were_drawn(sampler, mixed):
+    fields = SampledScenarios(mixed, sampler).header_fields()
+    assert fields["sampler"] == sampler.recipe()
+    assert fields["space"] == mixed.describe()
+    assert fields["seed"] == 3
+    designs = {"importance": "priority", "stratified": "stratified", "top": "top"}
+    assert fields.get("design") == designs.get(sampler.name)
+    assert (fields.get("next_key") is not None) == (sampler.name == "importance")
 
 
 @pytest.mark.parametrize("name", PREFIXED)
