@@ -74,29 +74,29 @@ class TestSamplers(SamplerSuite):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EveryNth:
-    """Every n-th fault of the space."""
+class EvenlySpaced:
+    """Faults at equal distances over the space."""
 
-    name: ClassVar[str] = "every-nth"
-    help: ClassVar[str] = "every n-th fault of the space"
+    name: ClassVar[str] = "evenly-spaced"
+    help: ClassVar[str] = "faults at equal distances over the space"
     design: ClassVar[str] = "top"
 
-    step: Annotated[int, Meta(description="Distance of two faults.", ge=1)] = 100
+    n: Annotated[int, Meta(description="Scenarios.", ge=1)] = 16
 
     def size(self, space):
-        return -(-space.size // self.step)
+        return self.n
 
     def scenario(self, space, k):
-        if not 0 <= k < self.size(space):
+        if not 0 <= k < self.n:
             raise ConfigError(f"no scenario {k}")
-        numbers = np.array([k * self.step])
+        numbers = np.array([k * space.size // self.n])
         return Scenario(number=k, groups=space.scenario_groups(numbers, None))
 
     def recipe(self):
-        return {"kind": self.name, "step": self.step}
+        return {"kind": self.name, "n": self.n}
 
 
-class CountsOn(EveryNth):
+class CountsOn(EvenlySpaced):
     """One whose scenarios depend on which were asked for before."""
 
     name: ClassVar[str] = "counts-on"
@@ -110,8 +110,8 @@ class CountsOn(EveryNth):
 
 class TestUsersSamplers(SamplerSuite):
     def samplers(self, seed):
-        SAMPLERS.register(EveryNth)
-        return [EveryNth(), EveryNth(step=7)]
+        SAMPLERS.register(EvenlySpaced)
+        return [EvenlySpaced(), EvenlySpaced(n=7)]
 
 
 def test_what_depends_on_the_order_is_found():
