@@ -135,10 +135,10 @@ def _criterion(given: str | Callable[..., Any] | Criterion) -> tuple[str, Criter
     return criterion.spec(), criterion
 
 
-def _metrics(given: str | Sequence[str | Metric]) -> tuple[Metric, ...]:
-    """Metrics, some of them given as texts; a single text will do."""
+def _metrics(given: str | Metric | Sequence[str | Metric]) -> tuple[Metric, ...]:
+    """Metrics, some of them given as texts; a single one will do."""
     found: list[Metric] = []
-    for each in (given,) if isinstance(given, str) else given:
+    for each in (given,) if isinstance(given, str | Metric) else given:
         if not isinstance(each, str | Metric):
             raise ConfigError(f"metrics has {each!r}; give names, or objects derived from Metric")
         found.append(parse_metric(each) if isinstance(each, str) else each)

@@ -121,7 +121,8 @@ def _stored_text(replay: Replay) -> str:
             before, now = getattr(stored.counts, name), getattr(replay.counts, name)
             found.append(f"{name} is {now}, stored is {before}")
         else:
-            found.append(f"monitored value {name}")
+            kind = "metric" if name in stored.counts.metrics else "monitored value"
+            found.append(f"{kind} {name}")
     return f"DIFFERS: {'; '.join(found)}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -88,6 +89,12 @@ def test_a_criterion_and_a_metric_over_two_outputs(tmp_path, data):
     once.run()
     assert _rows(once) == rows
     assert once.replay(3).same
+    with sqlite3.connect(tmp_path / "once" / "results.sqlite") as connection:
+        connection.execute(
+            "UPDATE results SET metrics = replace(metrics, '\"samples\": 12', '\"samples\": 11')"
+        )
+    connection.close()
+    assert once.replay(3).differences == ("relative-error:output=second", "shift")
     parts = json.loads((tmp_path / "own" / "campaign.json").read_text())["identity_parts"]
     assert parts["plan"]["criterion"] == "disagree:by=0.25"
     assert parts["metrics"] == ["relative-error:output=second", "shift"]
