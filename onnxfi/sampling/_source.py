@@ -65,13 +65,11 @@ def check_sampler(given: object) -> Sampler:
         raise ConfigError(
             f"sampler is {given!r}; give a sampler, such as UniformSampler(n=1000, seed=0)"
         )
-    hint = (
-        "; design says how rates follow from its scenarios: 'equal' if all that exist are equally"
-        " likely, 'top' if they are picked and no rate follows"
-    )
     raise ConfigError(
-        f"sampler {type(given).__name__} lacks {', '.join(missing)}"
-        f"{hint if 'design' in missing else ''}"
+        f"sampler {type(given).__name__} lacks {', '.join(missing)}; name is the word that its"
+        " recipe has under kind, design says how rates follow from its scenarios: 'equal' if all"
+        " that exist are equally likely, 'top' if they are picked and no rate follows, or the name"
+        " of a registered design"
     )
 
 
