@@ -11,7 +11,14 @@ from msgspec import Meta
 
 from onnxfi.errors import ConfigError
 from onnxfi.faults import SampleLayout
-from onnxfi.outcome import CRITERIA, AllOutputs, choose_criterion, classify_samples, parse_criterion
+from onnxfi.outcome import (
+    CRITERIA,
+    AllOutputs,
+    choose_criterion,
+    classify_samples,
+    lost_shares,
+    parse_criterion,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,3 +82,12 @@ def test_it_is_not_of_each_step():
     CRITERIA.register(Both)
     with pytest.raises(ConfigError, match="'steps:both-moved' can't judge each step"):
         parse_criterion("steps:both-moved")
+
+
+def test_lost_answers_have_no_margin():
+    faulty = {name: values.copy() for name, values in GOLDEN.items()}
+    faulty["a"][:2, 0] = 1
+    faulty["b"][1, 1] = -1
+    layouts = dict.fromkeys("ab", LAYOUT)
+    bound = choose_criterion(GOLDEN, layouts, requested=Both())
+    assert lost_shares(GOLDEN, faulty, layouts, bound, samples=3).tolist() == [0.0, 1.0, 0.0]
