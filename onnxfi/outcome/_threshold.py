@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
@@ -29,7 +30,7 @@ class Threshold:
     help: ClassVar[str] = "an element of the output is on the other side of a value (detectors)"
     forms: ClassVar[tuple[str, ...]] = ("threshold:VALUE",)
 
-    value: float
+    value: Annotated[float, Meta(description="The threshold.")]
     by_row: bool = field(default=False, init=False)
 
     @classmethod

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
@@ -25,8 +26,10 @@ class Tolerance:
     help: ClassVar[str] = "an element of the output moved further than allowed"
     forms: ClassVar[tuple[str, ...]] = ("tolerance:ABS", "tolerance:ABS,REL")
 
-    absolute: float
-    relative: float = 0.0
+    absolute: Annotated[float, Meta(description="Change that is allowed.", ge=0)]
+    relative: Annotated[
+        float, Meta(description="What is allowed besides, as a part of the golden value.", ge=0)
+    ] = 0.0
     by_row: bool = field(default=False, init=False)
 
     @classmethod

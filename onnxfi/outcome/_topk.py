@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self, cast
+from typing import Annotated, Any, ClassVar, Self, cast
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from onnxfi.errors import ConfigError
@@ -137,7 +138,7 @@ class Top1:
     help: ClassVar[str] = "the class with the largest score is another one"
     forms: ClassVar[tuple[str, ...]] = ("top1", "top1:AXIS")
 
-    axis: int | None = None
+    axis: Annotated[int | None, Meta(description="Axis of the classes; else the last.")] = None
     by_row: bool = field(default=True, init=False)
 
     @classmethod
