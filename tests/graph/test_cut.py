@@ -84,9 +84,9 @@ def test_the_verifier_sees_what_is_not_the_models(parse):
     verify_cut(model, part)
 
     def changed(edit):
-        proto = part._copy()
+        proto = part.editable()
         edit(proto)
-        return replace(part, _proto=proto)
+        return replace(part, proto=proto)
 
     def rewire(proto):
         proto.graph.node[1].input[0] = "a"

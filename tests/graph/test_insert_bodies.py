@@ -146,7 +146,7 @@ def test_the_edited_index_knows_both_names(model):
 
 def scan_of(edited):
     """The Scan and its body."""
-    scan = next(node for node in edited._proto.graph.node if node.name == "scan")
+    scan = next(node for node in edited.proto.graph.node if node.name == "scan")
     return scan, next(entry.g for entry in scan.attribute if entry.HasField("g"))
 
 

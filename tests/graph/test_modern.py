@@ -140,4 +140,4 @@ def test_declared_types_that_are_not_so(opset, parse, run, same):
     raised = raise_opset(model, 26)
     verify_untouched(model, raised)
     assert same(run(raised, feeds), run(proto, feeds))
-    assert raised._proto.graph.value_info == proto.graph.value_info
+    assert raised.proto.graph.value_info == proto.graph.value_info

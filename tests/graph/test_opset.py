@@ -53,7 +53,7 @@ def test_names_and_results_stay(old, run, same):
 
 
 def test_metadata_stays(old):
-    proto = raise_opset(load(old), 26)._proto
+    proto = raise_opset(load(old), 26).proto
     gelu = next(node for node in proto.graph.node if node.name == "gelu")
     assert gelu.metadata_props[0].value == "layer 3"
     assert proto.graph.doc_string == "about"
@@ -83,8 +83,8 @@ def test_tensors_in_attributes_keep_their_bits(parse):
     proto.graph.sparse_initializer.add().CopyFrom(sparse)
     proto.graph.sparse_initializer[0].values.name = "s"
     raised = raise_opset(load(proto), 26)
-    filled = raised._proto.graph.node[0]
-    second, first = raised._proto.graph.sparse_initializer
+    filled = raised.proto.graph.node[0]
+    second, first = raised.proto.graph.sparse_initializer
     assert first == sparse
     assert second == proto.graph.sparse_initializer[0]
     assert list(raised.index.initializers) == ["s", "k"]
@@ -105,7 +105,7 @@ def test_onnxruntimes_operators_in_the_onnx_domain(parse, run, same):
     raised = raise_opset(model, 26)
     verify_untouched(model, raised)
     assert operators(raised) == operators(model)
-    assert all(entry.domain != "onnxfi.strangers" for entry in raised._proto.opset_import)
+    assert all(entry.domain != "onnxfi.strangers" for entry in raised.proto.opset_import)
     feeds = {"c": np.array(True), "x": np.arange(8, dtype=np.float32).reshape(2, 4)}
     assert same(run(raised, feeds), run(proto, feeds))
 

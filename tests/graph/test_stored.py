@@ -170,14 +170,14 @@ def test_attributes_that_were_not_replaced_are_compared(parse):
     words = np.array([8, 9], np.float32).view(np.uint32)
     edited = replace_initializers(model, {"LinearRegressor#1/coefficients": words})
     for node, attribute, position in ((0, 1, 0), (1, 0, 1)):
-        proto = edited._copy()
+        proto = edited.editable()
         proto.graph.node[node].attribute[attribute].floats[position] += 1
         with pytest.raises(RewriteError, match="attributes of node"):
-            verify_untouched(model, replace(edited, _proto=proto))
-    proto = edited._copy()
+            verify_untouched(model, replace(edited, proto=proto))
+    proto = edited.editable()
     proto.graph.node[0].attribute[0].floats.append(1)
     with pytest.raises(RewriteError, match="attributes of node"):
-        verify_untouched(model, replace(edited, _proto=proto))
+        verify_untouched(model, replace(edited, proto=proto))
 
 
 def test_integer_lists_and_tensors_in_attributes(parse):
@@ -229,7 +229,7 @@ def test_lifting_the_default_of_a_body_input_is_refused(parse):
 
 
 def test_lifting_to_a_name_in_use_is_refused(nested, parse):
-    proto = nested._copy()
+    proto = nested.editable()
     body = proto.graph.node[1].attribute[1].g
     body.node.add(op_type="Neg", input=["k"], output=[THEN])
     model = load(proto)

@@ -254,9 +254,9 @@ MUTATIONS = {
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_undeclared_changes_are_caught(original, edited, name):
     mutate, message = MUTATIONS[name]
-    proto = edited._copy()
+    proto = edited.editable()
     mutate(proto)
-    changed = replace(edited, _proto=proto)
+    changed = replace(edited, proto=proto)
     with pytest.raises(RewriteError, match=message) as caught:
         verify_untouched(original, changed)
     assert "\n" not in str(caught.value)
@@ -265,10 +265,10 @@ def test_undeclared_changes_are_caught(original, edited, name):
 def test_every_bit_of_every_untouched_weight_counts(original, edited):
     for byte in range(8):
         for bit in range(8):
-            proto = edited._copy()
+            proto = edited.editable()
             flip(proto, "v", byte, bit)
             with pytest.raises(RewriteError, match="data of initializer 'v'"):
-                verify_untouched(original, replace(edited, _proto=proto))
+                verify_untouched(original, replace(edited, proto=proto))
 
 
 def test_sparse_weights_count(parse):
@@ -279,9 +279,9 @@ def test_sparse_weights_count(parse):
     model = load(proto)
 
     def changed(mutate):
-        proto = model._copy()
+        proto = model.editable()
         mutate(proto.graph)
-        return replace(model, _proto=proto)
+        return replace(model, proto=proto)
 
     def make_dense(graph):
         graph.initializer.add().CopyFrom(graph.sparse_initializer.pop().values)

@@ -36,14 +36,14 @@ def cut(
     Raises:
         RewriteError: An output is not made by the nodes, or an input's type is not known.
     """
-    source = model._proto.graph
+    source = model.proto.graph
     chosen = [node for node in source.node if node.name in nodes]
     made = {name for node in chosen for name in node.output if name}
     read = {name for node in chosen for name in captures(node)}
     missing = [name for name in outputs if name not in made]
     if missing:
         raise RewriteError(f"can't return {missing[0]!r}: none of the nodes makes it")
-    proto = _emptied(model._proto)
+    proto = _emptied(model.proto)
     graph = proto.graph
     graph.node.extend(chosen)
     _bring_along(source, graph, read, made)
@@ -53,12 +53,12 @@ def cut(
     part = Model(
         source=model.source,
         sha256=model.sha256,
-        _proto=proto,
-        _folder=model._folder,
-        _data_files=model._data_files,
-        _types=model._types,
-        _edits=Edits(),
-        _held=model._held,
+        proto=proto,
+        folder=model.folder,
+        data_files=model.data_files,
+        types=model.types,
+        edits=Edits(),
+        held=model.held,
     )
     verify_cut(model, part)
     return part
@@ -93,7 +93,7 @@ def _bring_along(
 
 def _inputs(model: Model, names: AbstractSet[str], examples: Examples) -> list[ValueInfoProto]:
     """Declarations of what the nodes read from outside, graph inputs first."""
-    source = model._proto.graph
+    source = model.proto.graph
     stored = stored_names(source)
     declared = {value.name: value for value in source.input}
     order = [*declared, *(name for node in source.node for name in _made(node))]
@@ -144,7 +144,7 @@ def verify_cut(original: Model, part: Model) -> None:
     Raises:
         RewriteError: Something differs, is missing or is read undefined; the message names it.
     """
-    ours, theirs = original._proto, part._proto
+    ours, theirs = original.proto, part.proto
     if ours.opset_import != theirs.opset_import or ours.ir_version != theirs.ir_version:
         raise RewriteError("versions of the sub-model differ from the model's")
     _unchanged("node", _nodes(ours.graph), _nodes(theirs.graph))
@@ -171,10 +171,10 @@ def _stored(graph: GraphProto) -> dict[str, Message]:
 
 def _check_valid(part: Model) -> None:
     """Every value is defined once, what is read is defined, and the nodes are sorted."""
-    whole = part._copy()
+    whole = part.editable()
     try:
         sort_graph(whole.graph)
     except ModelError as error:
         raise RewriteError(f"the sub-model is not valid: {error}") from None
-    if [n.name for n in part._proto.graph.node] != [n.name for n in whole.graph.node]:
+    if [n.name for n in part.proto.graph.node] != [n.name for n in whole.graph.node]:
         raise RewriteError("the sub-model is not sorted")

@@ -101,7 +101,7 @@ class _Partitioner:
     """The facts about one graph that partitioning needs."""
 
     def __init__(self, model: Model, outputs: Sequence[str], cuts: Cuts) -> None:
-        graph: GraphProto = model._proto.graph
+        graph: GraphProto = model.proto.graph
         self._cuts = cuts
         self._stored = frozenset(stored_names(graph))
         self._outputs = tuple(outputs)

@@ -47,14 +47,14 @@ def iteration_of(model: Model, value: str) -> Iteration | None:
             assert number is not None
             return Iteration(name=number.local, counters=())
         if body.owner.op_type == "Scan":
-            there = [each for each in model._edits.counters if each.scope == body.path]
+            there = [each for each in model.edits.counters if each.scope == body.path]
             counter = there[0] if there else _counter(model, body.path)
             return Iteration(name=counter.step, counters=(counter,))
     return None
 
 
 def _counter(model: Model, scope: str) -> ScanCounter:
-    prefix = f"{model._prefix}{scope}/"
+    prefix = f"{model.free_prefix}{scope}/"
     return ScanCounter(
         scope=scope,
         start=f"{prefix}start",

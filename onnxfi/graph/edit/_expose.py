@@ -24,15 +24,15 @@ def expose(model: Model, values: Iterable[str]) -> Model:
     """
     present = {spec.name for spec in model.outputs}
     wanted = tuple(name for name in dict.fromkeys(values) if name not in present)
-    known = set(own_names(model._proto.graph))
+    known = set(own_names(model.proto.graph))
     for name in wanted:
         if name not in known:
             where = "is in a control-flow body" if model.index.producer(name) else "does not exist"
             raise RewriteError(f"can't make {name!r} an output: it {where}")
-    proto = model._copy()
+    proto = model.editable()
     proto.graph.output.extend(_declared(model, name) for name in wanted)
-    edits = replace(model._edits, exposed=(*model._edits.exposed, *wanted))
-    return model._edited(proto, edits, model._types)
+    edits = replace(model.edits, exposed=(*model.edits.exposed, *wanted))
+    return model.edited(proto, edits, model.types)
 
 
 def _declared(model: Model, name: str) -> ValueInfoProto:
@@ -54,11 +54,11 @@ def untyped(model: Model) -> Mapping[str, tuple[str, ...]]:
     Sequences, maps and optional values have none and are not among them.
     """
     found: dict[str, tuple[str, ...]] = {}
-    for scope in scopes(model._proto.graph):
+    for scope in scopes(model.proto.graph):
         names = tuple(
             name
             for name in dict.fromkeys(own_names(scope.graph))
-            if _unknown(model._types.get((scope.path, name)))
+            if _unknown(model.types.get((scope.path, name)))
         )
         if names:
             found[scope.path] = names
@@ -80,16 +80,16 @@ def asking(model: Model, path: str, values: Iterable[str]) -> Model | None:
     """
     if not path:
         return expose(model, values)
-    scope = next(each for each in scopes(model._proto.graph) if each.path == path)
+    scope = next(each for each in scopes(model.proto.graph) if each.path == path)
     graph = _alone(scope, model)
     if graph is None:
         return None
     present = {value.name for value in (*graph.input, *graph.output)}
     graph.output.extend(ValueInfoProto(name=name) for name in values if name not in present)
     proto = ModelProto()
-    proto.CopyFrom(_without_graph(model._proto))
+    proto.CopyFrom(_without_graph(model.proto))
     proto.graph.CopyFrom(graph)
-    return replace(model, _proto=proto, _types={}, _edits=Edits())
+    return replace(model, proto=proto, types={}, edits=Edits())
 
 
 def _unknown(spec: TensorSpec | None) -> bool:
@@ -127,7 +127,7 @@ def _given(scope: Scope, model: Model) -> Iterator[TensorSpec | None]:
     owner = scope.parent.graph.node[scope.owner]
     loop = owner.op_type == "Loop"
     for place, value in enumerate(scope.graph.input):
-        spec = model._types.get((scope.path, value.name))
+        spec = model.types.get((scope.path, value.name))
         if _unknown(spec) and loop and place < len(_LOOP_CONTROL):
             spec = _LOOP_CONTROL[place]
         elif _unknown(spec) and place < len(owner.input):
@@ -152,7 +152,7 @@ def _seen_from(scope: Scope, name: str, model: Model) -> TensorSpec | None:
     """The spec of what a name means in a scope."""
     around: Scope | None = scope
     while around is not None:
-        if (around.path, name) in model._types:
-            return model._types[around.path, name]
+        if (around.path, name) in model.types:
+            return model.types[around.path, name]
         around = around.parent
     return None

@@ -65,16 +65,16 @@ def as_in_file(model: Model, source: str | os.PathLike[str] | bytes | ModelProto
     Raises:
         RewriteError: It was edited in another way, or ``source`` holds another model.
     """
-    if model._edits.lifted or model._edits.exposed:
+    if model.edits.lifted or model.edits.exposed:
         raise RewriteError("lifted initializers and exposed values have no form in the file")
     given = read_source(source, Limits()).proto
-    raised = _versions(given).get("", 0) != _versions(model._proto).get("", 0)
+    raised = _versions(given).get("", 0) != _versions(model.proto).get("", 0)
     if given.functions and raised:
         return InFile(model=model, inlined=f"its opset was raised to {model.opset}")
     restorer = _Restorer(model, raised=raised)
     restorer.run(given)
     if not restorer.missed:
-        return InFile(model=replace(model, _proto=given))
+        return InFile(model=replace(model, proto=given))
     if given.functions:
         return InFile(model=model, inlined="a fault lies inside of one, and in one call only")
     scope, name, _ = min(restorer.missed)
@@ -93,20 +93,20 @@ class _Restorer:
 
     def __init__(self, model: Model, *, raised: bool) -> None:
         self._model = model
-        self._edits = model._edits
+        self._edits = model.edits
         self._raised = raised
-        self._places = [model.index._places[name] for name in sorted(model._edits.replaced)]
+        self._places = [model.index.places[name] for name in sorted(model.edits.replaced)]
         # By scope and name; nodes and values may be called alike.
         self.missed = {
             (place.scope, place.local, place.form is Form.ATTRIBUTE) for place in self._places
         }
-        self.missed |= {(each.scope, each.faulty, False) for each in model._edits.endpoints}
+        self.missed |= {(each.scope, each.faulty, False) for each in model.edits.endpoints}
         self._functions: set[Key] = set()
         self._children: dict[tuple[str, int], list[Scope]] = defaultdict(list)
 
     def run(self, given: ModelProto) -> None:
         """Change the message in place."""
-        whole, *nested = scopes(self._model._proto.graph)
+        whole, *nested = scopes(self._model.proto.graph)
         for scope in nested:
             if scope.parent is not None and scope.owner is not None:
                 self._children[scope.parent.path, scope.owner].append(scope)
@@ -116,7 +116,7 @@ class _Restorer:
         if given.ir_version < _FREE_INITIALIZERS:
             _declare(given.graph, given.graph.initializer[before:])
         known = {entry.domain: entry for entry in given.opset_import}
-        for entry in self._model._proto.opset_import:
+        for entry in self._model.proto.opset_import:
             if entry.domain in known:
                 known[entry.domain].version = entry.version
             elif entry.domain in self._edits.domains or (self._raised and not entry.domain):

@@ -75,7 +75,7 @@ class NodeGroup:
 
 def unique_prefix(model: Model) -> str:
     """``onnxfi/``, or ``onnxfi2/`` and so on, such that no name in the model starts with it."""
-    return model._prefix
+    return model.free_prefix
 
 
 def endpoints(model: Model, value: str) -> Endpoints:
@@ -90,7 +90,7 @@ def endpoints(model: Model, value: str) -> Endpoints:
         UnsupportedModelError: A graph input that is returned unchanged as an output: one name
             can't be both.
     """
-    prefix, index = model._prefix, model.index
+    prefix, index = model.free_prefix, model.index
     home = index.home(value)
     if home is not None and index.producer(value) is not None:
         clean = f"{prefix}{value}/clean"
@@ -122,10 +122,10 @@ def insert(model: Model, groups: Sequence[NodeGroup]) -> Model:
     if len(ends) < len(groups):
         raise RewriteError("two node groups are for one value; make them one group")
     _check_new_names(model, groups, ends)
-    known = {counter.scope for counter in model._edits.counters}
+    known = {counter.scope for counter in model.edits.counters}
     wanted = dict.fromkeys(counter for group in groups for counter in group.counters)
     counters = tuple(counter for counter in wanted if counter.scope not in known)
-    proto = model._copy()
+    proto = model.editable()
     add_counters(proto.graph, counters)
     by_scope: dict[str, list[NodeGroup]] = {}
     for group in groups:
@@ -146,7 +146,7 @@ def insert(model: Model, groups: Sequence[NodeGroup]) -> Model:
         raise RewriteError(f"a node group does not fit the model: {error}") from None
     edits = _recorded(model, groups, ends, domains)
     edits = with_counters(edits, counters)
-    return model._edited(proto, edits, _typed(model, groups, ends))
+    return model.edited(proto, edits, _typed(model, groups, ends))
 
 
 def _put(
@@ -167,7 +167,7 @@ def _put(
 def _check_new_names(
     model: Model, groups: Sequence[NodeGroup], ends: Mapping[str, Endpoints]
 ) -> None:
-    taken = set(model._names)
+    taken = set(model.names)
     for group in groups:
         made = [name for node in group.nodes for name in node.outputs if name]
         faulty = ends[group.value].faulty
@@ -233,7 +233,7 @@ def _recorded(
     ends: Mapping[str, Endpoints],
     domains: frozenset[str],
 ) -> Edits:
-    before = model._edits
+    before = model.edits
     return replace(
         before,
         endpoints=(*before.endpoints, *ends.values()),
@@ -248,7 +248,7 @@ def _recorded(
 def _typed(
     model: Model, groups: Sequence[NodeGroup], ends: Mapping[str, Endpoints]
 ) -> Mapping[tuple[str, str], TensorSpec]:
-    types = {**model._types}
+    types = {**model.types}
     for group in groups:
         mine = ends[group.value]
         known = types.get((mine.scope, mine.clean)) or types.get((mine.scope, mine.faulty))

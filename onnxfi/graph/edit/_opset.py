@@ -48,17 +48,17 @@ def raise_opset(model: Model, at_least: int) -> Model:
     """
     if model.opset >= at_least:
         return model
-    if model._edits.nodes or model._edits.lifted:
+    if model.edits.nodes or model.edits.lifted:
         # The converter numbers its helpers by what it meets, and a verifier must get the same.
         raise RewriteError("raise the opset before nodes are inserted or initializers lifted")
     try:
-        proto = _converted(model._proto, at_least)
+        proto = _converted(model.proto, at_least)
     except ModelError as error:
         raise UnsupportedModelError(
             f"can't raise the model from opset {model.opset} to {at_least}: {error}"
         ) from None
-    types = {**infer_types(proto), **model._types}
-    return model._edited(proto, model._edits, types)
+    types = {**infer_types(proto), **model.types}
+    return model.edited(proto, model.edits, types)
 
 
 def _converted(original: ModelProto, version: int) -> ModelProto:

@@ -23,7 +23,7 @@ def in_canonical_order(model: Model) -> Model:
     the graph does not have are dropped: it declares what it has optimised away, too, under names
     that would look taken.
     """
-    proto = model._copy()
+    proto = model.editable()
     kept: set[tuple[str, str]] = set()
     # Inner graphs first: giving a graph its nodes anew copies them, bodies included.
     for scope in reversed(list(scopes(proto.graph))):
@@ -38,8 +38,8 @@ def in_canonical_order(model: Model) -> Model:
         del graph.value_info[:]
         graph.value_info.extend(declared)
         kept.update((scope.path, name) for name in own)
-    types = {key: spec for key, spec in model._types.items() if key in kept}
-    return model._edited(proto, model._edits, types)
+    types = {key: spec for key, spec in model.types.items() if key in kept}
+    return model.edited(proto, model.edits, types)
 
 
 def _finished(graph: GraphProto) -> list[int]:
@@ -99,7 +99,7 @@ def separate(model: Model, names: Sequence[str]) -> Model:
         RewriteError: A value is not computed at the top level.
         UnsupportedModelError: The type of a value is not known, or a name that is needed in use.
     """
-    proto = model._copy()
+    proto = model.editable()
     graph = proto.graph
     made = {name for node in graph.node for name in node.output}
     outputs = {value.name for value in graph.output}
@@ -111,15 +111,15 @@ def separate(model: Model, names: Sequence[str]) -> Model:
             raise RewriteError(f"{whole}: no node computes it")
         if element is None:
             raise UnsupportedModelError(f"{whole}: its element type is not known")
-        if piece in model._names:
+        if piece in model.names:
             raise UnsupportedModelError(f"{whole}: the name {piece!r} is in use")
         shape = model.index.shape_of(name)
         graph.input.append(value_info(TensorSpec(name=piece, element=element, shape=shape)))
         if name not in outputs:
             graph.output.append(value_info(TensorSpec(name=name, element=element)))
     rename_reads(graph, pieces)
-    types = {**infer_types(proto), **model._types}
-    return replace(model, _proto=proto, _types=types, _edits=Edits())
+    types = {**infer_types(proto), **model.types}
+    return replace(model, proto=proto, types=types, edits=Edits())
 
 
 def rejoin(model: Model, names: Sequence[str], outputs: Sequence[str]) -> Model:
@@ -130,7 +130,7 @@ def rejoin(model: Model, names: Sequence[str], outputs: Sequence[str]) -> Model:
         names: Where it was taken apart.
         outputs: The outputs that it had before.
     """
-    proto = model._copy()
+    proto = model.editable()
     graph = proto.graph
     pieces = {f"{name}{_BEHIND}": name for name in names}
     rename_reads(graph, pieces)
@@ -140,5 +140,5 @@ def rejoin(model: Model, names: Sequence[str], outputs: Sequence[str]) -> Model:
     wanted = [value for value in graph.output if value.name in outputs]
     del graph.output[:]
     graph.output.extend(wanted)
-    whole = replace(model, _proto=proto, _edits=Edits())
+    whole = replace(model, proto=proto, edits=Edits())
     return in_canonical_order(whole)

@@ -25,9 +25,9 @@ def rename(model: Model, values: Mapping[str, str], nodes: Mapping[str, str]) ->
         RewriteError: The model was edited, a value is an input or output of it, or a new name is
             in use and stays so.
     """
-    proto = model._copy()
+    proto = model.editable()
     graph = proto.graph
-    if model._edits != Edits():
+    if model.edits != Edits():
         raise RewriteError("names are given before a model is edited")
     fixed = {value.name for value in (*graph.input, *graph.output)}
     if not fixed.isdisjoint(values):
@@ -51,10 +51,10 @@ def rename(model: Model, values: Mapping[str, str], nodes: Mapping[str, str]) ->
         raise RewriteError("two nodes would have one name")
     known = [
         replace(spec, name=values.get(name, name))
-        for (scope, name), spec in model._types.items()
+        for (scope, name), spec in model.types.items()
         if not scope
     ]
-    return declare(model._edited(proto, model._edits, infer_types(proto)), known)
+    return declare(model.edited(proto, model.edits, infer_types(proto)), known)
 
 
 def declare(model: Model, specs: Iterable[TensorSpec], scope: str = "") -> Model:
@@ -67,7 +67,7 @@ def declare(model: Model, specs: Iterable[TensorSpec], scope: str = "") -> Model
         specs: Names in that scope, element types and shapes, either of which may be None.
         scope: The graph that the values are in.
     """
-    types = dict(model._types)
+    types = dict(model.types)
     for spec in specs:
         known = types.get((scope, spec.name), spec)
         if known.kind == "tensor" and known.element is None:
@@ -75,12 +75,12 @@ def declare(model: Model, specs: Iterable[TensorSpec], scope: str = "") -> Model
         elif known.kind == "tensor" and known.shape is None:
             known = replace(known, shape=spec.shape)
         types[scope, spec.name] = known
-    return model._edited(model._proto, model._edits, types)
+    return model.edited(model.proto, model.edits, types)
 
 
 def _check_free(model: Model, values: Mapping[str, str]) -> None:
     """Refuse names that would fall together, those of nested graphs included."""
-    kept = model._names.difference(values)
+    kept = model.names.difference(values)
     news = list(values.values())
     taken = kept.intersection(news)
     if taken or len(set(news)) < len(news):

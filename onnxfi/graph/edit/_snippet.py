@@ -71,11 +71,11 @@ def load_snippet(source: Any, parameters: Mapping[str, Any] | None = None) -> Sn
     if parameters:
         changed = load(_with_parameters(model, parameters), limits=_LIMITS)
         model = replace(changed, source=model.source)
-    if model._data_files:
+    if model.data_files:
         raise UnsupportedModelError(f"{model.source} keeps data in other files; store it inside")
     _check_nodes(model)
     taken = _check_ends(model)
-    proto = model._copy()
+    proto = model.editable()
     # Inputs with a default have it for good.
     kept = [value for value in proto.graph.input if value.name == taken.name]
     del proto.graph.input[:]
@@ -123,7 +123,7 @@ def snippet_nodes(
     def named(name: str) -> str:
         return names.get(name, f"{prefix}{name}")
 
-    nodes = tuple(_spec(node, prefix, named) for node in model._proto.graph.node)
+    nodes = tuple(_spec(node, prefix, named) for node in model.proto.graph.node)
     if not direct:  # what it returns is not made by it
         source = named(made.name)
         name = f"{prefix}Identity"
@@ -174,7 +174,7 @@ def _with_parameters(model: Model, parameters: Mapping[str, Any]) -> ModelProto:
     Raises:
         ModelError: It has no such parameter, or the value is of another shape or not in its type.
     """
-    proto = model._copy()
+    proto = model.editable()
     stored = {tensor.name: tensor for tensor in proto.graph.initializer}
     inputs = {value.name for value in proto.graph.input}
     for name, value in parameters.items():
@@ -200,7 +200,7 @@ def _with_parameters(model: Model, parameters: Mapping[str, Any]) -> ModelProto:
 
 
 def _check_nodes(model: Model) -> None:
-    for node in model._proto.graph.node:
+    for node in model.proto.graph.node:
         what = None
         if node.domain not in ("", "ai.onnx"):
             what = f"{node.op_type} of domain {node.domain!r}; only operators of ONNX itself are"
@@ -278,12 +278,12 @@ def _evaluated(model: Model, feeds: dict[str, NDArray[Any]], made: str) -> NDArr
 
     with np.errstate(all="ignore"):
         try:
-            (found,) = ReferenceEvaluator(model._proto).run([made], feeds)
+            (found,) = ReferenceEvaluator(model.proto).run([made], feeds)
         except RuntimeError:
             # It has no old forms of some operators (DequantizeLinear before 19).
             if model.opset >= _NEWER:
                 raise
-            newer = raise_opset(model, _NEWER)._proto
+            newer = raise_opset(model, _NEWER).proto
             (found,) = ReferenceEvaluator(newer).run([made], feeds)
     return np.asarray(found)
 

@@ -54,7 +54,7 @@ def initializer_words(model: Model, name: str) -> Words:
         FaultError: Complex elements are not single words.
     """
     place = _place(model, name)
-    graphs = graphs_of(model._proto, [place.scope])
+    graphs = graphs_of(model.proto, [place.scope])
 
     def reader(external: TensorProto) -> Data:
         return external_data(model, external)
@@ -78,9 +78,9 @@ def replace_initializers(model: Model, words: Mapping[str, Words]) -> Model:
         FaultError: Complex elements and strings are not single words.
     """
     places = {name: _place(model, name) for name in words}
-    proto = model._copy()
+    proto = model.editable()
     graphs = graphs_of(proto, (place.scope for place in places.values()))
-    held = dict(model._held)
+    held = dict(model.held)
     for name, place in places.items():
         if place.form is Form.ATTRIBUTE:
             node = graphs[place.scope].node[place.position]
@@ -92,8 +92,8 @@ def replace_initializers(model: Model, words: Mapping[str, Words]) -> Model:
             hold(tensor, words[name], held)
         else:
             set_words(tensor, words[name], packed)
-    edits = replace(model._edits, replaced=model._edits.replaced | words.keys())
-    return replace(model._edited(proto, edits), _held=held)
+    edits = replace(model.edits, replaced=model.edits.replaced | words.keys())
+    return replace(model.edited(proto, edits), held=held)
 
 
 def lift_initializers(model: Model, names: Iterable[str], *, sliceable: bool = False) -> Model:
@@ -113,16 +113,16 @@ def lift_initializers(model: Model, names: Iterable[str], *, sliceable: bool = F
     """
     wanted = tuple(dict.fromkeys(names))
     places = {name: _place(model, name) for name in wanted}
-    proto = model._copy()
+    proto = model.editable()
     graphs = graphs_of(proto, (place.scope for place in places.values()))
     present = {value.name for value in proto.graph.input}
-    types = {**model._types}
+    types = {**model.types}
     added: set[str] = set()
     for name, place in places.items():
         if place.form is not Form.TENSOR:
             what = "an attribute" if place.form is Form.ATTRIBUTE else "sparse"
             raise RewriteError(f"initializer {name!r} is {what} and can't become a graph input")
-        if place.scope and name in model._names:
+        if place.scope and name in model.names:
             raise RewriteError(f"initializer {name!r} can't become an input: the name is in use")
         if place.scope:
             helpers = _hoist(graphs[place.scope], place.local, name)
@@ -137,15 +137,15 @@ def lift_initializers(model: Model, names: Iterable[str], *, sliceable: bool = F
             proto.graph.input.append(value_info(spec))
     _delete(graphs, places.values())
     edits = replace(
-        model._edits,
-        lifted=(*model._edits.lifted, *wanted),
-        nodes=model._edits.nodes | added,
+        model.edits,
+        lifted=(*model.edits.lifted, *wanted),
+        nodes=model.edits.nodes | added,
     )
-    return model._edited(proto, edits, types)
+    return model.edited(proto, edits, types)
 
 
 def _place(model: Model, name: str) -> Place:
-    place = model.index._places.get(name)
+    place = model.index.places.get(name)
     if place is None:
         raise ModelError(f"the model has no initializer {name!r}")
     return place
@@ -208,14 +208,14 @@ def densify(model: Model) -> Model:
     """
     if not any(entry.sparse for entry in model.index.initializers.values()):
         return model
-    if model._edits != Edits():
+    if model.edits != Edits():
         raise RewriteError("sparse tensors are written out before a model is edited")
-    proto = model._copy()
+    proto = model.editable()
     for scope in scopes(proto.graph):
         for sparse in scope.graph.sparse_initializer:
             scope.graph.initializer.append(_dense(model, sparse))
         scope.graph.ClearField("sparse_initializer")
-    return model._edited(proto, model._edits, model._types)
+    return model.edited(proto, model.edits, model.types)
 
 
 def _dense(model: Model, sparse: SparseTensorProto) -> TensorProto:

@@ -62,7 +62,7 @@ def tap(
     Returns:
         The model, and the outputs by value.
     """
-    proto = model._copy()
+    proto = model.editable()
     names = tuple(dict.fromkeys(values))
     counts = {name: iteration_of(model, name) for name in names}
     wanted = [counter for each in counts.values() if each for counter in each.counters]
@@ -73,7 +73,7 @@ def tap(
         count = counts[name]
         many = None if elements is None else elements[name]
         taps[name] = tapper.tap(name, None if count is None else count.name, many)
-    return model._edited(proto, model._edits, {**model._types}), taps
+    return model.edited(proto, model.edits, {**model.types}), taps
 
 
 def recorded(record: NDArray[np.int64]) -> Iterator[tuple[int, tuple[int, ...]] | None]:
@@ -109,7 +109,7 @@ class _Part:
 class _Tapper:
     def __init__(self, model: Model, graph: GraphProto) -> None:
         self._index = model.index
-        self._prefix = model._prefix
+        self._prefix = model.free_prefix
         self._graph = graph
         self._scopes: dict[str, Scope] = {scope.path: scope for scope in scopes(graph)}
         self._made = 0

@@ -21,7 +21,7 @@ def verify_untouched(original: Model, edited: Model) -> None:
     Raises:
         RewriteError: Something else differs; the message names it.
     """
-    if original._edits != Edits():
+    if original.edits != Edits():
         raise RewriteError("the model to compare with has been edited itself")
     if edited.opset != original.opset:
         original = raise_opset(original, edited.opset)
@@ -32,36 +32,36 @@ def verify_untouched(original: Model, edited: Model) -> None:
 
 
 def _compare_model(original: Model, edited: Model) -> None:
-    before, after = original._proto, edited._proto
+    before, after = original.proto, edited.proto
     if before.ir_version != after.ir_version:
         raise RewriteError(f"the IR version changed: {before.ir_version} to {after.ir_version}")
     ours = {entry.domain: entry.version for entry in before.opset_import}
     theirs = {entry.domain: entry.version for entry in after.opset_import}
     for domain in ours.keys() | theirs.keys():
-        added = domain not in ours and domain in edited._edits.domains
+        added = domain not in ours and domain in edited.edits.domains
         if ours.get(domain) != theirs.get(domain) and not added:
             raise RewriteError(
                 f"the version of domain {domain!r} changed: {ours.get(domain)} to"
                 f" {theirs.get(domain)}"
             )
-    if edited._folder != original._folder:
+    if edited.folder != original.folder:
         raise RewriteError("the folder of external data changed")
 
 
 def _compare_graphs(original: Model, edited: Model) -> None:
-    edits = edited._edits
-    places = original.index._places
+    edits = edited.edits
+    places = original.index.places
     tensors = (Form.TENSOR, Form.SPARSE)
     qualified = {(p.scope, p.local): name for name, p in places.items() if p.form in tensors}
     parts = [places[name] for name in edits.replaced if name in places]
     others = [part for part in parts if part.form not in tensors]
-    graphs = original._proto.graph, edited._proto.graph
+    graphs = original.proto.graph, edited.proto.graph
     Comparison(edits, qualified, others).run("", *graphs, {})
 
 
 def _check_lifted(original: Model, edited: Model) -> None:
     specs = {spec.name: spec for spec in edited.inputs}
-    for name in edited._edits.lifted:
+    for name in edited.edits.lifted:
         entry = original.index.initializers.get(name)
         spec = specs.get(name)
         if entry is None:
@@ -72,11 +72,11 @@ def _check_lifted(original: Model, edited: Model) -> None:
 
 def _check_valid(edited: Model) -> None:
     """Every value is defined once and nothing is read that isn't: no consumer was cut off."""
-    whole = edited._copy()
+    whole = edited.editable()
     try:
         sort_graph(whole.graph)
     except ModelError as error:
         raise RewriteError(f"the edited graph is not valid: {error}") from None
-    before = [node.name for node in edited._proto.graph.node]
+    before = [node.name for node in edited.proto.graph.node]
     if before != [node.name for node in whole.graph.node]:
         raise RewriteError("the edited graph is not sorted")

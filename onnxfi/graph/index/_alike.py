@@ -19,7 +19,7 @@ def fingerprint(model: Model) -> str:
     sets only those count that an operator is of: onnxruntime writes down all that the process
     knows, those of libraries that another model has brought along included.
     """
-    proto = model._copy()
+    proto = model.editable()
     bare = ModelProto(ir_version=proto.ir_version)
     used = {node.domain for node in model.index.nodes}
     imports = [entry for entry in proto.opset_import if _domain(entry.domain) in used]
@@ -109,8 +109,8 @@ def _pair(pairs: Iterable[tuple[str, str]], names: dict[str, str], back: dict[st
 
 
 def _same_attributes(first: Model, second: Model) -> bool:
-    mine = [node for scope in scopes(first._proto.graph) for node in scope.graph.node]
-    theirs = [node for scope in scopes(second._proto.graph) for node in scope.graph.node]
+    mine = [node for scope in scopes(first.proto.graph) for node in scope.graph.node]
+    theirs = [node for scope in scopes(second.proto.graph) for node in scope.graph.node]
     return list(map(_attributes, mine)) == list(map(_attributes, theirs))
 
 

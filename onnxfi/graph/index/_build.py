@@ -56,21 +56,21 @@ class _Names:
     """What local names mean in a scope: its own values first, then those of the scopes around."""
 
     def __init__(self, outer: _Names | None) -> None:
-        self._outer = outer
-        self._own: dict[str, str] = {}
+        self.outer = outer
+        self.own: dict[str, str] = {}
 
     def define(self, local: str, qualified: str) -> None:
-        self._own[local] = qualified
+        self.own[local] = qualified
 
     def __contains__(self, local: str) -> bool:
-        return local in self._own
+        return local in self.own
 
     def __getitem__(self, local: str) -> str:
         names: _Names | None = self
         while names is not None:
-            if local in names._own:
-                return names._own[local]
-            names = names._outer
+            if local in names.own:
+                return names.own[local]
+            names = names.outer
         return local
 
 
@@ -138,7 +138,7 @@ class _Builder:
             _types=self._types,
             _returned=frozenset(self._returned),
             _handed={value: tuple(handed) for value, handed in self._handed.items()},
-            _places=self._places,
+            places=self._places,
             _find_gates=cache(self._gates) if recurrent else dict,
         )
 

@@ -165,7 +165,7 @@ class GraphIndex:
     _types: Mapping[str, TensorSpec] = field(repr=False)
     _returned: frozenset[str] = field(repr=False)
     _handed: Mapping[str, tuple[Handover, ...]] = field(repr=False)
-    _places: Mapping[str, Place] = field(repr=False)
+    places: Mapping[str, Place] = field(repr=False)
     _homes: Mapping[str, Home] = field(repr=False)
     _find_gates: Callable[[], Mapping[str, Gates]] = field(repr=False)
 

@@ -80,7 +80,7 @@ class Edits:
 # Not slotted: cached_property keeps the index, which most edits in a chain never ask for.
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Model:
-    """A loaded model. Opaque: the functions of this package read and edit it.
+    """A loaded model. Opaque to other rooms: the functions of this room read and edit it.
 
     Every edit copies the protobuf message once (upb copies 10 MB in 0.2 ms, 100 MB in some tens
     of ms), which is simpler than sharing tensors between models and as fast as needed.
@@ -88,65 +88,70 @@ class Model:
     Attributes:
         source: Where it came from: a path, or ``<bytes>``, ``<ModelProto>``, ``<graphsurgeon>``.
         sha256: Of the model file as given, external data included; hex. Edits keep it.
+        proto: The message, for the floors of this room; shared, so never to be changed: they edit
+            a copy (:meth:`editable`).
+        folder: Where external data is looked for; None of a model in memory.
+        data_files: Locations of external data in the file as it was loaded.
+        types: Types of values, by scope and name, as far as they are known.
+        edits: What was done since the model was loaded.
         anonymous: Nodes that the file does not tell apart by name.
+        held: New words of external tensors, by the location that stands for them in the message.
     """
 
     source: str
     sha256: str
-    _proto: ModelProto = field(repr=False)
-    _folder: Path | None = field(repr=False)
-    # Locations of external data in the file as it was loaded.
-    _data_files: tuple[str, ...] = field(repr=False)
-    _types: Types = field(repr=False)
-    _edits: Edits = field(default_factory=Edits, repr=False)
+    proto: ModelProto = field(repr=False)
+    folder: Path | None = field(repr=False)
+    data_files: tuple[str, ...] = field(repr=False)
+    types: Types = field(repr=False)
+    edits: Edits = field(default_factory=Edits, repr=False)
     anonymous: Anonymous = field(default_factory=Anonymous, repr=False)
-    # New words of external tensors, by the location that stands for them in the message.
-    _held: Mapping[str, Words] = field(default_factory=dict, repr=False)
+    held: Mapping[str, Words] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
-        return f"Model({self.source!r}, {len(self._proto.graph.node)} nodes, opset {self.opset})"
+        return f"Model({self.source!r}, {len(self.proto.graph.node)} nodes, opset {self.opset})"
 
     @cached_property
     def opset(self) -> int:
         """Version of the ai.onnx operator set (1 if the file imports none)."""
-        return opset_of(self._proto)
+        return opset_of(self.proto)
 
     @property
     def ir_version(self) -> int:
         """IR version of the file."""
-        return int(self._proto.ir_version)
+        return int(self.proto.ir_version)
 
     @cached_property
     def inputs(self) -> tuple[TensorSpec, ...]:
         """Inputs that must be fed, in file order; initializers repeated as inputs are not."""
-        stored = stored_names(self._proto.graph)
-        return tuple(spec_of(v) for v in self._proto.graph.input if v.name not in stored)
+        stored = stored_names(self.proto.graph)
+        return tuple(spec_of(v) for v in self.proto.graph.input if v.name not in stored)
 
     @cached_property
     def outputs(self) -> tuple[TensorSpec, ...]:
         """Outputs in file order, with the inferred type where the file declares none."""
-        return tuple(self._output(value.name, spec_of(value)) for value in self._proto.graph.output)
+        return tuple(self._output(value.name, spec_of(value)) for value in self.proto.graph.output)
 
     @cached_property
     def index(self) -> GraphIndex:
         """Facts about nodes, values and initializers."""
-        return build_index(self._proto.graph, self._types)
+        return build_index(self.proto.graph, self.types)
 
     @cached_property
-    def _names(self) -> frozenset[str]:
+    def names(self) -> frozenset[str]:
         """All names of values and nodes in all graphs."""
         names: set[str] = set()
-        for scope in scopes(self._proto.graph):
+        for scope in scopes(self.proto.graph):
             names.update(own_names(scope.graph))
             names.update(node.name for node in scope.graph.node)
             names.update(value.name for value in scope.graph.value_info)
         return frozenset(names)
 
     @cached_property
-    def _prefix(self) -> str:
+    def free_prefix(self) -> str:
         """A prefix that no name in the model starts with."""
         number, prefix = 1, "onnxfi/"
-        while any(name.startswith(prefix) for name in self._names):
+        while any(name.startswith(prefix) for name in self.names):
             number += 1
             prefix = f"onnxfi{number}/"
         return prefix
@@ -154,21 +159,21 @@ class Model:
     def _output(self, name: str, declared: TensorSpec) -> TensorSpec:
         if declared.element is not None or declared.kind != "tensor":
             return declared
-        return self._types.get(("", name), declared)
+        return self.types.get(("", name), declared)
 
-    def _edited(self, proto: ModelProto, edits: Edits, types: Types | None = None) -> Model:
+    def edited(self, proto: ModelProto, edits: Edits, types: Types | None = None) -> Model:
         """The model after an edit; without ``types``, one that leaves all facts as they are."""
         if types is not None:
-            return replace(self, _proto=proto, _edits=edits, _types=types)
-        edited = replace(self, _proto=proto, _edits=edits)
+            return replace(self, proto=proto, edits=edits, types=types)
+        edited = replace(self, proto=proto, edits=edits)
         # The index still holds; cached_property looks for it here.
         edited.__dict__["index"] = self.index
         return edited
 
-    def _copy(self) -> ModelProto:
+    def editable(self) -> ModelProto:
         """A copy of the message, free to be changed."""
         proto = ModelProto()
-        proto.CopyFrom(self._proto)
+        proto.CopyFrom(self.proto)
         return proto
 
 

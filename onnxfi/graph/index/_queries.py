@@ -58,7 +58,7 @@ def operands(model: Model, name: str) -> tuple[Operand, ...] | None:
         In topological order. None if a nested graph reads it, the model returns it, or its way
         can't be followed.
     """
-    nodes = {node.name: node for node in model._proto.graph.node}
+    nodes = {node.name: node for node in model.proto.graph.node}
     found = list(_followed(model, name, Operand(node=_NONE, slot=0), nodes))
     if not found or any(each is None for each in found):
         return None
@@ -100,7 +100,7 @@ def _followed(
 
 def node_attributes(model: Model, name: str) -> dict[str, Any]:
     """Attributes of a top-level node that are numbers or text, by name; empty if there is none."""
-    node = next((each for each in model._proto.graph.node if each.name == name), None)
+    node = next((each for each in model.proto.graph.node if each.name == name), None)
     return {} if node is None else _attributes(node)
 
 
@@ -120,8 +120,8 @@ def downstream(model: Model, value: str) -> frozenset[str]:
     Raises:
         ModelError: The model has no such value.
     """
-    graph: GraphProto = model._proto.graph
-    place = model.index._places.get(value)
+    graph: GraphProto = model.proto.graph
+    place = model.index.places.get(value)
     maker = model.index.producer(value)
     scope = place.scope if place is not None else maker.scope if maker is not None else ""
     known = place is not None or maker is not None
@@ -172,7 +172,7 @@ def receptive_field(model: Model, node: str) -> Receptive | None:
     Returns:
         None if it is no two-dimensional convolution with explicit padding and a stored filter.
     """
-    found = next((each for each in model._proto.graph.node if each.name == node), None)
+    found = next((each for each in model.proto.graph.node if each.name == node), None)
     if found is None or operator(found.op_type).layout != "convolution" or len(found.input) < 2:
         return None
     entry = model.index.initializers.get(found.input[1])
@@ -192,13 +192,13 @@ def receptive_field(model: Model, node: str) -> Receptive | None:
 
 def unpadded(model: Model) -> Model:
     """The model with no padding in any of its top-level convolutions: they are fed with it."""
-    proto = model._copy()
+    proto = model.editable()
     for node in proto.graph.node:
         if operator(node.op_type).layout == "convolution":
             kept = [attribute for attribute in node.attribute if attribute.name != "pads"]
             del node.attribute[:]
             node.attribute.extend([*kept, helper.make_attribute("pads", [0, 0, 0, 0])])
-    return replace(model, _proto=proto, _edits=Edits())
+    return replace(model, proto=proto, edits=Edits())
 
 
 def _integers(node: NodeProto, name: str, default: tuple[int, ...]) -> tuple[int, ...]:

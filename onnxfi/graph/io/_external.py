@@ -207,7 +207,7 @@ def external_data(model: Model, tensor: TensorProto) -> Data:
         ModelError: Its file is not allowed, missing, or too short.
     """
     if not is_held(tensor):
-        return read_external(tensor, model._folder)
+        return read_external(tensor, model.folder)
     words = _words(model, tensor)
     data = words.astype(words.dtype.newbyteorder("<"), copy=False).view(np.uint8)
     data.flags.writeable = False  # it is the model's
@@ -217,14 +217,14 @@ def external_data(model: Model, tensor: TensorProto) -> Data:
 def held_arrays(model: Model) -> dict[str, NDArray[Any]]:
     """The tensors whose data is held, by name, as values."""
     found: dict[str, NDArray[Any]] = {}
-    for tensor in filter(is_held, model._proto.graph.initializer) if model._held else ():
+    for tensor in filter(is_held, model.proto.graph.initializer) if model.held else ():
         values = _words(model, tensor).view(format_of(known_element(tensor)).value)
         found[tensor.name] = values.reshape(tuple(tensor.dims))
     return found
 
 
 def _words(model: Model, tensor: TensorProto) -> Words:
-    return model._held[_location(tensor)]
+    return model.held[_location(tensor)]
 
 
 def _location(tensor: TensorProto) -> str:

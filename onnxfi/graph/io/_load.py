@@ -38,11 +38,11 @@ def loadable(model: Model) -> Model:
     Raises:
         RewriteError: The model was edited.
     """
-    if opset_of(model._proto) >= _AXIS_SINCE:
+    if opset_of(model.proto) >= _AXIS_SINCE:
         return model
-    if model._edits != Edits():
+    if model.edits != Edits():
         raise RewriteError("attributes of later opsets are taken out before a model is edited")
-    proto = model._copy()
+    proto = model.editable()
     taken = False
     for scope in scopes(proto.graph):
         for node in scope.graph.node:
@@ -50,7 +50,7 @@ def loadable(model: Model) -> Model:
             if node.op_type in _SCALED and node.domain in ("", "ai.onnx") and places:
                 del node.attribute[places[0]]
                 taken = True
-    return model._edited(proto, model._edits, model._types) if taken else model
+    return model.edited(proto, model.edits, model.types) if taken else model
 
 
 def load(
@@ -83,10 +83,10 @@ def load(
         source=raw.source,
         sha256=_combined(raw.sha256, files),
         anonymous=unnamed,
-        _proto=proto,
-        _folder=raw.folder,
-        _data_files=tuple(sorted(files)),
-        _types=infer_types(proto),
+        proto=proto,
+        folder=raw.folder,
+        data_files=tuple(sorted(files)),
+        types=infer_types(proto),
     )
 
 

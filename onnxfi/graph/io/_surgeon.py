@@ -110,8 +110,9 @@ def _miswritten(tensor: Tensor) -> bool:
     if isinstance(tensor.dtype, int) or tensor.dtype is None:
         return False
     if isinstance(tensor, Constant):
-        # Values that were imported and never looked at are written as they were read.
-        return tensor.dtype in _MISWRITTEN and not isinstance(tensor._values, LazyValues)
+        # Values that were imported and never looked at are written as they were read. There is no
+        # public way to ask: `values` would look at them.
+        return tensor.dtype in _MISWRITTEN and not isinstance(tensor._values, LazyValues)  # noqa: SLF001
     return bool(tensor.dtype == np.dtype(ml_dtypes.float8_e4m3fnuz))
 
 

@@ -49,16 +49,16 @@ def serialize(model: Model) -> Serialized:
         UnsupportedModelError: It has 2 GiB or more, which protobuf can't hold.
     """
     external = _external(model)
-    folder = model._folder if external else None
+    folder = model.folder if external else None
     outside = sum(data_size(tensor) for tensor in external)
     held = held_arrays(model)
-    return Serialized(data=_bytes(model._proto), folder=folder, outside=outside, held=held)
+    return Serialized(data=_bytes(model.proto), folder=folder, outside=outside, held=held)
 
 
 def _external(model: Model) -> list[TensorProto]:
-    if not model._data_files:
+    if not model.data_files:
         return []
-    return list(external_tensors(model._proto))
+    return list(external_tensors(model.proto))
 
 
 def _bytes(proto: ModelProto) -> bytes:
@@ -97,9 +97,9 @@ def save(model: Model, path: str | os.PathLike[str], *, beside: bool = False) ->
     target = Path(path).absolute()
     second = data_file(model, target, beside=beside)
     for each in (target, second):
-        if each and any(_same(model._folder, location, each) for location in model._data_files):
+        if each and any(_same(model.folder, location, each) for location in model.data_files):
             raise RewriteError(f"{each} holds the model's external data; write to another file")
-    edited = replace(model, _proto=model._copy()) if model._data_files else model
+    edited = replace(model, proto=model.editable()) if model.data_files else model
     moving = _moving(edited, target, beside)
     shares = len(moving) < len(_external(model))
     try:
@@ -108,7 +108,7 @@ def save(model: Model, path: str | os.PathLike[str], *, beside: bool = False) ->
                 _bring_in(edited, moving)
             else:
                 _write_data(edited, moving, files.enter_context(atomic_file(second)), second.name)
-            files.enter_context(atomic_file(target)).write(_bytes(edited._proto))
+            files.enter_context(atomic_file(target)).write(_bytes(edited.proto))
     except OSError as error:
         raise ModelError(f"can't write model file {target}: {error.strerror}") from None
     return shares
@@ -155,9 +155,9 @@ def inlined(model: Model) -> Model:
     """
     if not _external(model):
         return model
-    whole = replace(model, _proto=model._copy())
+    whole = replace(model, proto=model.editable())
     _bring_in(whole, _external(whole))
-    return replace(whole, _folder=None, _data_files=(), _held={})
+    return replace(whole, folder=None, data_files=(), held={})
 
 
 def embedded(model: Model) -> Model:
@@ -166,11 +166,11 @@ def embedded(model: Model) -> Model:
     Raises:
         UnsupportedModelError: With that data it has 2 GiB or more.
     """
-    if not model._held:
+    if not model.held:
         return model
-    whole = replace(model, _proto=model._copy())
+    whole = replace(model, proto=model.editable())
     _bring_in(whole, list(filter(is_held, _external(whole))))
-    return replace(whole, _held={})
+    return replace(whole, held={})
 
 
 def _bring_in(model: Model, tensors: Sequence[TensorProto]) -> None:
@@ -188,11 +188,11 @@ def _bring_in(model: Model, tensors: Sequence[TensorProto]) -> None:
 
 def _whole_size(model: Model, tensors: Iterable[TensorProto]) -> int:
     """Bytes of the message with the data of external tensors in it."""
-    return int(model._proto.ByteSize()) + sum(data_size(tensor) for tensor in tensors)
+    return int(model.proto.ByteSize()) + sum(data_size(tensor) for tensor in tensors)
 
 
 def _in_folder(model: Model, target: Path) -> bool:
-    folder = model._folder
+    folder = model.folder
     return folder is not None and target.parent.exists() and target.parent.samefile(folder)
 
 
