@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from os import PathLike, fspath
-from typing import Any, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
 import msgspec
 
@@ -35,9 +35,11 @@ def resolve(given: CampaignKeywords) -> tuple[CampaignSettings, CustomParts, InM
     Raises:
         ConfigError: An argument is not of its kind.
     """
-    model, inputs, models = given["model"], given["inputs"], _fault_models(given)
-    sampler = given.get("sampler")
-    _check(inputs, sampler)
+    model, inputs = given["model"], given["inputs"]
+    # None stands for the default.
+    given = cast(CampaignKeywords, {k: v for k, v in given.items() if v is not None})
+    models, sampler = _fault_models(given), given.get("sampler")
+    _check(model, inputs, sampler)
     if sampler is None and given.get("faults") is None:
         sampler = UniformSampler(n=1_000, seed=0)
     text, criterion = _criterion(given.get("criterion", "auto"))
@@ -107,12 +109,25 @@ def plain_settings(given: Mapping[str, Any], *groups: str) -> dict[str, Any]:
     return {
         name: _stored(option, given[keyword_of(option)])
         for name, option in settings_of(CampaignSettings, *groups).items()
-        if name not in _OBJECTS and keyword_of(option) in given
+        if name not in _OBJECTS and given.get(keyword_of(option)) is not None
     }
 
 
 def _stored(option: Option, value: Any) -> Any:
-    """A value as a file holds it: tuples of texts, paths as texts, steps in order."""
+    """A value as a file holds it: tuples of texts, paths as texts, steps in order.
+
+    Raises:
+        ConfigError: It is not of the kind that the setting takes.
+    """
+    try:
+        return _filed(option, value)
+    except TypeError as error:
+        raise ConfigError(
+            f"{keyword_of(option)} is {value!r}, which it can't be ({error}): {option.help}"
+        ) from error
+
+
+def _filed(option: Option, value: Any) -> Any:
     if isinstance(value, Mapping):
         return tuple(f"{name}={told}" for name, told in value.items())
     if get_origin(option.type) is not tuple:
@@ -132,13 +147,18 @@ def _criterion(given: str | Callable[..., Any] | Criterion) -> tuple[str, Criter
     if isinstance(given, str):
         return given, None
     criterion = FunctionCriterion(given) if callable(given) else given
+    if not hasattr(criterion, "decide") or not hasattr(criterion, "spec"):
+        raise ConfigError(
+            f"criterion is {given!r}; give a text such as top1, a function of golden, faulty and"
+            " labels, or a criterion"
+        )
     return criterion.spec(), criterion
 
 
 def _metrics(given: str | Metric | Sequence[str | Metric]) -> tuple[Metric, ...]:
     """Metrics, some of them given as texts; a single one will do."""
     found: list[Metric] = []
-    for each in (given,) if isinstance(given, str | Metric) else given:
+    for each in given if isinstance(given, Sequence) and not isinstance(given, str) else (given,):
         if not isinstance(each, str | Metric):
             raise ConfigError(f"metrics has {each!r}; give names, or objects derived from Metric")
         found.append(parse_metric(each) if isinstance(each, str) else each)
@@ -149,8 +169,10 @@ def _path_or_none(value: object) -> str | None:
     return fspath(value) if isinstance(value, str | PathLike) else None
 
 
-def _check(inputs: object, sampler: object) -> None:
+def _check(model: object, inputs: object, sampler: object) -> None:
     """Refuse what is not of its kind, before it fails somewhere inside."""
+    if model is None:
+        raise ConfigError("model is None; give a path, bytes, onnx.ModelProto or Graph")
     if not isinstance(inputs, str | PathLike | Mapping):
         raise ConfigError(
             f"inputs is a {type(inputs).__name__}; give a path, random:N:SEED, or a mapping "

@@ -265,7 +265,8 @@ def param_type(option: Option) -> click.ParamType:  # type: ignore[type-arg]  # 
     low = bounds.gt if bounds.ge is None else bounds.ge
     high = bounds.lt if bounds.le is None else bounds.le
     if option.type is float:
-        open_below, open_above = bounds.gt is not None, bounds.lt is not None
+        open_above = bounds.lt is not None
+        open_below = bounds.gt is not None or bool(option.extra.get("above"))
         return click.FloatRange(low, high, min_open=open_below, max_open=open_above)
     return click.IntRange(None if low is None else int(low), None if high is None else int(high))
 

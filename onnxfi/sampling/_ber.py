@@ -43,7 +43,11 @@ class BitErrorRateSampler:
     help: ClassVar[str] = "each bit on its own with probability --ber"
     design: ClassVar[str] = EQUAL
 
-    ber: Annotated[float, Meta(description="Bit-error rate.", ge=0, le=1, extra={"implies": True})]
+    # A rate of 0 is a control in Python; asked for on the command line it is a slip.
+    ber: Annotated[
+        float,
+        Meta(description="Bit-error rate.", ge=0, le=1, extra={"implies": True, "above": True}),
+    ]
     n: Annotated[Size, Meta(extra={"usual": 100})]
     seed: Seed = 0
     per_sample: Annotated[

@@ -97,5 +97,6 @@ def check_record(record: msgspec.Struct, of: str) -> None:
         value = getattr(record, option.name)
         if option.choices and value not in option.choices:
             raise ConfigError(unknown_name(option.name, value, option.choices))
-        if option.type in (int, float, str) and value is not None:
+        plain = option.type in (int, float, str, bool) or get_origin(option.type) is tuple
+        if plain and not (value is None and option.nullable):
             option.check(value, of)

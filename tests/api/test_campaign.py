@@ -167,6 +167,13 @@ def test_bit_errors_per_sample_take_their_number_from_the_workload(tmp_path, arr
         ({"fault_model": [fi.BitFlip(), 3]}, "fault_model is 3"),
         ({"inputs": None}, "inputs is a NoneType; give a path"),
         ({"samplr": None}, "unknown argument 'samplr' in Campaign.create; did you mean 'sampler'"),
+        ({"model": None}, "model is None; give a path"),
+        ({"over_steps": "no"}, "over_steps is 'no'; expected bool"),
+        ({"include": [1]}, r"include is \[1\], which it can't be"),
+        ({"targets": 5}, "targets is 5, which it can't be"),
+        ({"steps": ["a"]}, "steps is .*expected int"),
+        ({"criterion": 3}, "criterion is 3; give a text"),
+        ({"metrics": 3}, "metrics has 3"),
         ({"targets": "wait"}, "'wait' is not a kind of site"),
         ({"inputs": {"image": [1.0]}}, "^inputs: .*float64"),
     ],
@@ -175,6 +182,14 @@ def test_arguments_of_a_wrong_kind_are_refused(tmp_path, arrays, wrong, said):
     with pytest.raises(fi.OnnxFIError, match=said):
         fi.Campaign.create(tmp_path / "c", **({"model": MODEL, "inputs": arrays} | wrong))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_none_stands_for_the_default(tmp_path, arrays):
+    plain = {"model": MODEL, "inputs": arrays, "sampler": fi.UniformSampler(n=3)}
+    nothing = ("criterion", "engine", "fault_model", "metrics", "graph", "batch_size", "targets")
+    given = fi.Campaign.create(tmp_path / "a", **plain, **dict.fromkeys(nothing))
+    left_out = fi.Campaign.create(tmp_path / "b", **plain)
+    assert given.opened.document.identity == left_out.opened.document.identity
 
 
 def test_a_single_text_stands_for_a_list_of_one(tmp_path, arrays):
