@@ -82,8 +82,10 @@ def _of_design(experiment: Experiment, looks: Sequence[int]) -> Iterator[str]:
             f" how likely its scenarios were: all shares are {SEARCH}"
         )
     elif picked:
+        keyed = experiment.source.scenario(0).key is not None
+        order = ", by falling score" if keyed else ""
         yield (
-            f"a search for failures, by falling score: all shares are {SEARCH}; for rates use "
+            f"a search for failures{order}: all shares are {SEARCH}; for rates use "
             "sampler importance with the same scores, stratified or uniform"
         )
     elif looks:

@@ -173,7 +173,9 @@ def sampler_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
     """
     kind = options["sampler"] or implied(options) or SAMPLERS.names()[0]
     _refuse_mixtures(kind, options)
-    recipe: dict[str, Any] = {"kind": kind, "seed": options["seed"], **_size(kind, options)}
+    recipe: dict[str, Any] = {"kind": kind, **_size(kind, options)}
+    if any(option.name == "seed" for option in _declared(kind)):
+        recipe["seed"] = options["seed"]
     for name, each in sampler_parameters().items():
         if kind not in each.samplers:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,10 @@ CODE = '''
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+import numpy as np
 from msgspec import Meta
+
+from onnxfi.faults import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +26,18 @@ class EveryNth:
     name: ClassVar[str] = "every-nth"
     help: ClassVar[str] = "faults at equal distances"
     design: ClassVar[str] = "equal"
+    n: Annotated[int, Meta(description="Scenarios.", ge=1)]
     distance: Annotated[int, Meta(description="Faults from one to the next.", ge=1)] = 10
+
+    def size(self, space):
+        return self.n
+
+    def scenario(self, space, k):
+        numbers = np.array([k * self.distance % space.size])
+        return Scenario(number=k, groups=space.scenario_groups(numbers, None))
+
+    def recipe(self):
+        return {"kind": self.name, "n": self.n, "distance": self.distance}
 '''
 
 
@@ -37,13 +52,24 @@ def package(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_its_name_and_options_are_in_the_help(package: Path) -> None:
+def _onnxfi(package: Path, *words: str) -> str:
     code = f"import sys; sys.path.append({str(package)!r}); from onnxfi.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "sample", "--help"], capture_output=True, text=True, check=True
-    )
-    text = " ".join(done.stdout.split())
+    command = [sys.executable, "-c", code, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_its_name_and_options_are_in_the_help(package: Path) -> None:
+    text = " ".join(_onnxfi(package, "sample", "--help").split())
     assert "|every-nth]" in text
     assert "every-nth (faults at equal distances)" in text
     assert "--distance" in text
     assert "Faults from one to the next. [default: 10]" in text
+
+
+def test_it_draws_though_it_has_no_seed(package: Path) -> None:
+    words = ["--sampler", "every-nth", "--distance", "64", "-n", "3", "-o", "-"]
+    lines = _onnxfi(package, "sample", "models/lenet5_mnist_fp32.onnx", *words).splitlines()
+    header, *scenarios = map(json.loads, lines)
+    assert header["sampler"] == {"kind": "every-nth", "n": 3, "distance": 64}
+    assert header["design"] == "equal"
+    assert [each["faults"][0]["index"] for each in scenarios] == [[0], [2], [4]]
