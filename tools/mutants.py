@@ -136,7 +136,7 @@ def run(found: list[Found], results: Path | None, jobs: int) -> list[Verdict]:
             for done in concurrent.futures.as_completed([pool.submit(one, each) for each in left]):
                 verdict = done.result()
                 verdicts.append(verdict)
-                print(_line(verdict), flush=True)
+                print(_line(verdict), file=sys.stderr, flush=True)
                 if results is not None:
                     with results.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(asdict(verdict)) + "\n")

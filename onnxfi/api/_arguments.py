@@ -128,8 +128,8 @@ def _stored(option: Option, value: Any) -> Any:
 
 
 def _filed(option: Option, value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return tuple(f"{name}={told}" for name, told in value.items())
+    if isinstance(value, Mapping) and "=" in (option.metavar or ""):  # pairs, as in OUT=IN
+        return tuple(f"{name}={each}" for name, each in value.items())
     if get_origin(option.type) is not tuple:
         return fspath(value) if isinstance(value, PathLike) else value
     if get_args(option.type)[0] is int:

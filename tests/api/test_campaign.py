@@ -171,6 +171,8 @@ def test_bit_errors_per_sample_take_their_number_from_the_workload(tmp_path, arr
         ({"over_steps": "no"}, "over_steps is 'no'; expected bool"),
         ({"include": [1]}, r"include is \[1\], which it can't be"),
         ({"targets": 5}, "targets is 5, which it can't be"),
+        ({"targets": [2, 0]}, "targets is .*which it can't be"),
+        ({"targets": {"x": 1}}, "'x' is not a kind of site"),
         ({"steps": ["a"]}, "steps is .*expected int"),
         ({"criterion": 3}, "criterion is 3; give a text"),
         ({"metrics": 3}, "metrics has 3"),
