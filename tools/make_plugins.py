@@ -60,6 +60,12 @@ KINDS = (
         chosen="`--sampler NAME` with its options as `--OPTION`, or an object for `sampler=`.",
     ),
     Kind(
+        title="Sampling designs",
+        registry="onnxfi.analysis:DESIGNS",
+        chosen="Named by the class attribute `design` of a sampler: how rates follow from what it "
+        "draws. One that is not here is refused.",
+    ),
+    Kind(
         title="Fault models",
         registry="onnxfi.faults:FAULT_MODELS",
         chosen="`--fault-model NAME:OPTION=VALUE`, or an object for `fault_model=`.",

@@ -185,3 +185,11 @@ def test_plug_ins_of_the_docs_are_those_of_the_registries():
         check=False,
     )
     assert (done.stdout, done.returncode) == ("", 0)
+
+
+def test_every_registry_is_on_the_page_of_plugins():
+    made = re.compile(r"^([A-Z_]+): Registry\[", re.MULTILINE)
+    names = {n for path in (ROOT / "onnxfi").rglob("*.py") for n in made.findall(path.read_text())}
+    assert len(names) >= 7
+    page = (ROOT / "docs/plugins.md").read_text()
+    assert [name for name in sorted(names) if f".{name}`" not in page] == []

@@ -3,9 +3,9 @@
     pip install onnx-ir
     python tools/studies/onnx_ir/promises.py models
 
-Round trips of all files below the folders, and what the passes do with repeated names, Constants,
-functions that double, sparse tensors and data outside the model's folder. Its findings are in
-ARCHITECTURE.md, "Why not onnx-ir".
+Round trips of all files below the folders, and what the passes do with repeated names, Constants
+and functions that double. A file counts as changed if any field does, by order or by loss. Its
+findings are in ARCHITECTURE.md, "Why not onnx-ir".
 """
 
 from __future__ import annotations
