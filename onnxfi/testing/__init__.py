@@ -4,6 +4,7 @@ In: your classes, given by a test class that is derived from a suite. Out: tests
 Nothing in the package imports this room.
 """
 
+from onnxfi.testing._engines import EngineSuite
 from onnxfi.testing._executors import ExecutorSuite
 from onnxfi.testing._fault_models import FaultModelSuite, site_of
 from onnxfi.testing._outcome import CriterionSuite, MetricSuite
@@ -11,6 +12,7 @@ from onnxfi.testing._samplers import SamplerSuite
 
 __all__ = [
     "CriterionSuite",
+    "EngineSuite",
     "ExecutorSuite",
     "FaultModelSuite",
     "MetricSuite",
