@@ -173,9 +173,10 @@ def sampler_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
     """
     kind = options["sampler"] or implied(options) or SAMPLERS.names()[0]
     _refuse_mixtures(kind, options)
-    recipe: dict[str, Any] = {"kind": kind, **_size(kind, options)}
-    if any(option.name == "seed" for option in _declared(kind)):
-        recipe["seed"] = options["seed"]
+    seeded = any(option.name == "seed" for option in _declared(kind))
+    # In the order that descriptions of a campaign list them.
+    recipe: dict[str, Any] = {"kind": kind} | ({"seed": options["seed"]} if seeded else {})
+    recipe |= _size(kind, options)
     for name, each in sampler_parameters().items():
         if kind not in each.samplers:
             continue
