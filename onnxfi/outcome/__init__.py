@@ -49,6 +49,7 @@ from onnxfi.outcome._statistics import (
     statistics_from,
     value_statistics,
 )
+from onnxfi.outcome._together import OutputRows, classify_together, judges_rows
 from onnxfi.outcome._tolerance import Tolerance
 from onnxfi.outcome._topk import LabelLost, Top1, TopK
 
@@ -73,6 +74,7 @@ __all__ = [
     "MetricSum",
     "Outcome",
     "OutcomeCounts",
+    "OutputRows",
     "PartialStatistics",
     "RunOutputs",
     "SpikeCount",
@@ -86,10 +88,12 @@ __all__ = [
     "choose_criterion",
     "classify",
     "classify_samples",
+    "classify_together",
     "correct_samples",
     "divergence",
     "filled_up",
     "flatten_outputs",
+    "judges_rows",
     "lost_shares",
     "metrics_by_key",
     "metrics_from",

@@ -26,14 +26,16 @@ from onnxfi.engine.cut._deviation import (
 from onnxfi.engine.cut._faulty import ValueFaults, with_faults
 from onnxfi.engine.cut._late import ArmedLate, LateStart
 from onnxfi.engine.cut._proof import same_effect
-from onnxfi.engine.cut._propagate import Start, outputs_of, propagate
+from onnxfi.engine.cut._propagate import Common, Found, Start, propagate
 from onnxfi.engine.cut._routes import Routes
 
 __all__ = [
     "ArmedLate",
     "CleanValues",
+    "Common",
     "Cropped",
     "Deviation",
+    "Found",
     "LateStart",
     "PartChain",
     "Region",
@@ -45,7 +47,6 @@ __all__ = [
     "deviating",
     "gathered",
     "insert",
-    "outputs_of",
     "propagate",
     "put",
     "same_effect",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,7 @@ class PartChain:
         self._cropping: dict[int, Session] = {}
         self._bytes = 0
         self._sessions: dict[tuple[int, frozenset[str], bool], Session] = {}
+        self.sizes: dict[tuple[int, frozenset[str]], tuple[int, ...]] = {}
 
     @property
     def nbytes(self) -> int:
@@ -81,10 +82,20 @@ class PartChain:
             RunFailedError: The run gave nothing.
             BackendError: onnxruntime refuses the part.
         """
+        return self.prepared(position, lifted)(feeds, hurried)
+
+    def prepared(
+        self, position: int, lifted: Mapping[str, NDArray[Any]]
+    ) -> Callable[[Mapping[str, NDArray[Any]], bool], RunOutputs]:
+        """What runs a part again and again: a function of its feeds, and whether in a hurry."""
         mine = self.parts[position].stored.intersection(lifted)
         session = self._session(position, mine)
-        given = {**feeds, **{name: lifted[name] for name in mine}} if mine else feeds
-        return session.run(given, hurried=hurried)
+        stored = {name: lifted[name] for name in mine}
+
+        def run(feeds: Mapping[str, NDArray[Any]], hurried: bool) -> RunOutputs:
+            return session.run({**feeds, **stored}, hurried=hurried)
+
+        return run
 
     def run_narrow(
         self,

@@ -6,12 +6,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.engine.cut._chain import PartChain
-from onnxfi.engine.cut._deviation import gathered, samples_of
-from onnxfi.engine.cut._propagate import Start, propagate
+from onnxfi.engine.cut._propagate import Common, Start, propagate
+from onnxfi.engine.executable import LiftedTensors
 from onnxfi.engine.golden import EngineContext
 from onnxfi.engine.runtime import Cache, RunFailedError, same
 from onnxfi.engine.study import windows
@@ -19,9 +18,6 @@ from onnxfi.errors import GoldenError
 from onnxfi.inject import BatchWindow
 
 Values = Mapping[str, NDArray[Any]]
-
-# Samples that are left in a run when it is shown that leaving others out changes no bit.
-_LEFT_IN = (1, 2, 3, 5, 8)
 
 
 class CleanValues:
@@ -36,6 +32,7 @@ class CleanValues:
         context: Workload and settings.
         fed: Inputs besides the workload's.
         lifted: Stored tensors that are inputs of their sessions in every run.
+        tensors: These and all others that may be inputs.
         elsewhere: How much of the memory limit sessions and other things hold at the time.
     """
 
@@ -45,12 +42,14 @@ class CleanValues:
         context: EngineContext,
         fed: Values,
         lifted: Values,
+        tensors: LiftedTensors,
         elsewhere: Callable[[], int],
     ) -> None:
         self._chain = chain
         self._context = context
         self._fed = fed
         self._lifted = lifted
+        self._tensors = tensors
         self._kept: Cache[CleanWindow] = Cache(context.settings.memory_limit_bytes, elsewhere)
         self._checked = False
         self._each = 0
@@ -109,8 +108,6 @@ class CleanValues:
                 # Part by part, since there may be no room for two golden runs.
                 _check_repeated(made, self._part(position, feeds, window), window)
             values |= made
-        if not self._checked and self._chain.separable:
-            self._chain.separable = self._same_in_parts(values, window)
         self._checked = True
         return values
 
@@ -123,36 +120,19 @@ class CleanValues:
                 f" {self._context.workload.source}: {error}"
             ) from error
 
-    def _same_in_parts(self, values: Values, window: BatchWindow) -> bool:
-        """Whether samples give the same bits when others are left out of the run."""
-        chain, size = self._chain, window.size
-        counts = {count for count in (*_LEFT_IN, size // 2, size - 1) if 0 < count < size}
-        rng = np.random.default_rng(size)
-        for count in sorted(counts):
-            samples = np.sort(rng.permutation(size)[:count])
-            for position, part in enumerate(chain.parts):
-                feeds = {n: samples_of(values[n], chain.layouts[n], samples) for n in part.reads}
-                found = chain.run(position, feeds, self._lifted)
-                for name in part.makes:
-                    if not same(
-                        found[name], samples_of(values[name], chain.layouts[name], samples)
-                    ):
-                        return False
-        return True
-
     def _variant(self, values: Values, packed: Values, window: BatchWindow) -> Values:
         """Golden values where some stored tensors are inputs of their sessions."""
-        chain = self._chain
-        lifted = {**self._lifted, **packed}
-        start = Start(values={}, positions=chain.reading(packed), lifted=lifted)
-        found = propagate(chain, values, start, window, keep=True)
-        if not found:
-            return values
-        changed = {
-            name: gathered(values[name], chain.layouts[name], deviation, None)
-            for name, deviation in found.items()
-        }
-        return {**values, **changed}
+        common = Common(
+            chain=self._chain,
+            golden=values,
+            window=window,
+            lifted={**self._lifted, **packed},
+            tensors=self._tensors,
+            keep=True,
+        )
+        found = propagate(common, [Start(positions=self._chain.reading(packed))])
+        names = {*found.tables, *found.wholes}
+        return {**values, **{name: found.value(name, 0) for name in names}} if names else values
 
 
 def _check_repeated(first: Values, second: Values, window: BatchWindow) -> None:

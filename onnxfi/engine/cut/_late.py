@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ from onnxfi.engine.cut._clean import CleanValues
 from onnxfi.engine.cut._cropped import Cropped, find_cropped
 from onnxfi.engine.cut._deviation import crop, samples_of
 from onnxfi.engine.cut._faulty import ValueFaults
-from onnxfi.engine.cut._propagate import Start, outputs_of, propagate
+from onnxfi.engine.cut._propagate import Common, Start, propagate
 from onnxfi.engine.executable import (
     LiftedTensors,
     Narrow,
@@ -81,8 +81,14 @@ class LateStart:
             return fixed + lifted.nbytes + sum(chain.nbytes for chain in chains)
 
         self._elsewhere = elsewhere
+        self._row_bytes: list[int] | None = None
         self.clean = CleanValues(
-            self.chain, context, {**graph.fed, **self._returned}, self.loose, self._elsewhere
+            self.chain,
+            context,
+            {**graph.fed, **self._returned},
+            self.loose,
+            self.lifted,
+            self._elsewhere,
         )
 
     @cached_property
@@ -102,6 +108,17 @@ class LateStart:
     def nbytes(self) -> int:
         """Bytes held, roughly."""
         return self._elsewhere() + self.clean.nbytes
+
+    def row_bytes(self, first: int, window: BatchWindow) -> int:
+        """Bytes that a sample of a scenario takes at most on its way from some part on."""
+        if self._row_bytes is None:
+            values = self.clean.of(window, {})
+            each = [
+                sum(values[name].nbytes for name in (*part.reads, *part.makes)) // window.size
+                for part in self.chain.parts
+            ]
+            self._row_bytes = np.maximum.accumulate(each[::-1])[::-1].tolist()
+        return self._row_bytes[max(0, first)]
 
     def _chain(self, traced: set[str], *, work: bool) -> PartChain:
         graph, context = self.graph, self._context
@@ -249,21 +266,42 @@ class ArmedLate:
 
     def faulty(self, window: BatchWindow, hurried: bool) -> RunOutputs:
         """Faulty outputs of a window."""
+        return propagate(self.common(window, hurried), [self.start(window)]).outputs(0)
+
+    def common(self, window: BatchWindow, hurried: bool = False) -> Common:
+        """What it has in common in a window with all scenarios of the same :attr:`kind`."""
         late = self._late
-        golden = late.clean.of(window, self._packed)
-        start = Start(
-            values=self._faults(window),
-            positions=self._positions,
+        return Common(
+            chain=self._chain,
+            golden=late.clean.of(window, self._packed),
+            window=window,
             lifted={**late.loose, **self._packed},
-            stored=late.lifted.feeds,
-            narrow=self._narrow,
-            cropped=late.cropped if self._chain is late.chain else {},
+            tensors=late.lifted,
             look=self._chain is late.chain,
+            hurried=hurried,
         )
-        # Only for the length of a run: other scenarios take their turns in between.
-        with late.lifted.armed(self._changes):
-            found = propagate(self._chain, golden, start, window, hurried=hurried)
-        return outputs_of(self._chain, golden, found)
+
+    @property
+    def kind(self) -> Hashable:
+        """What is equal for scenarios that can propagate together."""
+        return self._chain is self._late.chain, frozenset(self._packed)
+
+    @cached_property
+    def first(self) -> int:
+        """The part at which it begins, or behind which; -1 at the inputs of the graph."""
+        chain, places = self._chain, self._late.graph.places
+        values = [places[g.site].value if g.site in places else g.site for g in self._groups]
+        makers = [chain.makers.get(value, -1) for value in values]
+        return min((*makers, *self._positions), default=-1)
+
+    def start(self, window: BatchWindow) -> Start:
+        """What makes a run of a window another one than the golden run."""
+        return Start(
+            values=self._faults(window),
+            changes=self._changes,
+            positions=self._positions,
+            narrow=self._narrow,
+        )
 
     def _faults(self, window: BatchWindow) -> dict[str, list[ValueFaults]]:
         """Faults in values of a run, by value."""

@@ -91,6 +91,11 @@ class Ongoing:
             patience.saw_singles([each.failure is Outcome.DUE_TIMEOUT for each in alone])
         return alone
 
+    @property
+    def hurried(self) -> bool:
+        """Whether a run has hung."""
+        return self._patience.hurried
+
     def _attempt(self, window: BatchWindow) -> BatchResult:
         golden = self._armed.golden(window)
         try:
@@ -129,8 +134,8 @@ class Counted:
     ) -> None:
         start = time.perf_counter()
         self._tally = tally
-        armed, self.windows = arm()
-        self._ongoing = Ongoing(armed, fixed_batch)
+        self.armed, self.windows = arm()
+        self._ongoing = Ongoing(self.armed, fixed_batch)
         self._run_s = time.perf_counter() - start
 
     def advance(self, window: BatchWindow) -> None:
@@ -139,6 +144,19 @@ class Counted:
         for result in self._ongoing.advance(window):
             self._tally.add(result)
         self._run_s += time.perf_counter() - start
+
+    @property
+    def hurried(self) -> bool:
+        """Whether a run of it has hung."""
+        return self._ongoing.hurried
+
+    def add(self, found: BatchResult | OutcomeCounts, seconds: float) -> None:
+        """Count what came of a window that it shared with others, and its share of the time."""
+        if isinstance(found, OutcomeCounts):
+            self._tally.add_counts(found)
+        else:
+            self._tally.add(found)
+        self._run_s += seconds
 
     @property
     def injection(self) -> Injection:
@@ -150,6 +168,14 @@ class Counted:
 
 def in_turns(scenarios: Sequence[Counted]) -> None:
     """Carry out scenarios side by side: a window of all that have it, then the next window."""
+    for group in same_windows(scenarios):
+        for window in group[0].windows:
+            for scenario in group:
+                scenario.advance(window)
+
+
+def same_windows(scenarios: Sequence[Counted]) -> list[list[Counted]]:
+    """Scenarios by the windows that they run in."""
     alike: list[list[Counted]] = []
     for scenario in scenarios:
         # Two kinds of windows at most: whole batches, and samples singly.
@@ -158,10 +184,7 @@ def in_turns(scenarios: Sequence[Counted]) -> None:
             alike.append([scenario])
         else:
             same.append(scenario)
-    for group in alike:
-        for window in group[0].windows:
-            for scenario in group:
-                scenario.advance(window)
+    return alike
 
 
 class EngineBase(EngineKind):
@@ -191,7 +214,6 @@ class EngineBase(EngineKind):
 
     def run_many(self, scenarios: Sequence[Scenario]) -> Iterator[Injection]:
         """Carry out scenarios over the workload; what they give comes in the order given."""
-        fixed = self._context.profile.fixed_batch
         step = self.most_together if self.batch_outer else 1
         for start in range(0, len(scenarios), step):
             portion = scenarios[start : start + step]
@@ -200,13 +222,23 @@ class EngineBase(EngineKind):
                 alike.setdefault(self._shared_by(scenario), []).append(position)
             found: dict[int, Injection] = {}
             for positions in alike.values():
-                arms = [partial(self.arm, portion[position]) for position in positions]
-                together = [Counted(Tally(self._context, self._watch), fixed, arm) for arm in arms]
-                in_turns(together)
+                together = self._carry_out([portion[position] for position in positions])
                 for position, each in zip(positions, together, strict=True):
                     use = self.graph_of(portion[position])
                     found[position] = each.injection._replace(graph=use)
             yield from (found[position] for position in range(len(portion)))
+
+    def _carry_out(self, scenarios: Sequence[Scenario]) -> Sequence[Counted]:
+        """Carry out scenarios that run side by side."""
+        together = self._armed(scenarios)
+        in_turns(together)
+        return together
+
+    def _armed(self, scenarios: Sequence[Scenario]) -> list[Counted]:
+        """Scenarios ready to run and to be counted."""
+        fixed = self._context.profile.fixed_batch
+        arms = [partial(self.arm, scenario) for scenario in scenarios]
+        return [Counted(Tally(self._context, self._watch), fixed, arm) for arm in arms]
 
     def results(self, scenario: Scenario) -> Iterator[BatchResult]:
         """Carry out a scenario run by run."""

@@ -6,8 +6,17 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from onnxfi.engine.cut import ArmedLate, Route, Routes
 from onnxfi.engine.engines._bake import BakeEngine
-from onnxfi.engine.engines._base import Armed, EngineBase, Windows, bound_sites, scenario_windows
+from onnxfi.engine.engines._base import (
+    Armed,
+    Counted,
+    EngineBase,
+    Windows,
+    bound_sites,
+    in_turns,
+    scenario_windows,
+)
 from onnxfi.engine.engines._estimate import Estimate
+from onnxfi.engine.engines._front import carry_out
 from onnxfi.engine.engines._kind import PREPARED, Survey
 from onnxfi.engine.golden import EngineContext
 from onnxfi.faults import FaultSite, Scenario
@@ -70,6 +79,16 @@ class CutEngine(EngineBase):
             return self._baking.arm(scenario)
         late = self.routes.late(route)
         return ArmedLate(late, scenario), scenario_windows(self._context, scenario)
+
+    def _carry_out(self, scenarios: Sequence[Scenario]) -> Sequence[Counted]:
+        """Carry out scenarios that run side by side: of one graph, or baked."""
+        together = self._armed(scenarios)
+        route = self._route(scenarios[0])
+        if route.opening is None:
+            in_turns(together)
+        else:
+            carry_out(self._context, self.routes.late(route), together)
+        return together
 
     def graph_of(self, scenario: Scenario) -> GraphUse:
         """The graph that a scenario runs in, and why that one."""

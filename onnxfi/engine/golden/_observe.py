@@ -70,7 +70,7 @@ def observe(
     session = Session(expose(model, names), context.settings, watchdog, replay=replay)
     open_ = [name for name in dict.fromkeys(names) if _feedable(session.types[name])]
     profile = context.profile
-    separable = profile.rows_independent and profile.fixed_batch is None and profile.batch_size > 1
+    separable = profile.rows_independent and profile.fixed_batch is None
     size = profile.fixed_batch or (3 if separable else 1)
     examples = dict(_run(session, open_, context, fed, size))
     layouts = {

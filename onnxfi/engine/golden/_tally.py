@@ -36,9 +36,12 @@ class Tally:
 
     def add(self, result: BatchResult) -> None:
         """Take up a run."""
-        found = _counts(self._context, result)
-        self._counts = found if self._counts is None else self._counts + found
+        self.add_counts(_counts(self._context, result))
         self._seen = added(self._seen, self._watch.of(result))
+
+    def add_counts(self, found: OutcomeCounts) -> None:
+        """Take up the outcomes of a run of which no value is monitored."""
+        self._counts = found if self._counts is None else self._counts + found
 
     @property
     def counts(self) -> OutcomeCounts:
