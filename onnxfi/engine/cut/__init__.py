@@ -26,7 +26,9 @@ from onnxfi.engine.cut._deviation import (
 from onnxfi.engine.cut._faulty import ValueFaults, with_faults
 from onnxfi.engine.cut._late import ArmedLate, LateStart
 from onnxfi.engine.cut._proof import same_effect
-from onnxfi.engine.cut._propagate import Common, Found, Start, propagate
+from onnxfi.engine.cut._found import Found
+from onnxfi.engine.cut._propagate import propagate
+from onnxfi.engine.cut._start import Common, Start
 from onnxfi.engine.cut._routes import Routes
 
 __all__ = [

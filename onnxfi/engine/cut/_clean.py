@@ -9,7 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from onnxfi.engine.cut._chain import PartChain
-from onnxfi.engine.cut._propagate import Common, Start, propagate
+from onnxfi.engine.cut._propagate import propagate
+from onnxfi.engine.cut._start import Common, Start
 from onnxfi.engine.executable import LiftedTensors
 from onnxfi.engine.golden import EngineContext
 from onnxfi.engine.runtime import Cache, RunFailedError, same

@@ -1,7 +1,8 @@
 """Cropped runs: of a convolution that reads golden values but for a region, only what that reaches.
 
 A fault in one place of an image reaches its receptive field alone, which grows with every
-convolution. Until it covers most of the image, a convolution runs on a crop of it.
+convolution. Until it covers most of the image, a convolution, with what is done to each element of
+its output, runs on a crop of it.
 """
 
 from __future__ import annotations
@@ -13,127 +14,179 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxfi.engine.cut._deviation import Deviation, Region, Samples, crop, insert, whole
-from onnxfi.graph import Model, Part, Receptive, receptive_field
-from onnxfi.graph.ops import operator
+from onnxfi.engine.cut._crops import Frame, around, crop, insert
+from onnxfi.graph import Model, Node, Part, Receptive, receptive_field
+from onnxfi.graph.ops import is_a, operator
 
 _DOMAIN = "com.microsoft.nchwc"
 _READ, _SUM = 0, 3
-# Of an image, up to which a crop pays.
-_WORTH = 0.6
+# Of an image, up to which a crop pays: what is around it has to be read as well, and copied.
+_WORTH = 0.5
 
 Values = Mapping[str, NDArray[Any]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CropRows:
+    """Rows of an image that may differ from golden in a crop alone.
+
+    Attributes:
+        keys: Whose row each is, as in :class:`Rows`.
+        frame: Where the crops lie.
+        crops: The crops, (r, channels, height, width) in blocks.
+    """
+
+    keys: NDArray[np.int64]
+    frame: Frame
+    crops: NDArray[Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cropped:
-    """A convolution that can run on a crop.
+    """A convolution that can run on crops, with what follows it in its part.
 
     Attributes:
         read: The image that it reads.
-        summed: An image that is added to its output; None if there is none.
+        beside: Other images that the part reads, each place of them for the same of its output.
         made: Its output.
-        field: What its output places read.
+        field: What the convolution's output places read.
         block: Channels that lie together.
     """
 
     read: str
-    summed: str | None
+    beside: tuple[str, ...]
     made: str
     field: Receptive
     block: int
 
-    def region(self, deviations: Mapping[str, Deviation], golden: Values) -> Region | None:
-        """The part of its output that deviations reach; None if a crop does not pay.
+    def frame(
+        self, keys: NDArray[np.int64], tables: Mapping[str, CropRows], height: int, width: int
+    ) -> Frame | None:
+        """The part of its output that crops reach; None if to run on crops does not pay.
 
         Args:
-            deviations: How the images that it reads deviate, as far as they do.
-            golden: Golden values.
+            keys: The rows.
+            tables: Crops of what it reads, as far as that differs.
+            height: Rows of its output.
+            width: Columns of its output.
         """
-        height, width = golden[self.made].shape[2:]
-        found: Region | None = None
-        for name, deviation in deviations.items():
-            region = deviation.region
-            if region is None:
-                return None
+        top, left = np.full(keys.size, height), np.full(keys.size, width)
+        bottom, right = np.zeros(keys.size, np.int64), np.zeros(keys.size, np.int64)
+        for name, table in tables.items():
+            frame = table.frame
             if name == self.read:
-                region = region.reached(self.field, height, width)
-            found = region if found is None else found.united(region)
-        if found is None or found.area > _WORTH * height * width:
-            return None
-        return found
+                frame = frame.reached(self.field, height, width)
+            mine = rows_among(table.keys, keys)
+            top[mine] = np.minimum(top[mine], frame.top)
+            left[mine] = np.minimum(left[mine], frame.left)
+            bottom[mine] = np.maximum(bottom[mine], frame.top + frame.height)
+            right[mine] = np.maximum(right[mine], frame.left + frame.width)
+        found = around(top, bottom, left, right, height, width)
+        return found if found.area <= _WORTH * height * width else None
 
     def feeds(
-        self, region: Region, deviations: Mapping[str, Deviation], golden: Values, samples: Samples
+        self,
+        keys: NDArray[np.int64],
+        frame: Frame,
+        tables: Mapping[str, CropRows],
+        golden: Values,
     ) -> dict[str, NDArray[Any]]:
-        """What the convolution reads on the crop, padding included.
+        """What the convolution reads for some rows, padding included.
 
         Args:
-            region: The part of its output that is wanted.
-            deviations: How what it reads deviates.
-            golden: Golden values.
-            samples: The samples that are run.
+            keys: The rows.
+            frame: The part of its output that is wanted.
+            tables: Crops of what it reads, as far as that differs.
+            golden: Golden values of all samples.
         """
-        wanted = {self.read: region.read_by(self.field)}
-        if self.summed is not None:
-            wanted[self.summed] = region
         found = {}
-        for name, part in wanted.items():
-            image = crop(golden[name], part, samples)
-            deviation = deviations.get(name)
-            if deviation is not None and deviation.region is not None:
-                mine = deviation.samples
-                if samples is not None and mine is not None:
-                    mine = None if mine.size == samples.size else np.searchsorted(samples, mine)
-                insert(image, deviation.values, deviation.region, mine, at=part)
-            found[name] = image
+        for name in (self.read, *self.beside):
+            images = golden[name]
+            wanted = frame.read_by(self.field) if name == self.read else frame
+            crops = crop(images, self.block, keys % len(images), wanted)
+            table = tables.get(name)
+            if table is not None:
+                mine = np.flatnonzero(np.isin(table.keys, keys))
+                rows = rows_among(table.keys[mine], keys)
+                at = wanted.at(rows)
+                insert(crops, self.block, rows, table.frame.at(mine), table.crops[mine], at)
+            found[name] = crops
         return found
 
-    def trials(self, golden: Values) -> list[Region]:
-        """Regions of its output by which a crop is proven: corners, edges, the middle."""
-        image = whole(golden[self.made], self.block)
-        found = []
-        for size in (1, 3):
-            tops = {0, image.bottom // 2, image.bottom - size}
-            lefts = {0, image.right // 2, image.right - size}
-            found += [
-                Region(top=top, bottom=top + size, left=left, right=left + size, block=self.block)
-                for top in tops
-                for left in lefts
-                if top >= 0 and left >= 0 and top + size <= image.bottom
-                if left + size <= image.right
-            ]
-        return found
+
+def rows_among(keys: NDArray[np.int64], among: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where some keys lie among others, all of which are there."""
+    if keys is among or np.array_equal(keys, among):
+        return np.arange(keys.size)
+    order = np.argsort(among, kind="stable")
+    return order[np.searchsorted(among, keys, sorter=order)]
 
 
 def find_cropped(model: Model, part: Part, block: int | None) -> Cropped | None:
-    """How a part can run on a crop, None if it can't.
+    """How a part can run on crops, None if it can't.
 
     Args:
         model: The executable graph.
         part: One of its parts.
         block: Channels that lie together in its images; None if that is not known.
     """
-    if block is None or len(part.nodes) != 1 or len(part.makes) != 1:
+    if block is None or len(part.makes) != 1:
         return None
-    node = model.index.producer(part.makes[0])
-    if node is None or node.domain != _DOMAIN or operator(node.op_type).layout != "convolution":
+    nodes = [node for node in model.index.nodes if node.name in part.nodes]
+    heavy = [node for node in nodes if _is_blocked_convolution(node)]
+    others = [node for node in nodes if node not in heavy]
+    if len(heavy) != 1 or not all(_for_each_element(model, node, part) for node in others):
         return None
-    read = model.index.producer(node.inputs[_READ])
-    summed = node.inputs[_SUM] if len(node.inputs) > _SUM else ""
-    images = [read, *([model.index.producer(summed)] if summed else [])]
-    if not all(
-        maker is not None and maker.domain == _DOMAIN and maker.op_type != "ReorderOutput"
-        for maker in images
-    ):
-        return None
+    (node,) = heavy
+    summed = [name for name in node.inputs[_SUM : _SUM + 1] if name]
+    read = node.inputs[_READ]
+    made = {name for each in nodes for name in each.outputs}
+    beside = [
+        name
+        for name in (*summed, *(name for each in others for name in each.inputs))
+        if name in part.reads
+    ]
     field = receptive_field(model, node.name)
-    if field is None:
+    images = (read, *beside, part.makes[0])
+    if field is None or read in made or read in beside or {read, *beside} != set(part.reads):
+        return None
+    if not all(_in_blocks(model, image) for image in images):
         return None
     return Cropped(
-        read=node.inputs[_READ],
-        summed=summed or None,
-        made=node.outputs[0],
+        read=read,
+        beside=tuple(dict.fromkeys(beside)),
+        made=part.makes[0],
         field=field,
         block=block,
     )
+
+
+def _is_blocked_convolution(node: Node) -> bool:
+    return node.domain == _DOMAIN and operator(node.op_type).layout == "convolution"
+
+
+def _for_each_element(model: Model, node: Node, part: Part) -> bool:
+    """Whether a node takes each element for itself; of stored tensors it reads single numbers."""
+    if not is_a(node.op_type, "elementwise") or len(node.outputs) != 1:
+        return False
+    stored = (model.index.initializers[name] for name in node.inputs if name in part.stored)
+    return all(not entry.shape for entry in stored)
+
+
+def _in_blocks(model: Model, value: str) -> bool:
+    """Whether a value lies in blocks of channels: made so, or element by element of such."""
+    pending, seen = [value], {value}
+    while pending:
+        node = model.index.producer(pending.pop())
+        if node is None:
+            return False
+        if node.domain == _DOMAIN:
+            if node.op_type == "ReorderOutput":
+                return False
+            continue
+        if not is_a(node.op_type, "elementwise"):
+            return False
+        more = [n for n in node.inputs if n and n not in model.index.initializers and n not in seen]
+        seen.update(more)
+        pending += more
+    return True

@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 from onnxfi.bits import from_words
 from onnxfi.engine.cut._chain import PartChain
 from onnxfi.engine.cut._clean import CleanValues
+from onnxfi.engine.cut._cropfront import CROP_SIZES
 from onnxfi.engine.cut._cropped import Cropped, find_cropped
-from onnxfi.engine.cut._deviation import crop, samples_of
+from onnxfi.engine.cut._crops import crop, trials
+from onnxfi.engine.cut._deviation import samples_of
 from onnxfi.engine.cut._faulty import ValueFaults
-from onnxfi.engine.cut._propagate import Common, Start, propagate
+from onnxfi.engine.cut._joined import pieces
+from onnxfi.engine.cut._propagate import propagate
+from onnxfi.engine.cut._start import Common, Start
 from onnxfi.engine.executable import (
     LiftedTensors,
     Narrow,
@@ -175,24 +179,30 @@ class LateStart:
         self.cropped = {
             position: cropped
             for position, cropped in self.cropped.items()
-            if self.chain.separable and self._same_when_cropped(position, cropped, values, first)
+            if self.chain.separable and self._same_when_cropped(position, cropped, values)
         }
 
     def _same_when_cropped(
-        self,
-        position: int,
-        cropped: Cropped,
-        values: Mapping[str, NDArray[Any]],
-        first: NDArray[np.int64] | None,
+        self, position: int, cropped: Cropped, values: Mapping[str, NDArray[Any]]
     ) -> bool:
-        for region in cropped.trials(values):
-            feeds = cropped.feeds(region, {}, values, first)
-            try:
-                found = self.chain.run_cropped(position, feeds)
-            except (BackendError, RunFailedError):
-                return False
-            if not same(found, crop(values[cropped.made], region, first)):
-                return False
+        """Whether crops of a golden image come out as crops of what the part makes of it."""
+        made = values[cropped.made]
+        samples = np.arange(min(_COMPARED, len(made)))
+        for size in (1, 3):
+            frame = trials(*made.shape[2:], size, samples.size)
+            if frame is None:
+                continue
+            keys = np.tile(samples, len(frame.top) // samples.size)
+            feeds = cropped.feeds(keys, frame, {}, {**values})
+            clean = crop(made, cropped.block, keys, frame)
+            for low, high, _ in pieces(keys.size, CROP_SIZES[1:]):
+                some = {name: value[low:high] for name, value in feeds.items()}
+                try:
+                    found = self.chain.run_cropped(position, some)
+                except (BackendError, RunFailedError):
+                    return False
+                if not same(found, clean[low:high]):
+                    return False
         return True
 
     def _same_when_narrow(
@@ -277,6 +287,7 @@ class ArmedLate:
             window=window,
             lifted={**late.loose, **self._packed},
             tensors=late.lifted,
+            cropped=late.cropped if self._chain is late.chain else {},
             look=self._chain is late.chain,
             hurried=hurried,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,16 @@ class Rows:
         place = np.searchsorted(self.keys, wanted, sorter=order)
         found = order[np.minimum(place, order.size - 1)]
         return np.where(self.keys[found] == wanted, found, -1)
+
+
+def united_rows(tables: Sequence[Rows]) -> Rows:
+    """Rows of one value that lie in several tables, each row in one."""
+    if len(tables) == 1:
+        return tables[0]
+    return Rows(
+        keys=np.concatenate([table.keys for table in tables]),
+        entries=np.concatenate([table.entries for table in tables]),
+    )
 
 
 class Collected:
@@ -128,6 +139,18 @@ def differing(found: Array, golden: Array, samples: Keys) -> NDArray[np.bool_]:
         some = undecided[low : low + each]
         differs[some] = (mine[some] != theirs[samples[some]]).any(axis=1)
     return differs
+
+
+def with_rows(
+    golden: Array, layout: SampleLayout, table: Rows, scenario: int, size: int
+) -> Array:
+    """A value of a scenario: golden but for its rows."""
+    mine = np.flatnonzero(table.keys // size == scenario)
+    if not mine.size:
+        return golden
+    entries = entries_of(golden, layout).copy()
+    entries[table.keys[mine] - scenario * size] = table.entries[mine]
+    return value_of(entries, layout)
 
 
 def _words(rows: Array) -> Array:
