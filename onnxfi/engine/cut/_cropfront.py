@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from onnxfi.bits import ElementType, format_of
 from onnxfi.engine.cut._cropped import Cropped, CropRows
 from onnxfi.engine.cut._crops import Frame, around, crop, insert
 from onnxfi.engine.cut._faulty import ValueFaults
-from onnxfi.engine.cut._joined import joined_keys, pieces
+from onnxfi.engine.cut._joined import joined_keys
 from onnxfi.engine.cut._rows import Rows, differing
 from onnxfi.engine.cut._start import Common
 from onnxfi.inject import RunColumns, faulted
@@ -25,8 +25,9 @@ Origin = tuple[str, int, ElementType]
 _IMAGE = 4  # axes of an image: samples, channels, height, width
 # Of an image, up to which the faults of a scenario are worth a crop.
 _SMALL = 1 / 16
-#: Sizes of cropped runs, the largest first.
-CROP_SIZES = (256, 64, 16, 4, 1)
+# Rows in a run, and rows of a scenario from which it has runs of its own.
+_MOST = 256
+_MANY = 12
 # What a run reads should fit the cache.
 _RUN_BYTES = 1 << 20
 _NO_KEYS = np.empty(0, np.int64)
@@ -195,14 +196,17 @@ class CropFront:
         read = common.golden[cropped.read]
         window = frame.read_by(cropped.field)
         row = window.area * read.shape[1] * read.itemsize
-        sizes = [one for one in CROP_SIZES if one * row <= _RUN_BYTES] or [1]
-        for low, high, _ in pieces(keys.size, sizes):
-            mine, at = keys[low:high], frame.at(slice(low, high))
-            feeds = cropped.feeds(mine, at, tables, common.golden)
+        most = max(1, min(_MOST, _RUN_BYTES // row))
+        samples = keys % size
+        places = {name: _keyed(table).positions(keys) for name, table in tables.items()}
+        for low, high in _pieces(keys // size, most):
+            mine, at = samples[low:high], frame.at(slice(low, high))
+            some = {name: place[low:high] for name, place in places.items()}
+            feeds = cropped.feeds(mine, at, tables, some, common.golden)
             made = common.chain.run_cropped(position, feeds, hurried=common.hurried)
             rows = np.arange(low, high)
             if masks:
-                clean = crop(golden, cropped.block, mine % size, at)
+                clean = crop(golden, cropped.block, mine, at)
                 differs = differing(made, clean, np.arange(high - low))
                 made, rows = made[differs], rows[differs]
             if rows.size:
@@ -226,6 +230,23 @@ class CropFront:
     def drop(self, name: str) -> None:
         """Forget a value."""
         self._tables.pop(name, None)
+
+
+def _pieces(scenarios: Keys, most: int) -> Iterator[tuple[int, int]]:
+    """Rows that share a run: of one scenario where it has many, since its crops lie in one place.
+
+    A convolution in blocks takes one image after the other, however many there are.
+    """
+    ends = np.flatnonzero(np.diff(scenarios)) + 1
+    if (ends.size + 1) * _MANY > scenarios.size:
+        ends = np.arange(most, scenarios.size, most)
+    low = 0
+    for end in (*ends.tolist(), scenarios.size):
+        while end - low > most:
+            yield low, low + most
+            low += most
+        yield low, end
+        low = end
 
 
 def _keyed(table: CropRows) -> Rows:

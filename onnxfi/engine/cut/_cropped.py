@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.engine.cut._crops import Frame, around, crop, insert
+from onnxfi.engine.cut._rows import Rows
 from onnxfi.graph import Model, Node, Part, Receptive, receptive_field
 from onnxfi.graph.ops import is_a, operator
 
@@ -76,7 +77,7 @@ class Cropped:
             frame = table.frame
             if name == self.read:
                 frame = frame.reached(self.field, height, width)
-            mine = rows_among(table.keys, keys)
+            mine = Rows(keys=keys, entries=keys).positions(table.keys)
             top[mine] = np.minimum(top[mine], frame.top)
             left[mine] = np.minimum(left[mine], frame.left)
             bottom[mine] = np.maximum(bottom[mine], frame.top + frame.height)
@@ -86,40 +87,33 @@ class Cropped:
 
     def feeds(
         self,
-        keys: NDArray[np.int64],
+        samples: NDArray[np.int64],
         frame: Frame,
         tables: Mapping[str, CropRows],
+        places: Mapping[str, NDArray[np.int64]],
         golden: Values,
     ) -> dict[str, NDArray[Any]]:
         """What the convolution reads for some rows, padding included.
 
         Args:
-            keys: The rows.
+            samples: Which sample each row is of.
             frame: The part of its output that is wanted.
             tables: Crops of what it reads, as far as that differs.
+            places: Where the row of each of these rows lies in the tables, -1 where it is golden.
             golden: Golden values of all samples.
         """
         found = {}
         for name in (self.read, *self.beside):
-            images = golden[name]
             wanted = frame.read_by(self.field) if name == self.read else frame
-            crops = crop(images, self.block, keys % len(images), wanted)
-            table = tables.get(name)
-            if table is not None:
-                mine = np.flatnonzero(np.isin(table.keys, keys))
-                rows = rows_among(table.keys[mine], keys)
+            crops = crop(golden[name], self.block, samples, wanted)
+            if name in tables:
+                table, place = tables[name], places[name]
+                rows = np.flatnonzero(place >= 0)
+                mine = place[rows]
                 at = wanted.at(rows)
                 insert(crops, self.block, rows, table.frame.at(mine), table.crops[mine], at)
             found[name] = crops
         return found
-
-
-def rows_among(keys: NDArray[np.int64], among: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where some keys lie among others, all of which are there."""
-    if keys is among or np.array_equal(keys, among):
-        return np.arange(keys.size)
-    order = np.argsort(among, kind="stable")
-    return order[np.searchsorted(among, keys, sorter=order)]
 
 
 def find_cropped(model: Model, part: Part, block: int | None) -> Cropped | None:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from onnxfi.bits import from_words
 from onnxfi.engine.cut._chain import PartChain
 from onnxfi.engine.cut._clean import CleanValues
-from onnxfi.engine.cut._cropfront import CROP_SIZES
 from onnxfi.engine.cut._cropped import Cropped, find_cropped
 from onnxfi.engine.cut._crops import crop, trials
 from onnxfi.engine.cut._deviation import samples_of
@@ -42,6 +41,7 @@ _CONVOLUTIONS = ("convolution", "quantized_convolution")
 
 _MANY = 1 / 2
 _COMPARED = 8
+_CROPS = (43, 16, 3, 1)  # sizes of runs in which crops are tried
 
 
 class LateStart:
@@ -193,9 +193,9 @@ class LateStart:
             if frame is None:
                 continue
             keys = np.tile(samples, len(frame.top) // samples.size)
-            feeds = cropped.feeds(keys, frame, {}, {**values})
+            feeds = cropped.feeds(keys, frame, {}, {}, values)
             clean = crop(made, cropped.block, keys, frame)
-            for low, high, _ in pieces(keys.size, CROP_SIZES[1:]):
+            for low, high, _ in pieces(keys.size, _CROPS):
                 some = {name: value[low:high] for name, value in feeds.items()}
                 try:
                     found = self.chain.run_cropped(position, some)
@@ -296,6 +296,14 @@ class ArmedLate:
     def kind(self) -> Hashable:
         """What is equal for scenarios that can propagate together."""
         return self._chain is self._late.chain, frozenset(self._packed)
+
+    @property
+    def cropped(self) -> bool:
+        """Whether it may begin with crops of images."""
+        places, cropped = self._late.graph.places, self._late.cropped
+        single = len(self._groups) == 1 and not self._changes
+        place = places.get(self._groups[0].site) if single else None
+        return bool(cropped) and place is not None and place.block is not None
 
     @cached_property
     def first(self) -> int:

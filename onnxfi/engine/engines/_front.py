@@ -14,6 +14,8 @@ from onnxfi.outcome import OutcomeCounts, classify_together, judges_rows
 
 # Bytes that the rows of a front may take: as long as they fit the cache, they cost little.
 _FRONT_BYTES = 16 << 20
+# Of a scenario that enters by crops, most rows never become whole ones at once.
+_CROPS = 4
 _MOST = 1024
 
 
@@ -53,8 +55,10 @@ def _fronts(
     room = 0
     for scenario in sorted(scenarios, key=lambda each: _armed(each).first):
         if not front:
-            each = late.row_bytes(_armed(scenario).first, window) * window.size
-            room = max(1, min(_MOST, budget // max(1, each)))
+            armed = _armed(scenario)
+            each = late.row_bytes(armed.first, window) * window.size
+            share = _CROPS if armed.cropped else 1
+            room = max(1, min(_MOST, share * budget // max(1, each)))
         front.append(scenario)
         if len(front) >= room:
             yield front
