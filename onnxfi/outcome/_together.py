@@ -62,7 +62,9 @@ def classify_together(
     """
     count = rows.scenario.size
     mine = None if labels is None else labels[rows.sample]
-    codes = classify_samples(rows.golden, rows.faulty, layouts, bound, mine, count)
+    codes = np.zeros(0, np.int8)
+    if count:
+        codes = classify_samples(rows.golden, rows.faulty, layouts, bound, mine, count)
     kinds = len(Outcome)
     table = np.bincount(rows.scenario * kinds + codes, minlength=scenarios * kinds)
     table = table.reshape(scenarios, kinds)
@@ -70,7 +72,7 @@ def classify_together(
     right: list[int] | None = None
     clean = None if labels is None else correct_samples(golden, layouts, bound, labels)
     if clean is not None and mine is not None:
-        answered = correct_samples(rows.faulty, layouts, bound, mine)
+        answered = correct_samples(rows.faulty, layouts, bound, mine) if count else None
         now = np.zeros(count, np.bool_) if answered is None else answered
         now = now & (codes < Outcome.DUE_NONFINITE)
         change = now.astype(np.int64) - clean[rows.sample]

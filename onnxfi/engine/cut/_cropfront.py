@@ -81,7 +81,7 @@ class CropFront:
         alike: dict[tuple[int, ElementType], list[tuple[int, ValueFaults]]] = {}
         refused = []
         for scenario, one in faults.items():
-            span = _span(one, each, height, width)
+            span = 1 if _one_each(one, self._size) else _span(one, each, height, width)
             if span is None:
                 refused.append(scenario)
             else:
@@ -251,6 +251,13 @@ def _pieces(scenarios: Keys, most: int) -> Iterator[tuple[int, int]]:
 
 def _keyed(table: CropRows) -> Rows:
     return Rows(keys=table.keys, entries=table.crops)
+
+
+def _one_each(faults: ValueFaults, size: int) -> bool:
+    """Whether there is one fault in every sample, so that none lies far from another."""
+    sample = faults.columns.sample
+    assert sample is not None
+    return sample.size == size and bool((sample == np.arange(size)).all())
 
 
 def _span(faults: ValueFaults, each: int, height: int, width: int) -> int | None:

@@ -70,9 +70,10 @@ class Found:
         clean = {name: entries_of(common.golden[name], layouts[name]) for name in layouts}
         samples = keys % size
         joined = Joined(keys, size, layouts, clean, tables)
+        golden = {name: value_of(clean[name][samples], layouts[name]) for name in layouts}
         return OutputRows(
             scenario=keys // size,
             sample=samples,
-            golden={name: value_of(clean[name][samples], layouts[name]) for name in layouts},
-            faulty=joined.feeds(0, keys.size, keys.size) if keys.size else {},
+            golden=golden,
+            faulty=joined.feeds(0, keys.size, keys.size) if keys.size else golden,
         )

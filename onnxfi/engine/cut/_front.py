@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -18,12 +18,15 @@ from onnxfi.engine.cut._joined import Joined, joined_keys, pieces
 from onnxfi.engine.cut._rows import Collected, Rows, differing, entries_of, united_rows, with_rows
 from onnxfi.engine.cut._sizes import run_sizes
 from onnxfi.engine.cut._start import Common, Start
+from onnxfi.engine.executable import Narrow
 from onnxfi.engine.runtime import same
 from onnxfi.faults import SampleLayout
 
 _K = TypeVar("_K", str, int)
 
 _NO_KEYS = np.empty(0, np.int64)
+# What narrow runs of several scenarios may make at a time.
+_STACK_BYTES = 1 << 20
 
 
 class ReshapedError(Exception):
@@ -311,27 +314,63 @@ class Front:
         """Run a part that reads golden values for the output channels that change."""
         common, chain = self._common, self._chain
         reads = {name: common.golden[name] for name in chain.parts[position].reads}
+        for some in self._stacks(position, scenarios):
+            channels, slices = [], []
+            for k in some:
+                narrow, mine = self._starts[k].narrow[position]
+                with common.tensors.armed(self._starts[k].changes):
+                    parts = narrow.slices(common.tensors.feeds, mine)
+                    slices.append({name: part.copy() for name, part in parts.items()})
+                channels.append(mine)
+            feeds = narrow.feeds(reads, slices, channels)
+            found = chain.run_narrow(position, narrow, feeds, hurried=common.hurried)
+            low = 0
+            for k, mine in zip(some, channels, strict=True):
+                high = low + mine.stop - mine.start
+                part = narrow.part(found, slice(low, high))
+                self._narrowed(k, narrow, mine, part, collected.get(narrow.made))
+                low = high
+
+    def _stacks(self, position: int, scenarios: Sequence[int]) -> Iterator[list[int]]:
+        """Scenarios whose channels run one behind the other."""
+        some: list[int] = []
+        size = 0
         for k in scenarios:
-            start = self._starts[k]
-            narrow, channels = start.narrow[position]
-            with common.tensors.armed(start.changes):
-                feeds = narrow.feeds(reads, common.tensors.feeds, channels)
-                found = chain.run_narrow(position, narrow, feeds, hurried=common.hurried)
-            golden = common.golden[narrow.made]
-            if narrow.made not in collected:  # samples can't be told apart
-                if not same(found, narrow.part(golden, channels)):
-                    value = golden.copy()
-                    narrow.part(value, channels)[...] = found
-                    self._wholes.setdefault(narrow.made, {})[k] = value
-                continue
-            layout = self._layout(narrow.made)
-            clean = entries_of(narrow.part(golden, channels), layout)
-            mine = entries_of(found, layout)
-            hit = np.flatnonzero(differing(mine, clean, np.arange(self._size)))
-            if hit.size:
-                room = collected[narrow.made].extend(hit + k * self._size)
-                room[...] = self._golden(narrow.made)[hit]
-                narrow.part(room, channels)[...] = mine[hit]
+            narrow, channels = self._starts[k].narrow[position]
+            made = self._common.golden[narrow.made]
+            mine = made.nbytes * (channels.stop - channels.start) // narrow.channels
+            if some and size + mine > _STACK_BYTES:
+                yield some
+                some, size = [], 0
+            some.append(k)
+            size += mine
+        if some:
+            yield some
+
+    def _narrowed(
+        self,
+        scenario: int,
+        narrow: Narrow,
+        channels: slice,
+        found: NDArray[Any],
+        collected: Collected | None,
+    ) -> None:
+        """Take up what some channels of a part are in a scenario; the others are golden."""
+        golden = self._common.golden[narrow.made]
+        if collected is None:  # samples can't be told apart
+            if not same(found, narrow.part(golden, channels)):
+                value = golden.copy()
+                narrow.part(value, channels)[...] = found
+                self._wholes.setdefault(narrow.made, {})[scenario] = value
+            return
+        layout = self._layout(narrow.made)
+        clean = entries_of(narrow.part(golden, channels), layout)
+        mine = entries_of(found, layout)
+        hit = np.flatnonzero(differing(mine, clean, np.arange(self._size)))
+        if hit.size:
+            room = collected.extend(hit + scenario * self._size)
+            room[...] = self._golden(narrow.made)[hit]
+            narrow.part(room, channels)[...] = mine[hit]
 
 
 def _grouped(pairs: Iterable[tuple[_K, int]]) -> dict[_K, list[int]]:

@@ -218,7 +218,7 @@ class LateStart:
         whole = held.pop(narrow.made)
         for low in range(0, narrow.channels, narrow.block):
             channels = slice(low, low + narrow.block)
-            feeds = narrow.feeds(held, self.lifted.feeds, channels)
+            feeds = narrow.feeds(held, [narrow.slices(self.lifted.feeds, channels)], [channels])
             found = chain.run_narrow(position, narrow, feeds)
             if not same(found, narrow.part(whole, channels)):
                 return False

@@ -61,6 +61,7 @@ class Routes:
         self._held: Cache[OpenedGraph] = Cache(context.settings.memory_limit_bytes)
         self._used: Hashable = None
         self._routes: dict[tuple[str, ...], Route] = {}
+        self._kinds: dict[tuple[bool, bool], Opening] = {}
         self._agreements: dict[Hashable, Agreement] = {}
 
     def route(self, touched: Sequence[str], *, bakeable: bool = True) -> Route:
@@ -173,6 +174,11 @@ class Routes:
 
     def _shared(self, *, computed: bool, stored: bool) -> Opening:
         """The opening that scenarios of a kind share."""
+        if (computed, stored) not in self._kinds:
+            self._kinds[computed, stored] = self._of_kind(computed=computed, stored=stored)
+        return self._kinds[computed, stored]
+
+    def _of_kind(self, *, computed: bool, stored: bool) -> Opening:
         names = self._names if computed else {}
         return Opening(
             computed=tuple(site for site in self._sites.values() if site.name in names),

@@ -45,6 +45,7 @@ class CutEngine(EngineBase):
     one_sample = True
     sequences = False
     batch_outer = True
+    most_together = 1024
     setup = (*PREPARED, 0)
 
     def __init__(self, context: EngineContext) -> None:

@@ -75,17 +75,32 @@ class Narrow:
             found[self.summed] = whole[self.summed][:, : self.block]
         return found
 
+    def slices(
+        self, lifted: Mapping[str, NDArray[Any]], channels: slice
+    ) -> dict[str, NDArray[Any]]:
+        """What some output channels take of the stored tensors, not copied."""
+        return {name: lifted[name][channels] for name in self.lifted}
+
     def feeds(
         self,
         values: Mapping[str, NDArray[Any]],
-        lifted: Mapping[str, NDArray[Any]],
-        channels: slice,
+        slices: Sequence[Mapping[str, NDArray[Any]]],
+        channels: Sequence[slice],
     ) -> dict[str, NDArray[Any]]:
-        """What the narrow convolution reads, from what the whole one reads."""
+        """What one narrow run reads for several lists of output channels, one behind the other.
+
+        Args:
+            values: What the whole convolution reads.
+            slices: The stored tensors' share of each list, as :meth:`slices` gives it.
+            channels: The lists.
+        """
         found = dict(values)
         if self.summed is not None:
-            found[self.summed] = np.ascontiguousarray(values[self.summed][:, channels])
-        return {**found, **{name: lifted[name][channels] for name in self.lifted}}
+            whole = values[self.summed]
+            found[self.summed] = np.concatenate([whole[:, some] for some in channels], axis=1)
+        for name in self.lifted:
+            found[name] = np.concatenate([each[name] for each in slices])
+        return found
 
 
 def find_narrow(model: Model, part: Part, seen: Observation, stored: set[str]) -> Narrow | None:

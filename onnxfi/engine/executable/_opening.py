@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -30,7 +31,7 @@ from onnxfi.graph.ops import is_a
 from onnxfi.inject import stored_array
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Opening:
     """Sites that a graph is opened for, by how faults get in.
 
@@ -50,7 +51,7 @@ class Opening:
     exposed: tuple[str, ...] = ()
     shared: bool = False
 
-    @property
+    @cached_property
     def key(self) -> tuple[Hashable, ...]:
         """What tells it from the other openings of a campaign: names, by how faults get in."""
         roles = (self.computed, self.fed, self.mapped)
