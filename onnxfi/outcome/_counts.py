@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -120,6 +120,12 @@ class OutcomeCounts:
         if correct is not None:
             right = int(np.count_nonzero(correct & (codes < Outcome.DUE_NONFINITE)))
         return cls(samples=len(codes), correct=right, metrics=dict(metrics or {}), **named)
+
+    @classmethod
+    def tallied(cls, by_outcome: Sequence[int], correct: int | None) -> OutcomeCounts:
+        """Counts from how many samples have each outcome, in the order of :class:`Outcome`."""
+        named: dict[str, int] = dict(zip(_LABELS, by_outcome, strict=True))
+        return cls(samples=sum(by_outcome), correct=correct, metrics={}, **named)
 
     @classmethod
     def whole(cls, outcome: Outcome, samples: int, *, labelled: bool) -> OutcomeCounts:

@@ -1,4 +1,4 @@
-"""Outcomes of many scenarios at once, from the rows in which their outputs may differ from golden."""
+"""Outcomes of many scenarios at once, from the rows in which outputs may differ from golden."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ class OutputRows:
         sample: Which sample of the run it is, int64 (r,).
         golden: Golden outputs of these samples, as of a run that holds just them.
         faulty: Outputs of the scenarios, likewise.
+        whole: Golden outputs of all samples of the run.
     """
 
     scenario: NDArray[np.int64]
     sample: NDArray[np.int64]
     golden: RunOutputs
     faulty: RunOutputs
+    whole: RunOutputs
 
 
 def judges_rows(bound: BoundCriterion, layouts: Mapping[str, SampleLayout]) -> bool:
@@ -43,7 +45,6 @@ def judges_rows(bound: BoundCriterion, layouts: Mapping[str, SampleLayout]) -> b
 def classify_together(
     rows: OutputRows,
     scenarios: int,
-    golden: RunOutputs,
     layouts: Mapping[str, SampleLayout],
     bound: BoundCriterion,
     labels: Labels | None,
@@ -54,7 +55,6 @@ def classify_together(
     Args:
         rows: Where outputs may differ; everything else is golden.
         scenarios: How many scenarios there are.
-        golden: Golden outputs of the run.
         layouts: Where samples lie in each output; all have a batch axis.
         bound: A criterion that judges by row, without metrics.
         labels: The right answers of the run's samples, or None.
@@ -70,7 +70,7 @@ def classify_together(
     table = table.reshape(scenarios, kinds)
     table[:, Outcome.MASKED] += samples - table.sum(axis=1)
     right: list[int] | None = None
-    clean = None if labels is None else correct_samples(golden, layouts, bound, labels)
+    clean = None if labels is None else correct_samples(rows.whole, layouts, bound, labels)
     if clean is not None and mine is not None:
         answered = correct_samples(rows.faulty, layouts, bound, mine) if count else None
         now = np.zeros(count, np.bool_) if answered is None else answered
@@ -79,13 +79,7 @@ def classify_together(
         gained = np.zeros(scenarios, np.int64)
         np.add.at(gained, rows.scenario, change)
         right = (int(np.count_nonzero(clean)) + gained).tolist()
-    named = table.tolist()
-    labels_of = [kind.label for kind in Outcome]
     return [
-        OutcomeCounts(
-            samples=samples,
-            correct=None if right is None else right[k],
-            **dict(zip(labels_of, named[k], strict=True)),
-        )
-        for k in range(scenarios)
+        OutcomeCounts.tallied(each, None if right is None else right[k])
+        for k, each in enumerate(table.tolist())
     ]

@@ -10,50 +10,41 @@ and why: a graph is used only if faults in it are proven to be faults in the mod
 from onnxfi.engine.cut._candidates import Route
 from onnxfi.engine.cut._chain import PartChain
 from onnxfi.engine.cut._clean import CleanValues
-from onnxfi.engine.cut._cropped import Cropped
-from onnxfi.engine.cut._deviation import (
-    Deviation,
-    Region,
-    crop,
-    deviating,
-    gathered,
-    insert,
-    put,
-    samples_of,
-    united,
-    whole,
-)
+from onnxfi.engine.cut._cropped import Cropped, CropRows
+from onnxfi.engine.cut._crops import Frame, crop, insert
 from onnxfi.engine.cut._faulty import ValueFaults, with_faults
+from onnxfi.engine.cut._found import Found
 from onnxfi.engine.cut._late import ArmedLate, LateStart
 from onnxfi.engine.cut._proof import same_effect
-from onnxfi.engine.cut._found import Found
 from onnxfi.engine.cut._propagate import propagate
-from onnxfi.engine.cut._start import Common, Start
 from onnxfi.engine.cut._routes import Routes
+from onnxfi.engine.cut._rows import Rows, differing, entries_of, samples_of, value_of
+from onnxfi.engine.cut._sizes import run_sizes
+from onnxfi.engine.cut._start import Common, Start
 
 __all__ = [
     "ArmedLate",
     "CleanValues",
     "Common",
+    "CropRows",
     "Cropped",
-    "Deviation",
     "Found",
+    "Frame",
     "LateStart",
     "PartChain",
-    "Region",
     "Route",
     "Routes",
+    "Rows",
     "Start",
     "ValueFaults",
     "crop",
-    "deviating",
-    "gathered",
+    "differing",
+    "entries_of",
     "insert",
     "propagate",
-    "put",
+    "run_sizes",
     "same_effect",
     "samples_of",
-    "united",
-    "whole",
+    "value_of",
     "with_faults",
 ]

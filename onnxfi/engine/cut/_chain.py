@@ -15,6 +15,7 @@ from onnxfi.errors import BackendError
 from onnxfi.faults import SampleLayout
 from onnxfi.graph import Model, Part, lift_initializers, unpadded
 from onnxfi.graph.cut import cut
+from onnxfi.graph.ops import is_a
 from onnxfi.outcome import RunOutputs
 
 _COPIES = 2  # of a session's weights: as onnxruntime reads them, and as it packs them for kernels
@@ -61,6 +62,13 @@ class PartChain:
     def reading(self, stored: Collection[str]) -> tuple[int, ...]:
         """Positions of the parts that read any of some stored tensors."""
         return tuple(k for k, part in enumerate(self.parts) if not part.stored.isdisjoint(stored))
+
+    def multiplies(self, position: int) -> bool:
+        """Whether a part holds a matrix product."""
+        nodes = self._graph.model.index.nodes
+        mine = set(self.parts[position].nodes)
+        found = [node.op_type for node in nodes if node.name in mine]
+        return any(is_a(op, "packs") and not is_a(op, "convolution") for op in found)
 
     def run(
         self,

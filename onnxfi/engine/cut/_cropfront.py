@@ -1,4 +1,4 @@
-"""The cropped front: scenarios of which only crops of images deviate, until these cover too much."""
+"""The cropped front: scenarios of which only crops of images deviate, while these are small."""
 
 from __future__ import annotations
 
@@ -263,7 +263,8 @@ def _one_each(faults: ValueFaults, size: int) -> bool:
 def _span(faults: ValueFaults, each: int, height: int, width: int) -> int | None:
     """How far the faults of a sample lie apart, as a power of two; None if that is too far."""
     index, sample, block = faults.columns.index, faults.columns.sample, faults.block
-    assert sample is not None and block is not None
+    assert sample is not None
+    assert block is not None
     if not index.size:
         return 1
     first = sample == sample[0]

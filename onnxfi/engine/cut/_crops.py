@@ -45,9 +45,7 @@ class Frame:
 
     def at(self, rows: Places | slice) -> Frame:
         """Some of them."""
-        return Frame(
-            top=self.top[rows], left=self.left[rows], height=self.height, width=self.width
-        )
+        return Frame(top=self.top[rows], left=self.left[rows], height=self.height, width=self.width)
 
     def reached(self, field: Receptive, height: int, width: int) -> Frame:
         """Output places of a convolution that read something of the crops, inside of its output.
@@ -199,7 +197,9 @@ def insert(
         at: Where ``into`` lies in the whole images, one frame a crop; None if it is whole.
     """
     _, channels, height, width = into.shape
-    top, left = (frame.top, frame.left) if at is None else (frame.top - at.top, frame.left - at.left)
+    top, left = (
+        (frame.top, frame.left) if at is None else (frame.top - at.top, frame.left - at.left)
+    )
     moved = Frame(top=top, left=left, height=frame.height, width=frame.width)
     runs = _runs(moved)
     if runs is not None:

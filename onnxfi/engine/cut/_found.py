@@ -76,4 +76,5 @@ class Found:
             sample=samples,
             golden=golden,
             faulty=joined.feeds(0, keys.size, keys.size) if keys.size else golden,
+            whole=self.golden,
         )

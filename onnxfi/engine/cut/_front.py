@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxfi.engine.cut._cropfront import CropFront, Origin
-from onnxfi.engine.cut._enter import enter_rows, enter_whole
+from onnxfi.engine.cut._enter import Entering, enter_whole
 from onnxfi.engine.cut._faulty import ValueFaults
 from onnxfi.engine.cut._found import Found
 from onnxfi.engine.cut._joined import Joined, joined_keys, pieces
@@ -74,7 +74,7 @@ class Front:
             if name in chain.makers:
                 self._queue((chain.makers[name],))
             else:
-                self._enter(name, Collected(self._golden(name), self._coming(name)))
+                self._enter(name, self._collecting(name, 0))
         while self._pending:
             position = heapq.heappop(self._pending)
             self._run(position)
@@ -98,11 +98,12 @@ class Front:
             self._entries[name] = entries_of(self._common.golden[name], self._layout(name))
         return self._entries[name]
 
-    def _coming(self, name: str) -> int:
-        """Rows that enter with faults in a value, at most."""
+    def _collecting(self, name: str, ahead: int) -> Collected | None:
+        """Room for rows of a value: so many, and those with faults; None if it has no rows."""
         if self._layout(name).batch_axis is None:
-            return 0
-        return len(self._entering.get(name, ())) * self._size
+            return None
+        coming = len(self._entering.get(name, ())) * self._size
+        return Collected(self._golden(name), ahead + coming)
 
     def _drop(self, position: int) -> None:
         """Forget values that nothing reads any more."""
@@ -128,11 +129,8 @@ class Front:
             alone.update(self._with_rows_in(part.reads))
         keys = self._shared_keys(part.reads, alone)
         ahead = keys.size + (len(alone) + len(narrow)) * self._size
-        collected = {
-            name: Collected(self._golden(name), ahead + self._coming(name))
-            for name in part.makes
-            if self._layout(name).batch_axis is not None
-        }
+        made = {name: self._collecting(name, ahead) for name in part.makes}
+        collected = {name: rows for name, rows in made.items() if rows is not None}
         if keys.size:
             self._run_shared(position, keys, sizes, collected)
         for k in sorted(alone):
@@ -150,16 +148,21 @@ class Front:
             wholes = self._wholes.setdefault(name, {})
             for k in entering:
                 before = wholes.pop(k, None)
-                after = enter_whole(golden, layout, before, self._starts[k].values[name], self._size)
+                after = enter_whole(golden, before, self._starts[k].values[name])
                 if after is not None:
                     wholes[k] = after
             if not wholes:
                 del self._wholes[name]
         else:
-            faults = {k: self._starts[k].values[name] for k in entering}
-            faults = self._without_crops(name, faults)
+            entered = {k: self._starts[k].values[name] for k in entering}
+            faults = self._without_crops(name, entered)
             if faults:
-                enter_rows(golden, self._golden(name), layout, faults, self._size, collected)
+                Entering(
+                    golden=golden,
+                    entries=self._golden(name),
+                    layout=layout,
+                    collected=collected,
+                ).carry_out(faults)
             rows = collected.rows
             if rows is not None:
                 self._tables[name] = rows
@@ -272,9 +275,7 @@ class Front:
                         entries, mine = entries[differs], mine[differs]
                 into.add(mine, entries)
 
-    def _run_alone(
-        self, position: int, scenario: int, collected: Mapping[str, Collected]
-    ) -> None:
+    def _run_alone(self, position: int, scenario: int, collected: Mapping[str, Collected]) -> None:
         """Run a part for all samples of one scenario."""
         common, chain = self._common, self._chain
         part, start = chain.parts[position], self._starts[scenario]

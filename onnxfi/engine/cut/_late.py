@@ -15,10 +15,10 @@ from onnxfi.engine.cut._chain import PartChain
 from onnxfi.engine.cut._clean import CleanValues
 from onnxfi.engine.cut._cropped import Cropped, find_cropped
 from onnxfi.engine.cut._crops import crop, trials
-from onnxfi.engine.cut._deviation import samples_of
 from onnxfi.engine.cut._faulty import ValueFaults
 from onnxfi.engine.cut._joined import pieces
 from onnxfi.engine.cut._propagate import propagate
+from onnxfi.engine.cut._rows import samples_of
 from onnxfi.engine.cut._start import Common, Start
 from onnxfi.engine.executable import (
     LiftedTensors,
@@ -189,7 +189,8 @@ class LateStart:
         made = values[cropped.made]
         samples = np.arange(min(_COMPARED, len(made)))
         for size in (1, 3):
-            frame = trials(*made.shape[2:], size, samples.size)
+            height, width = made.shape[2:]
+            frame = trials(height, width, size, samples.size)
             if frame is None:
                 continue
             keys = np.tile(samples, len(frame.top) // samples.size)

@@ -1,4 +1,4 @@
-"""Propagating: from the first fault on, only what it reaches is computed, for many scenarios at once.
+"""Propagating: from the first fault on, only what it reaches runs, for many scenarios at once.
 
 The scenarios of a block go through the parts of a chain together, as a front of rows (a row is a
 sample of a scenario). At each part the rows that deviate from golden, of all scenarios, share runs

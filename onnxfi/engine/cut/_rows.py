@@ -119,6 +119,13 @@ def value_of(entries: Array, layout: SampleLayout) -> Array:
     return np.ascontiguousarray(first)
 
 
+def samples_of(values: Array, layout: SampleLayout, samples: Keys | None) -> Array:
+    """A value in some samples alone; None for all of them."""
+    if samples is None or layout.batch_axis is None:
+        return values
+    return value_of(entries_of(values, layout)[samples], layout)
+
+
 def differing(found: Array, golden: Array, samples: Keys) -> NDArray[np.bool_]:
     """Which rows differ from golden in any bit.
 
@@ -141,9 +148,7 @@ def differing(found: Array, golden: Array, samples: Keys) -> NDArray[np.bool_]:
     return differs
 
 
-def with_rows(
-    golden: Array, layout: SampleLayout, table: Rows, scenario: int, size: int
-) -> Array:
+def with_rows(golden: Array, layout: SampleLayout, table: Rows, scenario: int, size: int) -> Array:
     """A value of a scenario: golden but for its rows."""
     mine = np.flatnonzero(table.keys // size == scenario)
     if not mine.size:

@@ -99,7 +99,7 @@ def _advance(context: EngineContext, front: Sequence[Counted], window: BatchWind
 
 def _counted(
     context: EngineContext, found: Found, window: BatchWindow, scenarios: int
-) -> Sequence[OutcomeCounts] | Sequence[BatchResult]:
+) -> Sequence[OutcomeCounts | BatchResult]:
     """What the runs of some scenarios come to."""
     profile, labels = context.profile, context.workload.labels
     if not context.monitors and judges_rows(context.criterion, profile.outputs):
@@ -108,7 +108,6 @@ def _counted(
             return classify_together(
                 rows,
                 scenarios,
-                found.golden,
                 profile.outputs,
                 context.criterion,
                 None if labels is None else labels[window.start : window.stop],
