@@ -31,6 +31,7 @@ class Threshold:
     forms: ClassVar[tuple[str, ...]] = ("threshold:VALUE",)
 
     value: Annotated[float, Meta(description="The threshold.")]
+    by_sample: ClassVar[bool] = True
     by_row: bool = field(default=False, init=False)
 
     @classmethod

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnxfi.faults import SampleLayout
 from onnxfi.outcome._classify import classify_samples, correct_samples
 from onnxfi.outcome._counts import Outcome, OutcomeCounts
-from onnxfi.outcome._criterion import AllOutputs, BoundCriterion
+from onnxfi.outcome._criterion import BoundCriterion
 from onnxfi.outcome._outputs import RunOutputs
 from onnxfi.workload import Labels
 
@@ -36,10 +36,14 @@ class OutputRows:
 
 
 def judges_rows(bound: BoundCriterion, layouts: Mapping[str, SampleLayout]) -> bool:
-    """Whether samples can be judged in any company: by row, with no metrics beside."""
+    """Whether samples can be judged in any company, with no metrics beside."""
     criterion = bound.criterion
-    by_row = criterion.by_row and not isinstance(criterion, AllOutputs) and not bound.metrics
-    return by_row and all(layout.batch_axis is not None for layout in layouts.values())
+    alone = bool(getattr(criterion, "by_sample", criterion.by_row))
+    return (
+        alone
+        and not bound.metrics
+        and all(layout.batch_axis is not None for layout in layouts.values())
+    )
 
 
 def classify_together(

@@ -30,6 +30,7 @@ class Tolerance:
     relative: Annotated[
         float, Meta(description="What is allowed besides, as a part of the golden value.", ge=0)
     ] = 0.0
+    by_sample: ClassVar[bool] = True
     by_row: bool = field(default=False, init=False)
 
     @classmethod

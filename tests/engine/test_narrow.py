@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxfi.engine import open_workload
-from onnxfi.engine.cut import ArmedLate, LateStart, PartChain, crop, samples_of
+from onnxfi.engine.cut import ArmedLate, Frame, LateStart, PartChain, crop, propagate
 from onnxfi.engine.executable import Narrow, Opening, TensorChange, open_executable
 from onnxfi.engine.runtime import Watchdog
 from onnxfi.engine.study import windows
@@ -88,7 +89,9 @@ def test_every_block_is_that_of_the_whole(resnet):
                 assert narrow.touched([change], each * narrow.channels) in (channels, None)
                 with resnet.lifted.armed([change]):
                     whole = chain.run(position, reads, resnet.loose)[narrow.made]
-                    feeds = narrow.feeds(reads, resnet.lifted.feeds, channels)
+                    feeds = narrow.feeds(
+                        reads, [narrow.slices(resnet.lifted.feeds, channels)], [channels]
+                    )
                     found = chain.run_narrow(position, narrow, feeds)
                 assert found.tobytes() == whole[:, channels].tobytes()
                 # And nothing of the fault is seen in the other channels.
@@ -101,9 +104,30 @@ def test_several_blocks_at_once(resnet):
     position, narrow = next((k, n) for k, n in resnet.narrow.items() if n.channels == 64)
     reads = {name: values[name] for name in chain.parts[position].reads}
     for low, high in itertools.combinations(range(0, 65, narrow.block), 2):
-        feeds = narrow.feeds(reads, resnet.lifted.feeds, slice(low, high))
+        channels = slice(low, high)
+        feeds = narrow.feeds(reads, [narrow.slices(resnet.lifted.feeds, channels)], [channels])
         found = chain.run_narrow(position, narrow, feeds)
         assert found.tobytes() == values[narrow.made][:, low:high].tobytes()
+
+
+def test_blocks_of_several_scenarios_one_behind_the_other(resnet):
+    """Twice the same block with other faults among them: each is what it is alone."""
+    chain, values = resnet.chain, resnet.clean.of(WINDOW, {})
+    for position, narrow in resnet.narrow.items():
+        reads = {name: values[name] for name in chain.parts[position].reads}
+        each = resnet.lifted.feeds[narrow.filter].size // narrow.channels
+        wanted, slices, channels = [], [], []
+        for low in (0, narrow.channels - narrow.block, 0):
+            mine = slice(low, low + narrow.block)
+            change = _faulty(resnet, narrow.filter, low * each + len(channels))
+            with resnet.lifted.armed([change]):
+                whole = chain.run(position, reads, resnet.loose)[narrow.made]
+                held = narrow.slices(resnet.lifted.feeds, mine)
+                slices.append({name: part.copy() for name, part in held.items()})
+            wanted.append(whole[:, mine])
+            channels.append(mine)
+        found = chain.run_narrow(position, narrow, narrow.feeds(reads, slices, channels))
+        assert found.tobytes() == np.concatenate(wanted, axis=1).tobytes()
 
 
 def _example(channels, block):
@@ -167,7 +191,7 @@ def test_faults_in_few_channels_run_narrow(resnet, scenario, monkeypatch):
         ([(site, 0, 30), (site, 63 * each, 2)], False),  # too many between them
     ):
         armed = ArmedLate(resnet, scenario(*flips))
-        resnet.clean.of(WINDOW, {})
+        armed.faulty(WINDOW, False)  # sizes of runs are proven before runs are counted
         narrow.clear()
         whole.clear()
         found = armed.faulty(WINDOW, False)
@@ -230,22 +254,42 @@ def test_crops_are_those_of_the_whole(images):
     values, rng = images.clean.of(WINDOW, {}), np.random.default_rng(3)
     for position, cropped in images.cropped.items():
         height, width = values[cropped.made].shape[2:]
-        for _ in range(6):
-            top, left = int(rng.integers(height)), int(rng.integers(width))
-            (region, *_) = cropped.trials(values)
-            region = type(region)(
-                top=top,
-                bottom=int(rng.integers(top, height)) + 1,
-                left=left,
-                right=int(rng.integers(left, width)) + 1,
-                block=cropped.block,
+        for tall, wide, together in ((1, 1, 5), (3, 2, 1), (2, 4, 7)):
+            samples = np.sort(rng.integers(0, SIZE, 20))
+            tall, wide = min(tall, height), min(wide, width)
+            places = -(-20 // together)
+            frame = Frame(
+                top=np.repeat(rng.integers(0, height - tall + 1, places), together)[:20],
+                left=np.repeat(rng.integers(0, width - wide + 1, places), together)[:20],
+                height=tall,
+                width=wide,
             )
-            samples = np.array([0, 2, 3])
-            feeds = cropped.feeds(region, {}, values, samples)
+            feeds = cropped.feeds(samples, frame, {}, {}, values)
             found = images.chain.run_cropped(position, feeds)
-            assert found.tobytes() == crop(values[cropped.made], region, samples).tobytes()
-            made = samples_of(values[cropped.made], images.chain.layouts[cropped.made], samples)
-            assert found.tobytes() == crop(made, region, None).tobytes()
+            clean = crop(values[cropped.made], cropped.block, samples, frame)
+            assert found.tobytes() == clean.tobytes()
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_faults_in_one_place_run_on_crops(images, scenario, monkeypatch, count):
+    """With many in company and alone, they give what whole images give."""
+    rng = np.random.default_rng(4)
+    sites = [s for s in images.graph.places if images.graph.places[s].block is not None]
+    flips = [
+        scenario((site, int(rng.integers(images.sites[site].layout.elements)), int(bit)))
+        for site in sites
+        for bit in rng.integers(0, 32, count)
+    ]
+    armed = [ArmedLate(images, each) for each in flips]
+    common = armed[0].common(WINDOW)
+    ran = _spied(monkeypatch, "run_cropped")
+    found = propagate(common, [each.start(WINDOW) for each in armed])
+    assert set(ran)
+    whole = replace(common, cropped={})
+    for k, each in enumerate(armed):
+        expected = propagate(whole, [each.start(WINDOW)]).outputs(0)
+        for name, value in found.outputs(k).items():
+            assert value.tobytes() == expected[name].tobytes()
 
 
 def test_integer_convolutions_are_narrow_too(models, prepare, closing, scenario):

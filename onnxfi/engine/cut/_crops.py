@@ -170,8 +170,8 @@ def _sliced(
     for low, high in runs:
         top, left = int(frame.top[low]), int(frame.left[low])
         above, before = max(0, -top), max(0, -left)
-        below = min(frame.height, height - top)
-        beside = min(frame.width, width - left)
+        below = max(above, min(frame.height, height - top))
+        beside = max(before, min(frame.width, width - left))
         into, mine = found[low:high], samples[low:high]
         if above or before or below < frame.height or beside < frame.width:
             into[...] = 0

@@ -124,8 +124,9 @@ class Front:
         narrow = [k for k in changed if self._runs_narrow(position, k)]
         alone = set(changed).difference(narrow)
         alone.update(k for name in part.reads for k in self._wholes.get(name, ()))
-        sizes = self._sizes(position)
-        if not sizes:
+        rows = any(name in self._tables for name in part.reads)
+        sizes = self._sizes(position) if rows else ()
+        if rows and not sizes:
             alone.update(self._with_rows_in(part.reads))
         keys = self._shared_keys(part.reads, alone)
         ahead = keys.size + (len(alone) + len(narrow)) * self._size
