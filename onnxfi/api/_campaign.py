@@ -164,5 +164,5 @@ class Campaign:
     def report(self, output: str | PathLike[str], confidence: float = 0.95) -> Path:
         """Write a report; the suffix says which form (``.html``, ``.md`` or ``.json``)."""
         path = Path(output)
-        write_report([self.summary(confidence)], path)
+        write_report([summarize(self.opened, confidence, removed=True)], path)
         return path

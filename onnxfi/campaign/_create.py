@@ -34,7 +34,8 @@ from onnxfi.campaign._folder import (
     staged_folder,
 )
 from onnxfi.campaign._pilot import piloted
-from onnxfi.campaign._prepare import prepare, removed_by_fusion
+from onnxfi.campaign._prepare import prepare
+from onnxfi.campaign._removed import removed_from_file
 from onnxfi.campaign._scenarios import by_recipe, recipe_in
 from onnxfi.campaign._store import create_store
 from onnxfi.campaign._subject import choice_of, choose_graph, load_subject
@@ -178,7 +179,7 @@ def _fill(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         software=_software(),
         hardware={"machine": platform.machine(), "system": platform.platform()},
-        removed=removed_by_fusion(prepared.experiment, settings),
+        removed=removed_from_file(subject),
         left_out=prepared.experiment.left_out,
     )
     prepared.golden.write(staged.golden)

@@ -122,8 +122,9 @@ class CampaignDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         created_at: UTC time, ISO 8601.
         software: Versions in use when it was made.
         hardware: The machine it was made on, for people; only its instruction set is identity.
-        removed: Tensors that optimisation removes: of the stored graph those that are sites, of
-            the deployed one all of the file.
+        removed: Tensors of the file that the deployed graph has not; None where the stored graph
+            is faulted: then a report looks for sites that optimisation removes. (In campaigns made
+            before, they are here.)
         left_out: What the settings choose and is no site, by reason.
     """
 
@@ -136,7 +137,7 @@ class CampaignDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     created_at: str
     software: dict[str, str]
     hardware: dict[str, Any]
-    removed: tuple[RemovedEntry, ...] = ()
+    removed: tuple[RemovedEntry, ...] | None = None
     left_out: tuple[LeftOutGroup, ...] = ()
 
 

@@ -51,6 +51,11 @@ class CampaignFolder:
         return self.path / "inputs.npz"
 
     @property
+    def removed(self) -> Path:
+        """Which tensors optimisation removes, once a report has asked."""
+        return self.path / "removed.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the process that runs the campaign."""
         return self.path / "campaign.lock"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from onnxfi.campaign._blocks import default_block_size
-from onnxfi.campaign._document import LayoutEntry, Plan, RemovedEntry
+from onnxfi.campaign._document import LayoutEntry, Plan
 from onnxfi.campaign._experiment import CustomParts, Experiment, chosen_metrics
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._layout import build_experiment
@@ -24,8 +24,6 @@ from onnxfi.engine import (
     examine_engine,
     golden_run,
     golden_statistics,
-    removed_tensors,
-    removed_values,
 )
 from onnxfi.faults import FaultListHeader, SampleLayout, whole_tensors
 from onnxfi.outcome import BoundCriterion, choose_criterion
@@ -183,20 +181,3 @@ def _entries(layouts: Mapping[str, SampleLayout]) -> dict[str, LayoutEntry]:
         name: LayoutEntry(shape=layout.shape, batch_axis=layout.batch_axis, steps=layout.steps)
         for name, layout in layouts.items()
     }
-
-
-def removed_by_fusion(
-    experiment: Experiment, settings: CampaignSettings
-) -> tuple[RemovedEntry, ...]:
-    """Tensors that the optimised graph has not: of the stored graph's sites, or of the file."""
-    subject = experiment.subject
-    if subject.origin is not None:
-        found = removed_tensors(subject.origin, subject.model)
-    else:
-        sites = (site for site in experiment.sites.values() if not (site.kind.stored or site.body))
-        names = tuple(dict.fromkeys(site.tensor for site in sites))
-        how = engine_settings(settings, subject.workload.stream)
-        found = removed_values(subject.model, names, how)
-    return tuple(
-        RemovedEntry(name=each.name, stored=each.stored, reason=each.reason) for each in found
-    )

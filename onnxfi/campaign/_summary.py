@@ -30,6 +30,7 @@ from onnxfi.campaign._document import RemovedEntry
 from onnxfi.campaign._experiment import Experiment
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._notes import StoredRows, notes_of
+from onnxfi.campaign._removed import removed_of
 from onnxfi.errors import ConfigError
 from onnxfi.faults import LeftOutGroup
 from onnxfi.outcome import InjectionRecord, OutcomeCounts, spike_counts
@@ -82,7 +83,7 @@ class CampaignSummary:
         search: Whether scenarios were picked to find failures: no rate can be had from them.
         fit: Failures in 10^9 hours, if an upset rate was given.
         removed: Tensors that optimisation removes: of the stored graph those that are sites, of
-            the deployed one all of the file.
+            the deployed one all of the file; None if nobody has looked.
         graphs: The graphs that injections ran in, and why; of all stored ones.
         left_out: What the settings choose and is no site, by reason.
     """
@@ -125,7 +126,7 @@ class CampaignSummary:
     efficiency: Efficiency | None = None
     search: bool = False
     fit: FailuresInTime | None = None
-    removed: tuple[RemovedEntry, ...] = ()
+    removed: tuple[RemovedEntry, ...] | None = None
     graphs: tuple[GraphCount, ...] = ()
     left_out: tuple[LeftOutGroup, ...] = ()
 
@@ -135,6 +136,8 @@ def summarize(
     confidence: float = 0.95,
     fit_per_mbit: float | None = None,
     by: Sequence[str] = (),
+    *,
+    removed: bool = False,
 ) -> CampaignSummary:
     """Estimates from the longest run of finished blocks.
 
@@ -143,6 +146,7 @@ def summarize(
         confidence: Level of all intervals.
         fit_per_mbit: Raw upsets in 10^9 hours of 10^6 bits, for a FIT rate; None for none.
         by: Domains to break rates down by besides those that always are: ``channel``.
+        removed: Look for tensors that optimisation removes, which takes runs of the model.
 
     Raises:
         ConfigError: The confidence is out of range, or a FIT rate makes no sense here: scenarios
@@ -196,7 +200,7 @@ def summarize(
         efficiency=estimates.efficiency,
         search=is_picked(experiment.header, experiment.source),
         fit=None if fit_per_mbit is None else _fit(campaign, estimates, fit_per_mbit),
-        removed=document.removed,
+        removed=removed_of(campaign, experiment, look=removed),
         graphs=graph_counts(ran, experiment.source),
         left_out=document.left_out,
     )

@@ -65,7 +65,7 @@ def command(
     from onnxfi.campaign import open_campaign, summarize
 
     campaigns = [open_campaign(Path(folder)) for folder in folders]
-    summaries = [summarize(campaign, **figures) for campaign in campaigns]
+    summaries = [summarize(campaign, **figures, removed=True) for campaign in campaigns]
     held = [
         (summary, condition)
         for summary in summaries

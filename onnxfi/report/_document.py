@@ -25,6 +25,7 @@ def json_text(verb: str, content: Mapping[str, Any]) -> str:
 
 def summary_document(summary: CampaignSummary) -> dict[str, Any]:
     """All that a summary says; the keys are stable, and new ones may come."""
+    removed = summary.removed
     return {
         "folder": summary.folder,
         "identity": summary.identity,
@@ -61,7 +62,7 @@ def summary_document(summary: CampaignSummary) -> dict[str, Any]:
         "monitors": [asdict(row) for row in summary.monitors],
         "spikes": [asdict(row) for row in summary.spikes],
         "left_out": [asdict(group) for group in summary.left_out],
-        "removed": [msgspec.structs.asdict(entry) for entry in summary.removed],
+        "removed": None if removed is None else [msgspec.structs.asdict(e) for e in removed],
         "graphs": [
             {**asdict(each.use), "scenarios": each.scenarios, "sites": each.sites}
             for each in summary.graphs

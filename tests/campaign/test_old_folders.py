@@ -43,6 +43,17 @@ def _printed(*arguments: str) -> str:
     return found.stdout
 
 
+def _is_read(folder: Path, *arguments: str) -> str:
+    """What a command prints; of a deployed graph that is another one here, that it says so."""
+    found = CliRunner().invoke(cli, [*arguments, str(folder), "--json"])
+    if folder.name == "deployed" and found.exit_code == 1:
+        assert "makes another graph" in found.output
+        assert "run it there" in found.output
+        pytest.skip("onnxruntime makes another graph on this CPU")
+    assert found.exit_code == 0, found.output
+    return found.stdout
+
+
 def _expected(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "expected.json").read_text())
     return found
@@ -54,12 +65,12 @@ def test_rows_are_read(folder: Path) -> None:
 
 
 def test_status_says_what_it_said(folder: Path) -> None:
-    found = json.loads(_printed("status", str(folder), "--json"))
+    found = json.loads(_is_read(folder, "status"))
     assert found | {"folder": folder.name} == _expected(folder)["status"]
 
 
 def test_report_counts_what_it_counted(folder: Path) -> None:
-    (found,) = json.loads(_printed("report", str(folder), "--json"))["campaigns"]
+    (found,) = json.loads(_is_read(folder, "report"))["campaigns"]
     (expected,) = _expected(folder)["report"]["campaigns"]
     assert found | {"folder": folder.name} == expected | {"folder": folder.name}
 

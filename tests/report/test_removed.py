@@ -39,8 +39,11 @@ def test_files_have_all_of_them(make_summary):
 
 
 @pytest.mark.parametrize("page", [short_page, full_page])
-def test_nothing_is_said_where_nothing_was_removed(make_summary, page):
+def test_nothing_is_said_where_nothing_was_removed_or_nobody_has_looked(make_summary, page):
     summary = make_summary()
     assert _fact(page(summary)) == []
     assert "Removed by fusion" not in [table.title for table in page(summary).tables]
-    assert summary_document(summary)["removed"] == []
+    assert summary_document(summary)["removed"] is None
+    looked = make_summary(removed=())
+    assert _fact(page(looked)) == []
+    assert summary_document(looked)["removed"] == []

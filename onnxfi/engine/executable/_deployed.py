@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from onnxfi.engine.executable._carried import Feeds, carried_values
 from onnxfi.engine.executable._names import with_stored_names
 from onnxfi.engine.executable._optimize import optimized
+from onnxfi.engine.executable._twins import unsaturated
 from onnxfi.engine.runtime import EngineSettings, RunFailedError, Session, find_provider, same
 from onnxfi.engine.study import Profile, windows
 from onnxfi.errors import (
@@ -219,7 +220,8 @@ def removed_values(
     own = {name for node in model.index.nodes for name in node.outputs}
     made = [name for node in executable.index.nodes if not node.scope for name in node.outputs]
     new = [name for name in made if name and name not in own]
-    carried = carried_values(model, executable, new, trial_feeds(model, plain), plain)
+    twins = unsaturated(model, executable, plain) if new else (model, executable)
+    carried = carried_values(*twins, new, trial_feeds(model, plain), plain)
     left = {name: executable.index.producer(name) for name in made}
     left |= {stored: executable.index.producer(name) for name, stored in carried.items()}
     operators = {name: node.op_type for name, node in left.items() if node is not None}
