@@ -59,8 +59,7 @@ def test_what_parts_read_is_what_each_row_sees(made, sizes):
     joined = Joined(
         keys,
         SIZE,
-        dict.fromkeys([*names, "clean", "once"], layout)
-        | {"once": SampleLayout(shape=(2,), batch_axis=None)},
+        dict.fromkeys([*names, "clean"], layout) | {"once": once},
         dict.fromkeys([*names, "clean"], golden) | {"once": np.ones(2)},
         dict(zip(names, made, strict=True)),
     )
