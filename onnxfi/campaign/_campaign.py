@@ -31,6 +31,22 @@ from onnxfi.outcome import (
 from onnxfi.settings import CampaignSettings
 
 
+@dataclass(slots=True)
+class _Kept:
+    """The experiment as it was last read, and what its files were like then."""
+
+    experiment: Experiment | None = None
+    touched: tuple[object, ...] = ()
+
+
+def _stamp(path: Path) -> object:
+    try:
+        found = path.stat()
+    except OSError:
+        return None  # no file: ``random:64:1``
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCampaign:
     """A campaign in its folder; cheap to make, the model is loaded only when it is needed."""
@@ -38,6 +54,7 @@ class OpenCampaign:
     folder: CampaignFolder
     document: CampaignDocument
     custom: CustomParts = field(default_factory=CustomParts)
+    _kept: _Kept = field(default_factory=lambda: _Kept(), compare=False, repr=False)
 
     @property
     def settings(self) -> CampaignSettings:
@@ -80,6 +97,8 @@ class OpenCampaign:
     def experiment(self) -> Experiment:
         """Model, workload, sites and scenarios, as they were when the campaign was made.
 
+        They are read again if a file has been touched since.
+
         Raises:
             CampaignError: The model or the workload is not there any more.
             CampaignMismatchError: The model or the workload has changed since, or onnxruntime
@@ -87,6 +106,23 @@ class OpenCampaign:
         """
         self._check_files()
         self._check_libraries()
+        kept = self._kept.experiment
+        if kept is None or self._kept.touched != self._touched(kept):
+            kept = self._read()
+            self._kept.experiment, self._kept.touched = kept, self._touched(kept)
+        return kept
+
+    def _touched(self, experiment: Experiment) -> tuple[object, ...]:
+        """What changes when somebody writes to a file that an experiment was read from."""
+        path, settings = self.folder.path, self.settings
+        file = path / settings.model
+        model = experiment.subject.origin or experiment.subject.model
+        beside = (file.parent / name for name in model.data_files)
+        inputs = path / settings.inputs
+        given = inputs.rglob("*") if inputs.is_dir() else [inputs]
+        return tuple(_stamp(each) for each in (self.folder.faults, file, *beside, *given))
+
+    def _read(self) -> Experiment:
         subject = load_subject(self.settings, self.folder.path, self.plan)
         parts = self.document.identity_parts
         for name, path, now in (

@@ -247,4 +247,5 @@ def _worker_key(campaign: OpenCampaign, options: RunOptions) -> WorkerKey:
         custom=campaign.custom,
         workers=options.workers,
         memory_limit_bytes=options.memory_limit_bytes,
+        opened=campaign,
     )

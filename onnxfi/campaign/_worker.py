@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from onnxfi.campaign._campaign import open_campaign
+from onnxfi.campaign._campaign import OpenCampaign, open_campaign
 from onnxfi.campaign._experiment import CustomParts, chosen_metrics
 from onnxfi.campaign._goldenfile import GoldenFile
 from onnxfi.campaign._layout import planned_profile
@@ -34,6 +35,7 @@ class WorkerKey:
         custom: The user's own objects.
         workers: How many workers share the machine's memory.
         memory_limit_bytes: What a worker may keep; None for the default.
+        opened: The campaign as it is open in this process; it does not travel.
     """
 
     folder: str
@@ -41,6 +43,24 @@ class WorkerKey:
     custom: CustomParts = field(compare=False)
     workers: int = 1
     memory_limit_bytes: int | None = None
+    opened: OpenCampaign | None = field(default=None, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it travels to another process."""
+        rest = self.folder, self.identity, self.custom, self.workers, self.memory_limit_bytes
+        return _arrived, rest
+
+
+def _arrived(
+    folder: str, identity: str, custom: CustomParts, workers: int, limit: int | None
+) -> WorkerKey:
+    return WorkerKey(
+        folder=folder,
+        identity=identity,
+        custom=custom,
+        workers=workers,
+        memory_limit_bytes=limit,
+    )
 
 
 def run_unit(key: WorkerKey, unit: Sequence[int]) -> list[InjectionRecord]:
@@ -76,7 +96,7 @@ class Worker:
         Raises:
             CampaignMismatchError: Runtime, machine, model, inputs or golden decisions differ.
         """
-        campaign = open_campaign(Path(key.folder), key.custom)
+        campaign = key.opened or open_campaign(Path(key.folder), key.custom)
         campaign.check_surroundings()
         self.experiment = campaign.experiment()
         subject, profile = self.experiment.subject, planned_profile(campaign.plan)
@@ -90,7 +110,8 @@ class Worker:
             output=plan.criterion_output,
             metrics=chosen_metrics(campaign.settings, campaign.custom),
         )
-        golden = golden_run(subject.model, subject.workload, profile, settings)
+        # Once: it is compared with the run that the campaign was made with.
+        golden = golden_run(subject.model, subject.workload, profile, settings, repeat=False)
         GoldenFile.read(campaign.folder.golden).check(golden, bound, subject.workload)
         self.context = EngineContext(
             model=subject.model,
@@ -100,6 +121,7 @@ class Worker:
             sites=tuple(self.experiment.sites.values()),
             criterion=bound,
             monitors=plan.monitors,
+            answers=golden.outputs[0],
         )
         self.engine: Engine = open_engine(plan.engine, self.context)
         # The cache that drops a worker can't close it; its engine holds sessions and a thread.

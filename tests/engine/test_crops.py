@@ -115,7 +115,12 @@ def test_reached_places_are_all_that_read_something_of_a_crop(frame, field):
 def _table(keys, top, left, size=1):
     count = len(keys)
     frame = Frame(top=np.array(top), left=np.array(left), height=size, width=size)
-    return CropRows(keys=np.array(keys), frame=frame, crops=np.zeros((count, 8, size, size), "f4"))
+    return CropRows(
+        keys=np.array(keys),
+        frame=frame,
+        crops=np.zeros((count, 8, size, size), "f4"),
+        block=BLOCK,
+    )
 
 
 @pytest.mark.parametrize(

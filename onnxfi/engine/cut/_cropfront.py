@@ -141,7 +141,7 @@ class CropFront:
         lead = (lead * frame.height + row - frame.top[owner]) * frame.width
         lead = (lead + column - frame.left[owner]) * block + channel
         crops.reshape(-1).view(word)[lead] = faulty
-        return CropRows(keys=hit, frame=frame, crops=crops)
+        return CropRows(keys=hit, frame=frame, crops=crops, block=block)
 
     def reading(self, names: Iterable[str]) -> list[Origin]:
         """Origins of the crops of some values."""
@@ -215,16 +215,21 @@ class CropFront:
         if not kept:
             return None
         rows = np.concatenate(kept)
-        return CropRows(keys=keys[rows], frame=frame.at(rows), crops=np.concatenate(crops))
+        return CropRows(
+            keys=keys[rows],
+            frame=frame.at(rows),
+            crops=np.concatenate(crops),
+            block=cropped.block,
+        )
 
-    def leave(self, origin: Origin, name: str, block: int) -> Rows | None:
+    def leave(self, origin: Origin, name: str) -> Rows | None:
         """The crops of a value as whole rows; they are here no more."""
         table = self._tables.get(name, {}).pop(origin, None)
         if table is None:
             return None
         self._left.add(origin)
         entries = self._common.golden[name][table.keys % self._size]
-        insert(entries, block, np.arange(table.keys.size), table.frame, table.crops)
+        insert(entries, table.block, np.arange(table.keys.size), table.frame, table.crops)
         return Rows(keys=table.keys, entries=entries)
 
     def drop(self, name: str) -> None:
@@ -290,4 +295,5 @@ def _together(first: CropRows, second: CropRows) -> CropRows:
             width=frame.width,
         ),
         crops=np.concatenate([first.crops, second.crops]),
+        block=first.block,
     )

@@ -35,11 +35,13 @@ class CropRows:
         keys: Whose row each is, as in :class:`Rows`.
         frame: Where the crops lie.
         crops: The crops, (r, channels, height, width) in blocks.
+        block: Channels of a block.
     """
 
     keys: NDArray[np.int64]
     frame: Frame
     crops: NDArray[Any]
+    block: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -197,9 +197,8 @@ class Front:
 
     def _leave(self, origins: Sequence[Origin], names: Sequence[str]) -> None:
         """Make whole rows of the crops of some values."""
-        block = next((each.block for each in self._common.cropped.values()), 1)
         for name in names:
-            left = [rows for o in origins if (rows := self._crops.leave(o, name, block))]
+            left = [rows for o in origins if (rows := self._crops.leave(o, name))]
             if left:
                 before = [self._tables[name]] if name in self._tables else []
                 self._tables[name] = united_rows([*before, *left])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ from onnxfi.engine.cut._crops import crop, trials
 from onnxfi.engine.cut._faulty import ValueFaults
 from onnxfi.engine.cut._joined import pieces
 from onnxfi.engine.cut._propagate import propagate
+from onnxfi.engine.cut._proven import Proven
 from onnxfi.engine.cut._rows import samples_of
 from onnxfi.engine.cut._start import Common, Start
 from onnxfi.engine.executable import (
@@ -68,12 +69,14 @@ class LateStart:
             find_narrow(graph.model, part, graph.observation, traced) if graph.replay else None
             for part in self.chain.parts
         )
-        self.narrow = {k: narrow for k, narrow in enumerate(found) if narrow is not None}
+        narrow = {k: each for k, each in enumerate(found) if each is not None}
+        self.narrow = Proven(narrow, self._same_when_narrow)
         blocks = {place.block for place in graph.places.values()} - {None}
         block = blocks.pop() if len(blocks) == 1 else None
         crops = (find_cropped(graph.model, part, block) for part in self.chain.parts)
-        self.cropped = {k: each for k, each in enumerate(crops) if each is not None}
-        sliced = {name for narrow in self.narrow.values() for name in narrow.lifted}
+        cropped = {k: each for k, each in enumerate(crops) if each is not None}
+        self.cropped = Proven(cropped, self._same_when_cropped)
+        sliced = {name for each in narrow.values() for name in each.lifted}
         self.lifted = LiftedTensors(graph.model, sorted(traced | sliced))
         loose = sorted(traced - graph.packed)
         self.loose = {name: self.lifted.feeds[name] for name in loose}
@@ -166,26 +169,11 @@ class LateStart:
                 found[spec.name] = from_words(words, entry.element, entry.shape)
         return found
 
-    def prove(self) -> None:
-        """Keep only those narrow and cropped runs that give the bits of whole ones."""
-        window = self.clean.first
-        values = self.clean.of(window, {})
-        first = np.arange(min(_COMPARED, window.size)) if self.chain.separable else None
-        self.narrow = {
-            position: narrow
-            for position, narrow in self.narrow.items()
-            if self._same_when_narrow(position, narrow, values, first)
-        }
-        self.cropped = {
-            position: cropped
-            for position, cropped in self.cropped.items()
-            if self.chain.separable and self._same_when_cropped(position, cropped, values)
-        }
-
-    def _same_when_cropped(
-        self, position: int, cropped: Cropped, values: Mapping[str, NDArray[Any]]
-    ) -> bool:
+    def _same_when_cropped(self, position: int, cropped: Cropped) -> bool:
         """Whether crops of a golden image come out as crops of what the part makes of it."""
+        if not self.chain.separable:
+            return False
+        values = self.clean.of(self.clean.first, {})
         made = values[cropped.made]
         samples = np.arange(min(_COMPARED, len(made)))
         for size in (1, 3):
@@ -206,22 +194,24 @@ class LateStart:
                     return False
         return True
 
-    def _same_when_narrow(
-        self,
-        position: int,
-        narrow: Narrow,
-        values: Mapping[str, NDArray[Any]],
-        first: NDArray[np.int64] | None,
-    ) -> bool:
-        chain = self.chain
+    def _same_when_narrow(self, position: int, narrow: Narrow) -> bool:
+        """Whether channels that run alone come out as channels of what the part makes."""
+        chain, values = self.chain, self.clean.of(self.clean.first, {})
+        first = np.arange(min(_COMPARED, self.clean.first.size)) if chain.separable else None
         names = (*chain.parts[position].reads, narrow.made)
         held = {name: samples_of(values[name], chain.layouts[name], first) for name in names}
         whole = held.pop(narrow.made)
-        for low in range(0, narrow.channels, narrow.block):
-            channels = slice(low, low + narrow.block)
-            feeds = narrow.feeds(held, [narrow.slices(self.lifted.feeds, channels)], [channels])
-            found = chain.run_narrow(position, narrow, feeds)
-            if not same(found, narrow.part(whole, channels)):
+        lows = range(0, narrow.channels, narrow.block)
+        blocks = [slice(low, low + narrow.block) for low in lows]
+        # Each alone, and all of them one behind the other, backwards.
+        for some in (*([block] for block in blocks), blocks[::-1]):
+            slices = [narrow.slices(self.lifted.feeds, block) for block in some]
+            try:
+                found = chain.run_narrow(position, narrow, narrow.feeds(held, slices, some))
+            except (BackendError, RunFailedError):
+                return False
+            expected = np.concatenate([narrow.part(whole, b) for b in some], axis=narrow.axis)
+            if not same(found, expected):
                 return False
         return True
 
@@ -301,7 +291,7 @@ class ArmedLate:
     @property
     def cropped(self) -> bool:
         """Whether it may begin with crops of images."""
-        places, cropped = self._late.graph.places, self._late.cropped
+        places, cropped = self._late.graph.places, self._late.cropped.candidates
         single = len(self._groups) == 1 and not self._changes
         place = places.get(self._groups[0].site) if single else None
         return bool(cropped) and place is not None and place.block is not None

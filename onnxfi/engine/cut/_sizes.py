@@ -115,9 +115,9 @@ class _Trial:
             makes={name: value[mine] for name, value in makes.items()},
         )
         rng = np.random.default_rng(self.size)
-        # In the company of golden rows, or of their own where these are too few.
-        others = max(1, self.size // 2)
-        runs = -(-self.tried // others)
+        # In the company of golden rows. Many golden rows tell enough by themselves.
+        others = max(1, min(self.size // 2, self.tried))
+        runs = 0 if self.size >= 2 * self.tried else -(-self.tried // others)
         found = [clean]
         for _ in range(runs):
             strange = rng.permutation(self.size)[:others]
@@ -174,6 +174,5 @@ def _shuffled(
     """A value whose elements are in another order in some rows."""
     found = value.copy()
     flat = found.reshape(len(found), -1)
-    for row in rows.tolist():
-        flat[row] = rng.permutation(flat[row])
+    flat[rows] = flat[rows][:, rng.permutation(flat.shape[1])]
     return found

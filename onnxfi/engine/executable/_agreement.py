@@ -91,6 +91,8 @@ class OwnAnswers:
     @cached_property
     def _outputs(self) -> RunOutputs:
         context = self._context
+        if context.answers is not None:
+            return judged(context, context.answers)
         session = Session(context.model, context.settings, self._watchdog)
         return judged(context, once(session, context.workload, self.first, {}))
 

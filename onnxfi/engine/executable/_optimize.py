@@ -35,13 +35,18 @@ from onnxfi.workload import Workload
 _SAMPLES = 8  # on which the two are compared
 
 
-def optimized(model: Model, settings: EngineSettings) -> Model:
+def optimized(model: Model, settings: EngineSettings, *, typed: bool = True) -> Model:
     """A model as onnxruntime optimises it at the level of the settings.
 
     It runs as it is in a session with ``replay``. The file lives only as long as this call:
     it holds for one machine and one onnxruntime, and making it costs no more than a session. Nodes
     and initializers are in canonical order, which is the same in every process. A deployed graph
     has been optimised already and is returned as it is.
+
+    Args:
+        model: The model.
+        settings: How it is run.
+        typed: Whether types of inner values are wanted, which takes a session of its own.
 
     Raises:
         BackendError: The provider is not the CPU, or onnxruntime can't write its graph, or writes
@@ -54,7 +59,8 @@ def optimized(model: Model, settings: EngineSettings) -> Model:
         raise BackendError("only graphs optimised for the CPU provider can be replayed")
     # Sparse tensors stay so in the file, though onnxruntime makes dense ones of them in memory.
     executable = in_canonical_order(densify(loadable(load(_written(model, settings)))))
-    executable = complete_types(executable, settings)
+    if typed:
+        executable = complete_types(executable, settings)
     return replace(executable, source=f"the optimised form of {model.source}")
 
 

@@ -47,7 +47,7 @@ def twin_words(
         makes another graph of the twin.
     """
     try:
-        twin = optimized(replace_initializers(model, values), settings)
+        twin = optimized(replace_initializers(model, values), settings, typed=False)
     except (BackendError, ModelError):
         return None
     names = align(executable, twin)

@@ -36,6 +36,7 @@ class EngineContext:
         criterion: What a changed decision is.
         monitors: Values of the model whose statistics are taken in every run. They are returned
             beside the outputs and never judged.
+        answers: What the session of the user's file gives for the first batch, if it has run.
     """
 
     model: Model
@@ -45,13 +46,15 @@ class EngineContext:
     sites: tuple[FaultSite, ...]
     criterion: BoundCriterion
     monitors: tuple[str, ...] = ()
+    answers: RunOutputs | None = None
 
     def first_step(self) -> EngineContext:
         """The same for single runs: of sequences, for their first steps."""
         if self.workload.stream is None:
             return self
         settings = replace(self.settings, stream=None)
-        return replace(self, workload=self.workload.first_step(), settings=settings)
+        workload = self.workload.first_step()
+        return replace(self, workload=workload, settings=settings, answers=None)
 
 
 class Injection(NamedTuple):

@@ -118,7 +118,12 @@ def joined(
 
 
 def golden_run(
-    model: Model, workload: Workload, profile: Profile, settings: EngineSettings
+    model: Model,
+    workload: Workload,
+    profile: Profile,
+    settings: EngineSettings,
+    *,
+    repeat: bool = True,
 ) -> Golden:
     """Run the untouched model over the workload, twice.
 
@@ -127,6 +132,7 @@ def golden_run(
         workload: Its samples.
         profile: Batch size and layouts.
         settings: How it is run.
+        repeat: False where another run of these samples is at hand to be compared with.
 
     Raises:
         GoldenError: A run raised or took too long, the runs differ in some bit, or running
@@ -136,8 +142,9 @@ def golden_run(
     cut = windows(workload.samples, profile.batch_size, profile.fixed_batch)
     with closing(Watchdog()) as watchdog:
         session = Session(model, settings, watchdog)
-        outputs = tuple(twice(session, workload, window, {}) for window in cut)
-        if draws(model):
+        run = twice if repeat else once
+        outputs = tuple(run(session, workload, window, {}) for window in cut)
+        if repeat and draws(model):
             # The first two runs of a Dropout may be the only ones that are alike.
             _check_same(outputs[0], once(session, workload, cut[0], {}), cut[0])
     return Golden(windows=cut, outputs=outputs, layouts=profile.outputs, sha256=_hash(outputs))
