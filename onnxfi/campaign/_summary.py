@@ -149,18 +149,15 @@ def summarize(
         removed: Look for tensors that optimisation removes, which takes runs of the model.
 
     Raises:
-        ConfigError: The confidence is out of range, or a FIT rate makes no sense here: scenarios
-            are not single bit flips, or none is finished.
+        ConfigError: The confidence is out of range, or a FIT rate makes no sense here.
         CampaignError: The campaign's files don't fit each other.
     """
     plan, settings, document = campaign.plan, campaign.settings, campaign.document
     with campaign.open_store() as store:
-        used, run_s = campaign.used_in(store), store.mean_run_s()
+        used, run_s, ran = campaign.used_in(store), store.mean_run_s(), store.graphs()
         rows = StoredRows(store.progress().done, used, store.attempts(), store.looks())
-        ran = store.graphs()
     records, experiment = campaign.records(used), campaign.experiment()
-    seen = observe(records, golden_correct=plan.golden_correct, drop=settings.drop)
-    estimates = _estimates(experiment, seen, rows.looks, confidence, by)
+    estimates = _estimates(experiment, _seen(campaign, records), rows.looks, confidence, by)
     return CampaignSummary(
         folder=str(campaign.folder.path),
         identity=document.identity,
@@ -204,6 +201,11 @@ def summarize(
         graphs=graph_counts(ran, experiment.source),
         left_out=document.left_out,
     )
+
+
+def _seen(campaign: OpenCampaign, records: Sequence[InjectionRecord]) -> Observations:
+    plan, settings = campaign.plan, campaign.settings
+    return observe(records, golden_correct=plan.golden_correct, drop=settings.drop)
 
 
 def _estimates(
