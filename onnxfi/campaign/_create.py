@@ -218,6 +218,8 @@ def _identity_parts(
             decided.pop(name)
     if not plan.monitors:  # likewise
         decided.pop("monitors")
+    if plan.freed_batch is None:
+        decided.pop("freed_batch")
     parts = {
         "model": experiment.subject.model.sha256,
         "inputs": experiment.subject.workload.sha256,

@@ -46,6 +46,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         outputs: Layouts of the outputs, likewise.
         rows_independent: Whether samples of a batch were shown not to influence each other.
         fixed_batch: The batch size that the model insists on, else None.
+        freed_batch: The batch that the file fixes and the model that is run does not, else None.
         criterion: The criterion in use.
         criterion_output: The output that it reads.
         criterion_reason: What of that output is judged, in words.
@@ -92,6 +93,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     criterion_reason: str = ""
     graph: str = "stored"
     graph_sha256: str | None = None
+    freed_batch: int | None = None
     monitors: tuple[str, ...] = ()
 
 

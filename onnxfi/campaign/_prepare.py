@@ -125,12 +125,13 @@ def _plan(
         samples=workload.samples,
         sample=sample_text(workload, profile.outputs),
         reading=workload.reading.texts(),
-        batch_reason=profile.reason,
+        batch_reason=_batch_reason(experiment.subject, profile),
         sites=tuple(experiment.sites if space is None else (site.name for site in space.sites)),
         layouts=_entries({name: profile.layouts[name] for name in laid_out}),
         outputs=_entries(profile.outputs),
         rows_independent=profile.rows_independent,
         fixed_batch=profile.fixed_batch,
+        freed_batch=experiment.subject.freed_batch,
         criterion=bound.criterion.spec(),
         criterion_output=bound.output,
         criterion_reason=bound.reason,
@@ -148,6 +149,18 @@ def _plan(
         graph_sha256=experiment.subject.graph_sha256,
         monitors=experiment.monitors,
     )
+
+
+def _batch_reason(subject: Subject, profile: Profile) -> str:
+    """Why a run holds so many samples, and what became of a batch that the file fixes."""
+    if subject.freed_batch is not None:
+        return (
+            f"{profile.reason}; the file's batch of {subject.freed_batch} is freed, which changes"
+            " no bit of its outputs"
+        )
+    if subject.kept_batch:
+        return f"{profile.reason}; it can't be freed: {subject.kept_batch}"
+    return profile.reason
 
 
 def _traits(source: ScenarioSource) -> Scenarios:

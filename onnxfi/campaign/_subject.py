@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from onnxfi.campaign._document import Plan
+from onnxfi.campaign._freed import freed_again, try_freeing
+from onnxfi.errors import CampaignMismatchError
 from onnxfi.faults import SampleLayout, SiteTable, enumerate_sites
 from onnxfi.graph import Model, fingerprint, initializer_words, load, untyped
 from onnxfi.settings import CampaignSettings
@@ -40,12 +42,16 @@ class Subject:
         workload: The samples.
         origin: The model of the file, where the graph is the one that is deployed; else None.
         graph_sha256: Fingerprint of the deployed graph; None likewise.
+        freed_batch: The batch that the file fixes and the model does not; None if there is none.
+        kept_batch: Why a batch that the file fixes stays; empty otherwise.
     """
 
     model: Model
     workload: Workload
     origin: Model | None = None
     graph_sha256: str | None = None
+    freed_batch: int | None = None
+    kept_batch: str = ""
 
     @property
     def graph(self) -> Literal["stored", "deployed"]:
@@ -87,6 +93,14 @@ def load_subject(
     if plan is None:
         return open_subject(base / settings.model, inputs, settings)
     model = load(base / settings.model)
+    if plan.freed_batch is not None:
+        freed = freed_again(model, plan.freed_batch)
+        if freed is None:
+            raise CampaignMismatchError(
+                f"the batch of {settings.model} can't be freed, as it was when {folder} was made;"
+                " restore the file, or make a new campaign"
+            )
+        model = freed
     signature = Signature(
         inputs=model.inputs,
         outputs=model.outputs,
@@ -94,7 +108,7 @@ def load_subject(
     )
     said = output_axes(choice_of(settings), model.outputs)
     workload = read_workload(inputs, signature, reading_of(plan.reading, said))
-    return Subject(model=model, workload=workload)
+    return Subject(model=model, workload=workload, freed_batch=plan.freed_batch)
 
 
 def open_subject(model: Any, inputs: Any, settings: CampaignSettings) -> Subject:
@@ -109,14 +123,13 @@ def open_subject(model: Any, inputs: Any, settings: CampaignSettings) -> Subject
 
     opened = load(model)
     stream = stream_of(settings.state, opened.inputs, opened.outputs)
-    workload = open_workload(
-        opened,
-        inputs,
-        stream=stream,
-        choice=choice_of(settings),
-        settings=engine_settings(settings, stream),
-    )
-    return Subject(model=opened, workload=workload)
+    choice, how = choice_of(settings), engine_settings(settings, stream)
+    freed = try_freeing(opened, inputs, choice, how)
+    if freed.subject is not None:
+        opened, workload = freed.subject
+        return Subject(model=opened, workload=workload, freed_batch=freed.rows)
+    workload = open_workload(opened, inputs, stream=stream, choice=choice, settings=how)
+    return Subject(model=opened, workload=workload, kept_batch=freed.reason)
 
 
 def choice_of(settings: CampaignSettings) -> SampleChoice:

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
         int8_arithmetic,
         runtime_version,
     )
-    from onnxfi.engine.study import Profile, open_workload, profile, windows
+    from onnxfi.engine.study import Profile, freed_differs, open_workload, profile, windows
 
 __all__ = [
     "DEFAULT_MEMORY_BYTES",
@@ -100,6 +100,7 @@ __all__ = [
     "default_timeout",
     "deployed",
     "examine_engine",
+    "freed_differs",
     "golden_run",
     "golden_statistics",
     "instruction_set",
@@ -184,6 +185,7 @@ __getattr__ = lazy_exports(
         ),
         "study": (
             "Profile",
+            "freed_differs",
             "open_workload",
             "profile",
             "windows",

@@ -7,6 +7,7 @@ small runs, on 2 and on 3 samples and with one sample replaced, never taken from
 """
 
 from onnxfi.engine.study._batches import default_batch_size, singles, windows
+from onnxfi.engine.study._freed import freed_differs
 from onnxfi.engine.study._layouts import Replacement, by_growth, by_replacement, proven
 from onnxfi.engine.study._profile import Profile, profile
 from onnxfi.engine.study._samples import open_workload
@@ -17,6 +18,7 @@ __all__ = [
     "by_growth",
     "by_replacement",
     "default_batch_size",
+    "freed_differs",
     "open_workload",
     "profile",
     "proven",

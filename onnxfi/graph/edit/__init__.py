@@ -5,6 +5,7 @@ other names, users' snippets. Each edit is recorded, and :func:`verify_untouched
 nothing else has changed.
 """
 
+from onnxfi.graph.edit._batch import free_batch
 from onnxfi.graph.edit._constructed import byte_flipper, byte_products
 from onnxfi.graph.edit._counters import Iteration, iteration_of
 from onnxfi.graph.edit._expose import asking, expose, untyped
@@ -47,6 +48,7 @@ __all__ = [
     "densify",
     "endpoints",
     "expose",
+    "free_batch",
     "in_canonical_order",
     "initializer_words",
     "insert",
