@@ -137,7 +137,7 @@ def test_it_is_opened_again_as_it_was(campaign_of: Any) -> None:
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [(HELD, "does not run"), (MIXED, "")],
+    [(HELD, "depends on how many"), (MIXED, "")],
     ids=["held", "mixed"],
 )
 def test_a_batch_that_has_to_stay_stays(campaign_of: Any, text: str, reason: str) -> None:

@@ -113,11 +113,14 @@ def test_samples_that_run_alone_anyway_are_not_said_to_influence_each_other(crea
     text = (
         '<ir_version: 8, opset_import: ["": 17]> g (float[ROWS,1,28,28] image) => (float[ROWS,4] y)'
     )
-    text += "<float[784,4] W> { flat = Flatten(image) SUM y = MatMul(SOURCE, W) }"
+    text += "<float[784,4] W, int64[1] whole = {784}, int64[1] first = {0}>"
+    text += "{ flat = Flatten(image) SUM y = MatMul(SOURCE, W) }"
     mixing = "mean = ReduceMean<axes = [0]>(flat) mixed = Sub(flat, mean)"
+    # With more than one sample this would be one longer row.
+    single = "long = Reshape(flat, whole) row = Unsqueeze(long, first)"
     said = {}
     for name, rows, nodes, source in (
-        ("plain", "1", "", "flat"),
+        ("plain", "1", single, "row"),
         ("mixing", "N", mixing, "mixed"),
     ):
         named = text.replace("ROWS", rows).replace("SUM", nodes).replace("SOURCE", source)

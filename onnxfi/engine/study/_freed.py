@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from onnxfi.engine.runtime import EngineSettings, RunFailedError, Session, Watchdog, same
 from onnxfi.errors import BackendError
 from onnxfi.graph import Model
-from onnxfi.outcome import RunOutputs
 from onnxfi.workload import Workload
+
+_FEW = 3  # samples, at least
 
 
 def freed_differs(
@@ -31,8 +33,9 @@ def freed_differs(
         rows: The size of the batch in the file.
         settings: How models are run.
     """
-    real = min(rows, workload.samples)
-    feeds = workload.batch(0, real, rows)
+    # Of a batch of one, three samples: whether they may share a run shows in no less.
+    count = rows * -(-_FEW // rows)
+    feeds = workload.batch(0, min(count, workload.samples), count)
     rng = np.random.default_rng(rows)
     other = {
         name: _changed(value, rng) if name in workload.inputs else value
@@ -40,13 +43,9 @@ def freed_differs(
     }
     with closing(Watchdog()) as watchdog:
         try:
-            sessions = [Session(each, settings, watchdog) for each in (model, freed)]
+            own, free = (Session(each, settings, watchdog) for each in (model, freed))
             for given in (feeds, other):
-                own, found = (session.run(given) for session in sessions)
-                for name, value in own.items():
-                    if not same(value, found[name]):
-                        return f"output {name!r} has other bits than with the batch in the file"
-                reason = _depends(sessions[1], found, workload, given, rows)
+                reason = _against(own, free, _Feeds(given, frozenset(workload.inputs), count), rows)
                 if reason is not None:
                     return reason
         except (BackendError, RunFailedError) as error:
@@ -54,26 +53,34 @@ def freed_differs(
     return None
 
 
-def _depends(
-    freed: Session,
-    whole: RunOutputs,
-    workload: Workload,
-    feeds: Mapping[str, NDArray[Any]],
-    rows: int,
-) -> str | None:
-    """Why some samples alone don't give what they give in a whole batch; None if they do."""
-    for low, high in ((0, 1), (rows // 2, rows // 2 + 3)):
-        high = min(high, rows)
-        some = {
-            name: value[low:high] if name in workload.inputs else value
-            for name, value in feeds.items()
-        }
-        found = freed.run(some)
-        for name, value in whole.items():
+@dataclass(frozen=True, slots=True)
+class _Feeds:
+    """Inputs of some samples, and which of them have a row a sample."""
+
+    values: Mapping[str, NDArray[Any]]
+    batched: frozenset[str]
+    count: int
+
+    def rows(self, low: int, high: int) -> dict[str, NDArray[Any]]:
+        """Those of some samples."""
+        values = self.values.items()
+        return {name: value[low:high] if name in self.batched else value for name, value in values}
+
+
+def _against(own: Session, free: Session, feeds: _Feeds, rows: int) -> str | None:
+    """Why the free batch gives something else than the file's own session; None if it does not."""
+    whole = free.run(feeds.rows(0, feeds.count))
+    for low in range(0, feeds.count, rows):
+        for name, value in own.run(feeds.rows(low, low + rows)).items():
             each, left = divmod(len(value) if value.ndim else 0, rows)
             if left or not each:
                 return f"output {name!r} has no samples on its first axis"
-            if not same(found[name], value[low * each : high * each]):
+            if not same(value, whole[name][low * each : (low + rows) * each]):
+                return f"output {name!r} has other bits than with the batch in the file"
+    for low, high in ((0, 1), (1, _FEW)):
+        for name, value in free.run(feeds.rows(low, high)).items():
+            each = len(whole[name]) // feeds.count
+            if not same(value, whole[name][low * each : high * each]):
                 return f"output {name!r} of a sample depends on how many are in the run"
     return None
 
