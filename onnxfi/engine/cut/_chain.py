@@ -115,7 +115,9 @@ class PartChain:
     ) -> NDArray[Any]:
         """Run one part for some of its output channels; feeds as :meth:`Narrow.feeds`."""
         session = self._session(position, frozenset(narrow.lifted), narrow)
-        return session.run(feeds, hurried=hurried)[narrow.made]
+        given = narrow.padded(feeds)
+        found = session.run(given, hurried=hurried)[narrow.made]
+        return found if given is feeds else found[:1]
 
     def run_cropped(
         self, position: int, feeds: Mapping[str, NDArray[Any]], *, hurried: bool = False

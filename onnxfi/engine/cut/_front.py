@@ -340,7 +340,7 @@ class Front:
             narrow, channels = self._starts[k].narrow[position]
             made = self._common.golden[narrow.made]
             mine = made.nbytes * (channels.stop - channels.start) // narrow.channels
-            if some and size + mine > _STACK_BYTES:
+            if some and (narrow.fixed or size + mine > _STACK_BYTES):
                 yield some
                 some, size = [], 0
             some.append(k)

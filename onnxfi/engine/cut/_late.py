@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Set
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,7 @@ from onnxfi.engine.executable import (
     OpenGraph,
     changes_of,
     find_narrow,
+    may_be_narrow,
     packed_for,
 )
 from onnxfi.engine.golden import EngineContext
@@ -34,15 +35,14 @@ from onnxfi.engine.runtime import RunFailedError, Watchdog, same
 from onnxfi.errors import BackendError, UnsupportedModelError
 from onnxfi.faults import SampleLayout, Scenario
 from onnxfi.graph import Cuts, initializer_words, partition
-from onnxfi.graph.ops import operator
 from onnxfi.inject import BatchWindow, layout_of, window_columns
 from onnxfi.outcome import RunOutputs
-
-_CONVOLUTIONS = ("convolution", "quantized_convolution")
 
 _MANY = 1 / 2
 _COMPARED = 8
 _CROPS = (43, 16, 3, 1)  # sizes of runs in which crops are tried
+# Of the elements of all stored tensors, the share of one that is seldom hit.
+_SELDOM = 256
 
 
 class LateStart:
@@ -130,21 +130,15 @@ class LateStart:
     def _chain(self, traced: set[str], *, work: bool) -> PartChain:
         graph, context = self.graph, self._context
         outputs = tuple(spec.name for spec in context.model.outputs)
-        convolutions = {
-            use.node.name
-            for name in traced
-            for use in graph.model.index.consumers(name)
-            if operator(use.node.op_type).layout in _CONVOLUTIONS
-        }
         cuts = Cuts(
             behind=frozenset(
                 place.value
                 for place in graph.places.values()
                 if graph.model.index.producer(place.value) is not None
             ),
-            before=frozenset(traced),
+            before=frozenset(_large(graph, traced)),
             closed=graph.observation.closed,
-            alone=frozenset(convolutions) if graph.replay else frozenset(),
+            alone=may_be_narrow(graph.model, traced) if graph.replay else frozenset(),
             work=work and graph.by_work,
             repeat=not graph.replay,
         )
@@ -168,6 +162,19 @@ class LateStart:
                 words = initializer_words(model, spec.name)
                 found[spec.name] = from_words(words, entry.element, entry.shape)
         return found
+
+    def packed(self, changed: Set[str], *, single: bool) -> tuple[str, ...]:
+        """Stored tensors that are inputs of their sessions for a scenario alone.
+
+        Args:
+            changed: Initializers that it changes.
+            single: Whether a single element is all that it changes: then a part that runs narrow
+                gives what it gives with packed weights.
+        """
+        read = self.chain.reading(changed)
+        narrow = [self.narrow[k].filter for k in read if k in self.narrow]
+        alone = single and len(read) == 1 and set(narrow) == changed
+        return () if alone else packed_for(self.graph, changed)
 
     def _same_when_cropped(self, position: int, cropped: Cropped) -> bool:
         """Whether crops of a golden image come out as crops of what the part makes of it."""
@@ -201,10 +208,10 @@ class LateStart:
         names = (*chain.parts[position].reads, narrow.made)
         held = {name: samples_of(values[name], chain.layouts[name], first) for name in names}
         whole = held.pop(narrow.made)
-        lows = range(0, narrow.channels, narrow.block)
-        blocks = [slice(low, low + narrow.block) for low in lows]
-        # Each alone, and all of them one behind the other, backwards.
-        for some in (*([block] for block in blocks), blocks[::-1]):
+        trials = [[block] for block in narrow.trials]
+        if not narrow.fixed:  # all of them one behind the other, backwards
+            trials.append(list(narrow.trials)[::-1])
+        for some in trials:
             slices = [narrow.slices(self.lifted.feeds, block) for block in some]
             try:
                 found = chain.run_narrow(position, narrow, narrow.feeds(held, slices, some))
@@ -214,6 +221,19 @@ class LateStart:
             if not same(found, expected):
                 return False
         return True
+
+
+def _large(graph: OpenGraph, traced: Set[str]) -> Set[str]:
+    """Stored tensors that are hit so often that the parts that read them should begin there.
+
+    A fault in another one runs what lies in front of it in its part as well, which is little: all
+    that does much work begins a part. In exchange every other run has fewer parts.
+    """
+    if not graph.replay:
+        return traced
+    entries = graph.model.index.initializers
+    sizes = {name: math.prod(entries[name].shape) for name in traced}
+    return {name for name, size in sizes.items() if size * _SELDOM >= sum(sizes.values())}
 
 
 class ArmedLate:

@@ -15,7 +15,6 @@ from onnxfi.engine.executable import (
     Opening,
     OwnAnswers,
     kept_together,
-    packed_for,
     stored_sites,
 )
 from onnxfi.engine.golden import EngineContext
@@ -60,16 +59,19 @@ class Routes:
         self._fed = FedSites(context, self.deployed)
         self._held: Cache[OpenedGraph] = Cache(context.settings.memory_limit_bytes)
         self._used: Hashable = None
-        self._routes: dict[tuple[str, ...], Route] = {}
+        self._routes: dict[Hashable, Route] = {}
         self._kinds: dict[tuple[bool, bool], Opening] = {}
         self._agreements: dict[Hashable, Agreement] = {}
 
-    def route(self, touched: Sequence[str], *, bakeable: bool = True) -> Route:
+    def route(
+        self, touched: Sequence[str], *, bakeable: bool = True, single: bool = False
+    ) -> Route:
         """How scenarios that touch some sites are carried out.
 
         Args:
             touched: Names of the sites.
             bakeable: Whether their faults can be baked: those bound to one sample can't.
+            single: Whether a single element is all that they change.
 
         Raises:
             BackendError: onnxruntime refuses the model.
@@ -78,14 +80,15 @@ class Routes:
         """
         sites = [self._sites[name] for name in sorted(touched)]
         bakeable = bakeable and all(can_bake(site) is None for site in sites)
-        key = tuple(site.name for site in sites)
+        names = tuple(site.name for site in sites)
+        key = names, single
         found = self._routes.get(key)
         if found is None or (found.opening is None and not bakeable):
-            found = self._found(sites, bakeable=bakeable)
+            found = self._found(sites, bakeable=bakeable, single=single)
             if len(sites) == 1:  # of the others there may be as many as scenarios
                 self._routes[key] = found
             _log.debug(
-                "faults in %s: graph %s: %s", ", ".join(key), found.use.graph, found.use.reason
+                "faults in %s: graph %s: %s", ", ".join(names), found.use.graph, found.use.reason
             )
         return found
 
@@ -105,12 +108,12 @@ class Routes:
         """Let go of all graphs."""
         self._held.clear()
 
-    def _found(self, sites: Sequence[FaultSite], *, bakeable: bool) -> Route:
+    def _found(self, sites: Sequence[FaultSite], *, bakeable: bool, single: bool) -> Route:
         against: list[str] = []
         last: Route | None = None
         for opening in self._candidates(sites, against, bakeable=bakeable):
             held = self._open(opening)
-            objection, agreement = self._objection(opening, held, sites)
+            objection, agreement = self._objection(opening, held, sites, single=single)
             against += held.tried.against
             if held.late is None or held.tried.kind is None:
                 continue
@@ -188,7 +191,7 @@ class Routes:
         )
 
     def _objection(
-        self, opening: Opening, held: OpenedGraph, sites: Sequence[FaultSite]
+        self, opening: Opening, held: OpenedGraph, sites: Sequence[FaultSite], *, single: bool
     ) -> tuple[str | None, Agreement | None]:
         """Why a graph does not do for some sites, and how it agrees with the file's session."""
         late = held.late
@@ -206,7 +209,7 @@ class Routes:
             changed |= {image.initializer for image in graph.images[site.name]}
         if changed & graph.constant:
             return "its kernel rounds what it reads only while the tensor is a constant", None
-        found = self._agreement(opening, late, packed_for(graph, changed))
+        found = self._agreement(opening, late, late.packed(changed, single=single))
         agrees = found.stands(self.deployed, shared=opening.shared)
         return (None if agrees else str(found)), found
 

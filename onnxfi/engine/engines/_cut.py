@@ -103,7 +103,8 @@ class CutEngine(EngineBase):
 
     def _route(self, scenario: Scenario) -> Route:
         self._check_sites(scenario)
-        return self.routes.route(scenario.sites, bakeable=not bound_sites(scenario))
+        single = sum(len(group.index) for group in scenario.groups) == 1
+        return self.routes.route(scenario.sites, bakeable=not bound_sites(scenario), single=single)
 
     def close(self) -> None:
         """Let go of sessions and threads."""

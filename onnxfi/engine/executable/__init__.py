@@ -32,7 +32,7 @@ from onnxfi.engine.executable._inputs import (
     changes_of,
 )
 from onnxfi.engine.executable._mapping import Traced, map_weights
-from onnxfi.engine.executable._narrow import Narrow, find_narrow
+from onnxfi.engine.executable._narrow import Narrow, find_narrow, may_be_narrow
 from onnxfi.engine.executable._opening import (
     OpenGraph,
     Opening,
@@ -73,6 +73,7 @@ __all__ = [
     "integer_kernels",
     "kept_together",
     "map_weights",
+    "may_be_narrow",
     "open_executable",
     "open_stored",
     "optimized",

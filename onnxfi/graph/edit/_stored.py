@@ -105,7 +105,7 @@ def lift_initializers(model: Model, names: Iterable[str], *, sliceable: bool = F
     Args:
         model: The model.
         names: The initializers.
-        sliceable: Leave their first dimension open, so that slices of them can be fed.
+        sliceable: Leave their dimensions open, so that slices of them can be fed.
 
     Raises:
         ModelError: There is no such initializer.
@@ -130,7 +130,7 @@ def lift_initializers(model: Model, names: Iterable[str], *, sliceable: bool = F
         tensor = _find(graphs, place)
         element, shape = known_element(tensor), tuple(tensor.dims)
         spec = TensorSpec(
-            name=name, element=element, shape=(None, *shape[1:]) if sliceable else shape
+            name=name, element=element, shape=(None,) * len(shape) if sliceable else shape
         )
         types["", name] = spec
         if name not in present:
