@@ -39,6 +39,10 @@ def enter_whole(golden: Array, before: Array | None, faults: Faults) -> Array | 
     return found
 
 
+def _by_sample(faults: ValueFaults) -> bool:
+    return faults.columns.sample is not None and not faults.site.in_bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Entering:
     """A value in which faults of scenarios enter, on top of the rows that deviate anyway.
@@ -69,11 +73,13 @@ class Entering:
         present = self.collected.scenarios(size)
         for scenario, each in faults.items():
             first = each[0]
-            alone = len(each) == 1 and scenario not in present and self.layout.batch_axis == 0
-            if alone and first.columns.sample is not None and not first.site.in_bytes:
+            if self.layout.batch_axis != 0 or not all(map(_by_sample, each)):
+                self._on_top(each, scenario)
+            elif len(each) == 1 and scenario not in present:
                 quick.setdefault(first.site.element, []).append((scenario, first))
             else:
-                self._on_top(each, scenario)
+                for one in each:
+                    self._in_place(one, scenario)
         for element, alike in quick.items():
             self._together(alike, element)
 
@@ -92,6 +98,33 @@ class Entering:
         mine, samples = entries_of(found, self.layout), np.arange(size)
         differs = differing(mine, self.entries, samples)
         self.collected.add(samples[differs] + scenario * size, mine[differs])
+
+    def _in_place(self, faults: ValueFaults, scenario: int) -> None:
+        """Faults of one scenario, by sample, in the rows that it has, and in golden ones."""
+        check_size(self.entries, faults)
+        columns, size, each = faults.columns, len(self.entries), self.entries[0].size
+        sample = columns.sample
+        assert sample is not None
+        if not sample.size:
+            return
+        word = format_of(faults.site.element).word
+        hit = np.flatnonzero(np.bincount(sample, minlength=size))
+        keys = scenario * size + hit
+        missing = self.collected.positions(keys) < 0
+        if missing.any():
+            # Golden rows in which nothing changes stay away.
+            golden = self.entries.reshape(-1).view(word)[columns.index]
+            changed = sample[golden != faulted(golden, columns, faults.site.element)]
+            wanted = missing & np.isin(hit, changed)
+            self.collected.extend(keys[wanted])[...] = self.entries[hit[wanted]]
+        row = np.full(size, -1, np.int64)
+        row[hit] = self.collected.positions(keys)
+        inside = row[sample] >= 0
+        place = row[sample] * each + columns.index - sample * each
+        stored = self.collected.entries.reshape(-1).view(word)
+        before = stored[np.where(inside, place, 0)]
+        faulty = faulted(before, columns, faults.site.element)
+        stored[place[inside]] = faulty[inside]
 
     def _together(self, alike: Sequence[tuple[int, ValueFaults]], element: ElementType) -> None:
         """Faults of scenarios that lie in golden rows of a value, by sample."""

@@ -57,23 +57,36 @@ class Collected:
 
     Args:
         like: Golden rows, for shape and type.
-        capacity: Rows that there may be.
+        capacity: Rows that there may well be.
     """
 
     def __init__(self, like: Array, capacity: int) -> None:
-        self._entries = np.empty((capacity, *like.shape[1:]), like.dtype)
-        self._keys = np.empty(capacity, np.int64)
+        self._like = like
+        self._capacity = capacity
+        self._entries = np.empty((0, *like.shape[1:]), like.dtype)
+        self._keys = np.empty(0, np.int64)
         self._count = 0
 
     def add(self, keys: Keys, entries: Array) -> None:
-        """Take up rows."""
-        self.extend(keys)[...] = entries
+        """Take up rows; the array may be kept and written to."""
+        if not self._count and keys.size >= self._capacity and entries.flags.writeable:
+            self._entries, self._keys, self._count = entries, keys.copy(), keys.size
+        else:
+            self.extend(keys)[...] = entries
 
     def extend(self, keys: Keys) -> Array:
         """Room for rows with some keys, to be written to."""
         low, self._count = self._count, self._count + keys.size
+        if self._count > len(self._entries):
+            self._grow(max(self._capacity, self._count))
         self._keys[low : self._count] = keys
         return self._entries[low : self._count]
+
+    def _grow(self, capacity: int) -> None:
+        entries = np.empty((capacity, *self._like.shape[1:]), self._like.dtype)
+        keys = np.empty(capacity, np.int64)
+        entries[: len(self._entries)], keys[: len(self._keys)] = self._entries, self._keys
+        self._entries, self._keys = entries, keys
 
     def scenarios(self, size: int) -> frozenset[int]:
         """Scenarios that have rows; ``size`` samples are in the run."""
@@ -92,6 +105,16 @@ class Collected:
             self._keys[: left.size] = mine[left]
             self._count = left.size
         return taken
+
+    @property
+    def entries(self) -> Array:
+        """The rows that have come in, to be written to."""
+        return self._entries[: self._count]
+
+    def positions(self, wanted: Keys) -> Keys:
+        """Where the rows with some keys lie, -1 for those that have not come in."""
+        rows = self.rows
+        return np.full(wanted.size, -1) if rows is None else rows.positions(wanted)
 
     @property
     def rows(self) -> Rows | None:
